@@ -1,0 +1,1 @@
+"""The ``distalign`` command: one thin file per verb."""

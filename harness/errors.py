@@ -1,0 +1,81 @@
+"""Errors that a user can act on: printed as one message, never as a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend. Exit code 2.
+
+    The message says where, what was found, what is expected, the nearest known name and the next command;
+    every part but ``problem`` may be left out.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str = "",
+        found: object = None,
+        expected: str = "",
+        nearest: str = "",
+        hint: str = "",
+    ) -> None:
+        self.problem = problem
+        self.where = where
+        self.found = found
+        self.expected = expected
+        self.nearest = nearest
+        self.hint = hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.problem}" if self.where else self.problem
+        lines = [head]
+        if self.found is not None:
+            lines.append(f"  found:    {clip(self.found)}")
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.nearest:
+            lines.append(f"  nearest:  {self.nearest}")
+        if self.hint:
+            lines.append(f"  next:     {self.hint}")
+        return "\n".join(lines)
+
+
+class IncompleteError(UserError):
+    """The work is valid but unfinished, or two things cannot be compared. Exit code 3."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """The known names closest to ``name``, joined for a message ('' when nothing is close)."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=count, cutoff=0.5)
+    if not close:
+        folded = {n.casefold(): n for n in names}
+        close = [folded[c] for c in difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.5)]
+    return ", ".join(close)
+
+
+def clip(value: object, limit: int = 200) -> str:
+    """``value`` on one line, control characters made visible, cut at ``limit``."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def missing_package(feature: str, package: str, extra: str) -> UserError:
+    """One line that says which feature needs which package and how to install it."""
+    return UserError(
+        f"{feature} needs the package {package!r}, which is not installed",
+        hint=f"pip install 'distalign[{extra}]'",
+    )

@@ -1,0 +1,1 @@
+"""Readers: the text of a draw becomes a class."""

@@ -1,0 +1,1 @@
+"""Engines: the only part of distalign that loads a model."""

@@ -1,0 +1,1 @@
+"""Scores: counts against a target. numpy and scipy only."""

@@ -1,0 +1,1 @@
+"""The leaderboard, figures and exports. Never loads a model."""
