@@ -1,0 +1,38 @@
+"""distalign: does a language model, asked again and again, answer with the distribution it should?
+
+The names below are loaded on first use, so that ``import harness`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.compare import compare
+    from harness.errors import IncompleteError, UserError
+    from harness.evaluate import evaluate
+    from harness.rescore import score
+    from harness.runs import Run
+    from harness.targets import load_target
+    from harness.tasks import load_task
+
+__version__ = "0.1.0"
+__all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_target", "load_task", "score"]
+
+_HOME = {
+    "IncompleteError": "errors",
+    "Run": "runs",
+    "UserError": "errors",
+    "compare": "compare",
+    "evaluate": "evaluate",
+    "load_target": "targets",
+    "load_task": "tasks",
+    "score": "rescore",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(import_module(f"harness.{_HOME[name]}"), name)

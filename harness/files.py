@@ -1,0 +1,243 @@
+"""Reading and writing the files that people edit: every mistake is reported with its file and line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader without YAML 1.1's surprises: ``yes``, ``no``, ``on`` and dates are plain text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rx) for tag, rx in pairs if not tag.endswith((":bool", ":timestamp"))]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file's data and the line of every key and item."""
+
+    path: Path
+    data: object
+    lines: Mapping[tuple[str | int, ...], int]
+
+    def where(self, *loc: str | int) -> str:
+        """``file:line:key`` of the deepest part of ``loc`` that the file has."""
+        for end in range(len(loc), -1, -1):
+            if tuple(loc[:end]) in self.lines:
+                key = ".".join(str(p) for p in loc)
+                return f"{self.path}:{self.lines[tuple(loc[:end])]}" + (f":{key}" if key else "")
+        return str(self.path)
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file; a missing, unreadable or wrongly encoded file is a ``UserError``."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError("no such file", where=str(path), expected="a file that can be read") from None
+    except UnicodeDecodeError as err:
+        raise UserError(
+            "not UTF-8 text",
+            where=str(path),
+            found=f"byte {err.object[err.start]:#x} at offset {err.start}",
+            expected="UTF-8",
+            hint=f"iconv -f latin1 -t utf-8 {path.name}",
+        ) from None
+    except OSError as err:
+        raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
+
+
+def load_yaml(path: Path) -> Document:
+    """Parse a YAML file, refusing duplicate keys and anything but plain data."""
+    text = read_text(path)
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        lines: dict[tuple[str | int, ...], int] = {(): 1}
+        if node is not None:
+            _walk(node, (), lines, path)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader subclass
+    except yaml.YAMLError as err:
+        mark = getattr(err, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(err, "problem", None) or str(err)
+        raise UserError(f"not valid YAML: {problem}", where=where) from None
+    except (ValueError, RecursionError) as err:
+        raise UserError(f"not valid YAML: {err}", where=str(path)) from None
+    return Document(path, data, lines)
+
+
+def _walk(
+    node: yaml.Node, loc: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], path: Path
+) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = str(key.value)
+            at = (*loc, name)
+            if at in lines:
+                raise UserError(
+                    "duplicate key",
+                    where=f"{path}:{key.start_mark.line + 1}",
+                    found=name,
+                    expected=f"each key once (first on line {lines[at]})",
+                )
+            lines[at] = key.start_mark.line + 1
+            _walk(value, at, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for i, value in enumerate(node.value):
+            lines[(*loc, i)] = value.start_mark.line + 1
+            _walk(value, (*loc, i), lines, path)
+
+
+def validate(model: type[M], doc: Document, data: object = None, loc: tuple[str | int, ...] = ()) -> M:
+    """``data`` (default: the whole document) as ``model``; the first mistake becomes a ``UserError``."""
+    value = doc.data if data is None else data
+    if not isinstance(value, dict):
+        raise UserError(
+            "not a mapping", where=doc.where(*loc), found=value, expected="keys: " + ", ".join(_keys(model))
+        )
+    try:
+        return model.model_validate(value)
+    except ValidationError as err:
+        raise _first_mistake(model, doc, err, loc) from None
+
+
+def _first_mistake(
+    model: type[BaseModel], doc: Document, err: ValidationError, loc: tuple[str | int, ...]
+) -> UserError:
+    errors = err.errors(include_url=False)
+    first = errors[0]
+    at: tuple[str | int, ...] = (*loc, *first["loc"])
+    rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys(_model_at(model, first["loc"][:-1]))
+        key = str(first["loc"][-1])
+        return UserError(
+            f"unknown key {key!r}{rest}",
+            where=doc.where(*at),
+            expected="one of " + ", ".join(known),
+            nearest=nearest(key, known),
+        )
+    if first["type"] == "missing":
+        return UserError(
+            f"missing key {first['loc'][-1]!r}{rest}",
+            where=doc.where(*at[:-1]),
+            expected=", ".join(_keys(_model_at(model, first["loc"][:-1]))),
+        )
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return UserError(message + rest, where=doc.where(*at), found=first["input"])
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
+    current = model
+    for part in loc:
+        field = current.model_fields.get(str(part))
+        if field is None:
+            continue
+        inner = _inner_model(field.annotation)
+        if inner is not None:
+            current = inner
+    return current
+
+
+def _inner_model(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for arg in getattr(annotation, "__args__", ()):
+        found = _inner_model(arg)
+        if found is not None:
+            return found
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a CSV file and the line it ends on."""
+
+    line: int
+    cells: Mapping[str, str]
+
+
+def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
+    """Header and rows of a CSV file; ragged rows, doubled or missing columns are ``UserError``s."""
+    text = read_text(path)
+    if "\0" in text:
+        raise UserError(
+            "a null byte in a CSV file",
+            where=f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}",
+            expected="plain text",
+        )
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        header = [h.strip() for h in next(reader, [])]
+        if not header:
+            raise UserError("an empty file", where=str(path), expected="a header line: " + ",".join(required))
+        doubled = sorted({h for h in header if header.count(h) > 1})
+        if doubled:
+            raise UserError(
+                "a column stands twice", where=f"{path}:1", found=doubled[0], expected="each column once"
+            )
+        for name in required:
+            if name not in header:
+                raise UserError(
+                    f"no column {name!r}",
+                    where=f"{path}:1",
+                    found=",".join(header),
+                    expected=name,
+                    nearest=nearest(name, header),
+                )
+        rows = []
+        for cells in reader:
+            if not any(c.strip() for c in cells):
+                continue
+            if len(cells) != len(header):
+                raise UserError(
+                    f"a row of {len(cells)} cells",
+                    where=f"{path}:{reader.line_num}",
+                    found=",".join(cells),
+                    expected=f"{len(header)} cells: {','.join(header)}",
+                )
+            rows.append(Row(reader.line_num, dict(zip(header, (c.strip() for c in cells), strict=True))))
+    except csv.Error as err:
+        raise UserError(f"not valid CSV: {err}", where=f"{path}:{reader.line_num}") from None
+    return header, rows
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8", newline="\n") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+def digest(value: object) -> str:
+    """sha256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

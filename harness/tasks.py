@@ -1,0 +1,367 @@
+"""Tasks: an attribute, its classes, the contexts it is asked in, the prompts, the reader, its targets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from harness import catalog
+from harness.errors import UserError, nearest
+from harness.files import Document, digest, load_yaml, read_csv, validate
+from harness.reading.base import INVALID
+from harness.sampling.base import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Split = Literal["train", "validation", "test"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
+Label = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]+$", max_length=200, strip_whitespace=True)
+]
+RESERVED = {*INVALID, "settled"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Turn(_Strict):
+    """One chat message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class PromptSpec(_Strict):
+    """One wording of the question: a Jinja template over ``context``."""
+
+    id: Name
+    split: Split = "test"
+    text: str | None = None
+    """One user turn."""
+    messages: list[Turn] | None = None
+    """Chat turns with history; a last assistant turn is a beginning that the model continues."""
+    completion: str | None = None
+    """Plain text that the model continues, without a chat template."""
+    contexts: list[str] | None = None
+    """Where it is asked; everywhere when left out."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PromptSpec:
+        given = [k for k in ("text", "messages", "completion") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a prompt has one of text, messages, completion; this one has {given or 'none'}"
+            )
+        if self.messages is not None and not self.messages:
+            raise ValueError("messages must hold at least one turn")
+        return self
+
+    def templates(self) -> list[str]:
+        """Its Jinja sources in order."""
+        if self.messages is not None:
+            return [m.content for m in self.messages]
+        return [self.text if self.text is not None else self.completion or ""]
+
+
+class ExampleSpec(_Strict):
+    """A labelled text that the reader is measured on."""
+
+    text: str
+    label: str
+    cut: bool = False
+    """The token cap ended it."""
+    context: str = ""
+    note: str = ""
+
+
+class SamplingSpec(_Strict):
+    """Sampling parameters of a task; what is left out is plain sampling."""
+
+    temperature: float = Field(1.0, ge=0, le=10)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    max_tokens: int = Field(64, ge=1, le=100_000)
+    stop: list[Annotated[str, StringConstraints(min_length=1)]] = []
+
+
+class AttributeSpec(_Strict):
+    """What is read from the draws: classes, reader, targets, examples."""
+
+    classes: dict[Label, list[str]]
+    reader: str | dict[str, object] = "words"
+    targets: dict[Name, str | dict[str, object]] = {}
+    examples: str | list[ExampleSpec] = []
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _wordings(cls, value: object) -> object:
+        if isinstance(value, list):
+            return {str(v): [] for v in value}
+        if isinstance(value, dict):
+            return {str(k): ([v] if isinstance(v, str) else v or []) for k, v in value.items()}
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
+        if len(classes) < 2:
+            raise ValueError(f"an attribute needs at least two classes; this one has {len(classes)}")
+        owner: dict[str, str] = {}
+        for name, wordings in classes.items():
+            if name in RESERVED:
+                raise ValueError(f"{name!r} is the name of an outcome that is no class; choose another")
+            for word in {name, *wordings}:
+                folded = word.casefold().strip()
+                if not folded:
+                    raise ValueError(f"class {name!r} has an empty wording")
+                if owner.setdefault(folded, name) != name:
+                    raise ValueError(
+                        f"the wording {word!r} belongs to two classes: {owner[folded]!r} and {name!r}"
+                    )
+        return classes
+
+
+class TaskFile(_Strict):
+    """``task.yaml``."""
+
+    name: Name
+    version: int = Field(ge=1)
+    title: str = ""
+    language: Literal["en", "zh"] = "en"
+    measure: Literal["draws", "choices"] = "draws"
+    attribute: Name | None = None
+    classes: dict[str, object] | list[str] | None = None
+    reader: str | dict[str, object] | None = None
+    targets: dict[str, object] | None = None
+    examples: str | list[object] | None = None
+    attributes: dict[Name, AttributeSpec] | None = None
+    """Several attributes read from the same draws, in place of the five keys above."""
+    contexts: str | list[str | dict[str, object]]
+    prompts: str | list[PromptSpec]
+    sampling: SamplingSpec = SamplingSpec()
+    license: str = ""
+    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a question is about."""
+
+    id: str
+    split: Split
+    fields: Mapping[str, str]
+    """Every column, ``id`` included: usable in templates as ``context.<column>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One thing read from the draws."""
+
+    name: str
+    classes: Mapping[str, tuple[str, ...]]
+    reader: Mapping[str, object]
+    targets: Mapping[str, str | Mapping[str, object]]
+    examples: tuple[ExampleSpec, ...]
+    loc: tuple[str, ...]
+    """Where it stands in the task's file, for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as it is used: files read, everything checked."""
+
+    name: str
+    version: int
+    title: str
+    language: str
+    measure: str
+    attributes: Mapping[str, Attribute]
+    contexts: tuple[Context, ...]
+    prompts: tuple[PromptSpec, ...]
+    sampling: Sampling
+    license: str
+    citation: str
+    source: Document
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self.source.path.parent
+
+    @property
+    def hash(self) -> str:
+        """sha256 of all that decides what is asked and how it is read (not titles, examples or targets)."""
+        return digest(
+            {
+                "contexts": [dict(c.fields) for c in self.contexts],
+                "prompts": [p.model_dump() for p in self.prompts],
+                "attributes": {
+                    a.name: [{k: list(v) for k, v in a.classes.items()}, dict(a.reader)]
+                    for a in self.attributes.values()
+                },
+                "sampling": asdict(self.sampling),
+                "language": self.language,
+                "measure": self.measure,
+            }
+        )
+
+
+def load_task(name: str) -> Task:
+    """Find a task by name, folder or file, read it and check every part."""
+    doc = load_yaml(catalog.find("tasks", name))
+    file = validate(TaskFile, doc)
+    contexts = _contexts(file, doc)
+    ids = {c.id for c in contexts}
+    prompts = _prompts(file, doc)
+    for prompt in prompts:
+        for unknown in [c for c in prompt.contexts or [] if c not in ids]:
+            raise UserError(
+                f"prompt {prompt.id!r} names an unknown context",
+                where=doc.where("prompts"),
+                found=unknown,
+                expected="a context id",
+                nearest=nearest(unknown, ids),
+            )
+    for context in contexts:
+        if not any(p.contexts is None or context.id in p.contexts for p in prompts):
+            raise UserError(
+                "a context that no prompt asks about", where=doc.where("contexts"), found=context.id
+            )
+    return Task(
+        name=file.name,
+        version=file.version,
+        title=file.title or file.name,
+        language=file.language,
+        measure=file.measure,
+        attributes=_attributes(file, doc),
+        contexts=contexts,
+        prompts=prompts,
+        sampling=Sampling(**{**file.sampling.model_dump(), "stop": tuple(file.sampling.stop)}),
+        license=file.license,
+        citation=file.citation,
+        source=doc,
+    )
+
+
+def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
+    single = {
+        k: getattr(file, k)
+        for k in ("classes", "reader", "targets", "examples")
+        if getattr(file, k) is not None
+    }
+    if file.attributes is not None:
+        if single or file.attribute:
+            raise UserError(
+                "both 'attributes' and a single attribute's keys",
+                where=doc.where("attributes"),
+                found=", ".join([*single, *(["attribute"] if file.attribute else [])]),
+                expected="either attributes: {NAME: {classes, reader, targets, examples}} or those keys alone",
+            )
+        if not file.attributes:
+            raise UserError("no attribute", where=doc.where("attributes"), expected="at least one")
+        specs = {name: (spec, ("attributes", name)) for name, spec in file.attributes.items()}
+    else:
+        if "classes" not in single:
+            raise UserError(
+                "missing key 'classes'", where=doc.where(), expected="classes: {NAME: [wording, …], …}"
+            )
+        spec = validate(AttributeSpec, doc, single)
+        specs = {file.attribute or file.name: (spec, ())}
+    return {name: _attribute(name, spec, loc, doc) for name, (spec, loc) in specs.items()}
+
+
+def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document) -> Attribute:
+    examples: list[ExampleSpec] = spec.examples if isinstance(spec.examples, list) else []
+    source, at = doc, (*loc, "examples")
+    if isinstance(spec.examples, str):
+        source, at = load_yaml(doc.path.parent / spec.examples), ()
+        if not isinstance(source.data, list):
+            raise UserError("not a list", where=source.where(), expected="- {text: …, label: …}")
+        examples = [validate(ExampleSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+    labels = [*spec.classes, *INVALID]
+    for i, example in enumerate(examples):
+        if example.label not in labels:
+            raise UserError(
+                "an example with an unknown label",
+                where=source.where(*at, i),
+                found=example.label,
+                expected="one of " + ", ".join(labels),
+                nearest=nearest(example.label, set(labels)),
+            )
+    return Attribute(
+        name=name,
+        classes={k: tuple(dict.fromkeys([k, *v])) for k, v in spec.classes.items()},
+        reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
+        targets=dict(spec.targets),
+        examples=tuple(examples),
+        loc=loc,
+    )
+
+
+def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
+    rows: list[tuple[str, dict[str, str]]] = []
+    if isinstance(file.contexts, str):
+        path = doc.path.parent / file.contexts
+        _, found = read_csv(path, required=["id"])
+        rows = [(f"{path}:{r.line}", dict(r.cells)) for r in found]
+    else:
+        for i, item in enumerate(file.contexts):
+            fields = {"id": item} if isinstance(item, str) else {k: str(v) for k, v in item.items()}
+            rows.append((doc.where("contexts", i), fields))
+    if not rows:
+        raise UserError(
+            "no context",
+            where=doc.where("contexts"),
+            expected="at least one; a task without a subject has one, e.g. [all]",
+        )
+    contexts: dict[str, Context] = {}
+    for where, fields in rows:
+        identifier = fields.get("id", "")
+        if not identifier or re.search(r"[\x00-\x1f\x7f]", identifier):
+            raise UserError(
+                "a context without a usable id", where=where, found=identifier, expected="a line of text"
+            )
+        if identifier in contexts:
+            raise UserError(
+                "a context id stands twice", where=where, found=identifier, expected="each id once"
+            )
+        split = fields.get("split") or "test"
+        if split not in ("train", "validation", "test"):
+            raise UserError(
+                "an unknown split",
+                where=where,
+                found=split,
+                expected="train, validation or test",
+                nearest=nearest(split, {"train", "validation", "test"}),
+            )
+        contexts[identifier] = Context(identifier, split, {"name": identifier, **fields})  # type: ignore[arg-type]  # checked above
+    return tuple(contexts.values())
+
+
+def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
+    prompts: list[PromptSpec] = file.prompts if isinstance(file.prompts, list) else []
+    source, at = doc, ("prompts",)
+    if isinstance(file.prompts, str):
+        source, at = load_yaml(doc.path.parent / file.prompts), ()  # type: ignore[assignment]  # two lengths of one tuple
+        if not isinstance(source.data, list):
+            raise UserError("not a list", where=source.where(), expected="- {id: …, text: …}")
+        prompts = [validate(PromptSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+    if not prompts:
+        raise UserError("no prompt", where=source.where(*at), expected="at least one")
+    seen: set[str] = set()
+    for i, prompt in enumerate(prompts):
+        if prompt.id in seen:
+            raise UserError(
+                "a prompt id stands twice",
+                where=source.where(*at, i),
+                found=prompt.id,
+                expected="each id once",
+            )
+        seen.add(prompt.id)
+    return tuple(prompts)
