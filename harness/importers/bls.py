@@ -1,0 +1,354 @@
+"""Import of the US labour statistics: Current Population Survey, Table 11, annual averages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.grid import Grid, headers, match_columns, read_grids
+from harness.importers.shares import fill_zeros, plain
+from harness.importers.slug import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+RACES = ("white", "black", "asian")
+PERCENTAGES = ("women", *RACES, "hispanic")
+UNPUBLISHED = frozenset("-–—")
+STEP = Decimal("0.1")
+WHOLE = Decimal(100)
+
+_PERCENT = r"(?:(?:percent of total employed|percent|pct|%) )?"
+_COLUMNS = {
+    "occupation": re.compile("occupation"),
+    "total employed": re.compile(r"total employed(?: thousands| \(?(?:in )?thousands\)?)?"),
+    "women": re.compile(_PERCENT + "women"),
+    "white": re.compile(_PERCENT + "white"),
+    "black": re.compile(_PERCENT + "black or african american"),
+    "asian": re.compile(_PERCENT + "asian"),
+    "hispanic": re.compile(_PERCENT + "hispanic or latino(?: ethnicity)?"),
+}
+_TOTAL = re.compile(r"total, 16 years (?:and|&) over", re.IGNORECASE)
+_TITLE = re.compile(r"\b11\. employed persons by detailed occupation, sex, race, and hispanic", re.IGNORECASE)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_NOTE = re.compile(r"(?:note|source|dash indicates|footnote|\(?\d+\)? |[*†‡¹²³\[])", re.IGNORECASE)
+_GROUP = re.compile(r"(?!other ).*\boccupations", re.IGNORECASE)
+
+PLAUSIBLE = {
+    "total employed": (100_000, 300_000),
+    "women": (40, 55),
+    "white": (55, 90),
+    "black": (8, 20),
+    "asian": (2, 15),
+    "hispanic": (8, 40),
+}
+"""What the total row says in any year since 2000 and for long to come: a column under another's header, a
+fraction in place of a percentage or another unit falls outside."""
+
+SMOOTHING = (
+    "A figure published as 0.0 stands for a value in [0, 0.05) percent: it becomes 0.025 percent, taken from the "
+    "other cells of the row in proportion (100.0 is a 0.0 of the other class). The race residual is read as 0.0 "
+    "where the rounded shares add up to more than 100."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Occupation:
+    """One row of the table."""
+
+    line: int
+    title: str
+    level: str
+    """``total``, ``group`` or ``detailed``."""
+    employed: Decimal
+    """Thousands."""
+    percent: dict[str, Decimal]
+    """Empty where the percentages are not published."""
+
+
+def import_bls(file: Path, year: int, out: Path) -> Path:
+    """Writes the target of Table 11 of ``year``: gender and race per occupation, groups and total included.
+
+    Args:
+        file: BLS's workbook (cpsaat11.xlsx) or the same table as CSV.
+        year: The year that the figures are for; checked against the sheet where it states one.
+        out: The target folder to write.
+
+    Raises:
+        UserError: The layout is not the one known, or the figures contradict one another.
+    """
+    grid, rows = _read(file, year)
+    _check_groups(grid, rows)
+    published = [
+        (row, context) for row, context in zip(rows, _contexts(grid, rows), strict=True) if row.percent
+    ]
+    gender = [_gender(row, context) for row, context in published]
+    race = [_race(row, context) for row, context in published]
+    smoothed = [sum(changed for _, changed in table) for table in (gender, race)]
+    target = TargetFolder(
+        title=f"US labour force {year}: women and race by occupation",
+        kind="table",
+        tables={
+            "gender": Table(("male", "female"), [row for row, _ in gender]),
+            "race": Table((*RACES, "other"), [row for row, _ in race]),
+        },
+        provenance=Provenance(
+            publisher="US Bureau of Labor Statistics",
+            table="Current Population Survey, Table 11: employed persons by detailed occupation, sex, race, and "
+            "Hispanic or Latino ethnicity; annual averages",
+            year=year,
+            license="public domain",
+            link="https://www.bls.gov/cps/cpsaat11.htm",
+            note=_note(year, len(rows) - len(published)),
+        ),
+        smoothing=f"{SMOOTHING} Rows changed: gender {smoothed[0]}, race {smoothed[1]}.",
+        informative=("title", "level", "employed_thousands"),
+    )
+    return write_target(target, out)
+
+
+def _note(year: int, left_out: int) -> str:
+    note = (
+        "Races are of any ethnicity; other = 100 - white - black - asian (American Indian and Alaska Native, Native "
+        "Hawaiian and Pacific Islander, two or more races). Percentages are not published where the base is under "
+        f"50,000: {left_out} rows are left out."
+    )
+    if year == 2025:
+        note += " BLS: 2025 leaves out October and is not strictly comparable with other years."
+    return note
+
+
+def _read(file: Path, year: int) -> tuple[Grid, list[Occupation]]:
+    candidates = []
+    for grid in read_grids(file):
+        line = _total_line(grid)
+        if line is not None:
+            candidates.append((grid, line))
+    if len(candidates) != 1:
+        raise UserError(
+            "the table is in more than one sheet" if candidates else "no sheet holds the table",
+            where=file.name,
+            found=", ".join(grid.sheet for grid, _ in candidates) or None,
+            expected="one sheet with a row 'Total, 16 years and over' under the headers Occupation, Total employed, "
+            "Women, White, Black or African American, Asian, Hispanic or Latino",
+        )
+    grid, line = candidates[0]
+    top = _header_line(grid, line)
+    _check_title(grid, top, line, year)
+    columns = match_columns(grid, top, headers(grid, top, line - 1), _COLUMNS)
+    rows = _rows(grid, line, columns)
+    _check_total(grid, rows[0], columns)
+    return grid, rows
+
+
+def _total_line(grid: Grid) -> int | None:
+    lines = [
+        n
+        for n, row in enumerate(grid.rows)
+        if any(_TOTAL.fullmatch(grid.text(n, c)) for c in range(len(row)))
+    ]
+    if len(lines) > 1:
+        raise UserError("the total row is there twice", where=grid.where(lines[1]))
+    return lines[0] if lines else None
+
+
+def _header_line(grid: Grid, line: int) -> int:
+    for row in range(line):
+        if any(
+            _COLUMNS["occupation"].fullmatch(grid.text(row, c).lower()) for c in range(len(grid.rows[row]))
+        ):
+            return row
+    raise UserError("no column says 'Occupation' above the total row", where=grid.where(line))
+
+
+def _check_title(grid: Grid, top: int, line: int, year: int) -> None:
+    above = " ".join(grid.text(n, c) for n in range(top) for c in range(len(grid.rows[n])) if grid.text(n, c))
+    if above and not _TITLE.search(above):
+        raise UserError(
+            "this is another table",
+            where=grid.name,
+            found=above,
+            expected="11. Employed persons by detailed occupation, sex, race, and Hispanic or Latino ethnicity",
+        )
+    head = " ".join(grid.text(n, c) for n in range(top, line) for c in range(len(grid.rows[n])))
+    years = sorted(set(_YEAR.findall(f"{above} {head}")))
+    if years not in ([str(year)], [] if not above else None):
+        raise UserError(
+            "the table is for another year" if years else "the table does not say its year",
+            where=grid.where(top),
+            found=", ".join(years) or None,
+            expected=str(year),
+        )
+
+
+def _rows(grid: Grid, first: int, columns: dict[str, int]) -> list[Occupation]:
+    rows: list[Occupation] = []
+    pending: int | None = None
+    for line in range(first, len(grid.rows)):
+        title = grid.text(line, columns["occupation"])
+        cells = {name: _value(grid, line, columns, name) for name in ("total employed", *PERCENTAGES)}
+        employed = cells.pop("total employed")
+        if employed is None:
+            filled = [name for name, value in cells.items() if value is not None]
+            if filled:
+                raise UserError(
+                    "percentages without a number of employed", where=grid.where(line), found=title
+                )
+            if title and not _NOTE.match(title):
+                pending = line if pending is None else pending
+            continue
+        if pending is not None:
+            raise UserError(
+                "a row without figures stands between the occupations",
+                where=grid.where(pending, columns["occupation"]),
+                found=grid.text(pending, columns["occupation"]),
+                expected="one row per occupation, footnotes below the last (or starting with NOTE or Source)",
+            )
+        rows.append(_occupation(grid, line, title, employed, cells))
+    return rows
+
+
+def _value(grid: Grid, line: int, columns: dict[str, int], name: str) -> Decimal | None:
+    value = grid.number(line, columns[name], UNPUBLISHED)
+    if value is None or name == "total employed":
+        return value
+    rounded = value.quantize(STEP)
+    if not 0 <= value <= WHOLE or abs(value - rounded) > Decimal("1e-6"):
+        raise UserError(
+            f"{name}: no percentage with one decimal",
+            where=grid.where(line, columns[name]),
+            found=str(value),
+            expected="a figure from 0.0 to 100.0",
+        )
+    return rounded
+
+
+def _occupation(
+    grid: Grid, line: int, title: str, employed: Decimal, cells: dict[str, Decimal | None]
+) -> Occupation:
+    percent = {name: value for name, value in cells.items() if value is not None}
+    if not title or percent.keys() not in (set(), set(PERCENTAGES)):
+        raise UserError(
+            "a row is half empty",
+            where=grid.where(line),
+            found=f"{title}: {', '.join(percent) or 'figures'}",
+            expected="an occupation with all its percentages, or with none",
+        )
+    if percent and sum(percent[race] for race in RACES) > WHOLE + 3 * STEP / 2:
+        raise UserError(
+            "White, Black and Asian add up to more than 100 percent",
+            where=grid.where(line),
+            found=f"{title}: {' + '.join(str(percent[race]) for race in RACES)}",
+            expected="at most 100.1: does each column stand under its own header?",
+        )
+    level = "total" if _TOTAL.fullmatch(title) else "group" if _GROUP.fullmatch(title) else "detailed"
+    return Occupation(line, title, level, employed, percent)
+
+
+def _check_total(grid: Grid, total: Occupation, columns: dict[str, int]) -> None:
+    for name, (low, high) in PLAUSIBLE.items():
+        value = total.employed if name == "total employed" else total.percent.get(name)
+        if value is None or not low <= value <= high:
+            raise UserError(
+                f"the total row's figure for {name!r} is not possible",
+                where=grid.where(total.line, columns[name]),
+                found=None if value is None else str(value),
+                expected=f"{low} to {high} ({'thousands' if low > 100 else 'percent'}); columns, units or fractions?",
+            )
+
+
+def _members(grid: Grid, rows: Sequence[Occupation]) -> dict[int, list[int]]:
+    """The direct members of the total and of each group, as indexes into ``rows``.
+
+    The sheet does not say the nesting, but its numbers do: a group that is followed by occupations holds them up
+    to the next group; one that is followed by a group holds groups until their numbers add up to its own.
+    """
+    members: dict[int, list[int]] = {}
+
+    def close(start: int) -> int:
+        own = members[start] = []
+        nested = start + 1 < len(rows) and rows[start + 1].level == "group"
+        held, at = Decimal(0), start + 1
+        while at < len(rows):
+            if nested and held > rows[start].employed - Decimal(len(own) + 1) / 2:
+                break
+            if not nested and rows[at].level != "detailed":
+                break
+            own.append(at)
+            held += rows[at].employed
+            at = close(at) if rows[at].level == "group" else at + 1
+        if abs(held - rows[start].employed) > Decimal(len(own) + 1) / 2:
+            raise UserError(
+                "the members of a group do not add up to it",
+                where=grid.where(rows[start].line),
+                found=f"{rows[start].title}: {held} thousand in {len(own)} members",
+                expected=f"{rows[start].employed} thousand; is a row missing, moved or there twice?",
+            )
+        return at
+
+    end = close(0)
+    if end != len(rows):
+        raise UserError(
+            "occupations stand outside the total", where=grid.where(rows[end].line), found=rows[end].title
+        )
+    return members
+
+
+def _check_groups(grid: Grid, rows: Sequence[Occupation]) -> None:
+    """Each published percentage of a group must be the weighted mean of its members', within rounding.
+
+    Members that are not published can be anything from 0 to 100, so the mean is checked against a range.
+    """
+    for index, own in _members(grid, rows).items():
+        group = rows[index]
+        for name in PERCENTAGES if group.percent else ():
+            low = high = slack = Decimal(0)
+            for member in (rows[i] for i in own):
+                value = member.percent.get(name)
+                low += member.employed * (value or 0)
+                high += member.employed * (WHOLE if value is None else value)
+                slack += member.employed * STEP / 2 + (WHOLE if value is None else value) / 2
+            slack += group.employed * STEP / 2 + group.percent[name] / 2
+            if not low - slack <= group.employed * group.percent[name] <= high + slack:
+                mean = low / group.employed
+                raise UserError(
+                    f"{name}: a group's figure is not the mean of its members'",
+                    where=grid.where(group.line),
+                    found=f"{group.title}: {group.percent[name]} published, {mean:.1f} from {len(own)} members",
+                    expected="the same within rounding: does each column stand under its own header?",
+                )
+
+
+def _contexts(grid: Grid, rows: Sequence[Occupation]) -> list[str]:
+    """Ids of the rows. Where a group and its only occupation share a title, the group's id ends in ``_group``."""
+    detailed = {slug(row.title) for row in rows if row.level == "detailed"}
+    ids: list[str] = []
+    for row in rows:
+        context = slug(row.title)
+        if row.level != "detailed" and context in detailed:
+            context += "_group"
+        if context in ids:
+            raise UserError("an occupation is there twice", where=grid.where(row.line), found=row.title)
+        ids.append(context)
+    return ids
+
+
+def _line(row: Occupation, context: str, percent: dict[str, Decimal]) -> tuple[Row, bool]:
+    shares = fill_zeros(percent, STEP, WHOLE)
+    cells = {name: plain(value / WHOLE) for name, value in shares.items()}
+    line = {"context": context, **cells, "title": row.title, "level": row.level}
+    return {**line, "employed_thousands": plain(row.employed)}, shares != percent
+
+
+def _gender(row: Occupation, context: str) -> tuple[Row, bool]:
+    return _line(row, context, {"male": WHOLE - row.percent["women"], "female": row.percent["women"]})
+
+
+def _race(row: Occupation, context: str) -> tuple[Row, bool]:
+    shares = {race: row.percent[race] for race in RACES}
+    return _line(row, context, {**shares, "other": WHOLE - sum(shares.values())})

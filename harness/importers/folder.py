@@ -1,0 +1,106 @@
+"""A target folder on disk: ``target.yaml`` beside one CSV per attribute, the same bytes for the same figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where figures come from."""
+
+    publisher: str
+    table: str
+    year: int
+    license: str
+    link: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The figures of one attribute."""
+
+    classes: tuple[str, ...]
+    rows: Sequence[Row]
+    """Keys: ``context``, the classes, the informative columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFolder:
+    """What an importer found, before it is written."""
+
+    title: str
+    kind: Literal["table", "reference"]
+    tables: Mapping[str, Table]
+    provenance: Provenance
+    values: Literal["shares", "counts"] = "shares"
+    shared: bool = True
+    smoothing: str = ""
+    informative: tuple[str, ...] = field(default=())
+
+
+def write_target(target: TargetFolder, out: Path) -> Path:
+    """Writes ``target`` into the folder ``out``, whose name becomes the target's name.
+
+    A folder that holds anything but a target is left alone.
+    """
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "target.yaml").is_file())):
+        raise UserError(
+            "this is no target folder, so it is not written into",
+            where=str(out),
+            expected="a new folder, an empty one or one with a target.yaml",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for attribute, table in target.tables.items():
+        columns = ["context", *table.classes, *target.informative]
+        (out / f"{attribute}.csv").write_text(_csv_text(columns, table.rows), encoding="utf-8", newline="")
+    (out / "target.yaml").write_text(_yaml_text(target, out.resolve().name), encoding="utf-8", newline="")
+    return out
+
+
+def _csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _yaml_text(target: TargetFolder, name: str) -> str:
+    source = target.provenance
+    document: dict[str, object] = {
+        "name": name,
+        "title": target.title,
+        "kind": target.kind,
+        "attributes": {attribute: {"file": f"{attribute}.csv"} for attribute in target.tables},
+        "values": target.values,
+        "shared": target.shared,
+    }
+    if target.informative:
+        document["informative"] = list(target.informative)
+    if target.smoothing:
+        document["smoothing"] = target.smoothing
+    provenance = {
+        "publisher": source.publisher,
+        "table": source.table,
+        "year": source.year,
+        "license": source.license,
+        "link": source.link,
+        "note": source.note,
+    }
+    document["provenance"] = {key: value for key, value in provenance.items() if value != ""}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)

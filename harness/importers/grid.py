@@ -1,0 +1,165 @@
+"""Tables as publishers lay them out: cells by sheet, columns found by what their headers say."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, clip, missing_package, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+Cell = str | Decimal | None
+
+_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
+_FOOTNOTE_MARK = re.compile(r"\s*(\(\d+\)|\[\d+\]|[¹²³⁴⁵⁶⁷⁸⁹*†‡])+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One sheet."""
+
+    file: str
+    sheet: str
+    rows: Sequence[Sequence[Cell]]
+
+    def where(self, row: int, column: int | None = None) -> str:
+        """``file:sheet:B5``, or ``file:sheet:row 5``; counted from 0 here, from 1 in what is said."""
+        place = f"row {row + 1}" if column is None else f"{_letters(column)}{row + 1}"
+        return ":".join(part for part in (self.file, self.sheet, place) if part)
+
+    @property
+    def name(self) -> str:
+        """``file:sheet``."""
+        return ":".join(part for part in (self.file, self.sheet) if part)
+
+    def text(self, row: int, column: int) -> str:
+        """A cell as text on one line."""
+        cells = self.rows[row]
+        return tidy(cells[column]) if column < len(cells) else ""
+
+    def number(self, row: int, column: int, blank: frozenset[str]) -> Decimal | None:
+        """A cell as a number, None where it is empty or says one of ``blank``.
+
+        Numbers stored as text are read; anything else in the cell is an error, never a guess.
+        """
+        cells = self.rows[row]
+        cell = cells[column] if column < len(cells) else None
+        if isinstance(cell, Decimal):
+            return cell
+        text = tidy(cell)
+        if not text or text in blank:
+            return None
+        if not _NUMBER.fullmatch(text):
+            marks = " ".join(sorted(blank))
+            raise UserError(
+                "this cell holds no number",
+                where=self.where(row, column),
+                found=text,
+                expected=f"a number, or for a figure that is not published: {marks}",
+            )
+        return Decimal(text.replace(",", ""))
+
+
+def tidy(cell: Cell) -> str:
+    """A cell's text with white space collapsed; '' for an empty one."""
+    return "" if cell is None else " ".join(str(cell).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def read_grids(file: Path) -> list[Grid]:
+    """Every sheet of a workbook, or the one table of a CSV file."""
+    if not file.is_file():
+        raise UserError("there is no such file", where=str(file))
+    if file.suffix.lower() == ".csv":
+        with file.open(encoding="utf-8-sig", newline="") as handle:
+            return [Grid(file.name, "", [[cell or None for cell in row] for row in csv.reader(handle)])]
+    if file.suffix.lower() == ".xlsx":
+        return _workbook(file)
+    raise UserError(
+        "this kind of file cannot be read",
+        where=str(file),
+        expected="a workbook (.xlsx) or text (.csv)",
+        hint="open it in a spreadsheet program and save it as .xlsx",
+    )
+
+
+def _workbook(file: Path) -> list[Grid]:
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise missing_package("reading a workbook", "openpyxl", "xlsx") from error
+    import zipfile
+
+    try:
+        book = openpyxl.load_workbook(file, data_only=True)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise UserError("this is no workbook", where=str(file), found=str(error)) from error
+    grids = [
+        Grid(
+            file.name,
+            sheet.title,
+            [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)],
+        )
+        for sheet in book.worksheets
+    ]
+    book.close()
+    return grids
+
+
+def _cell(value: object) -> Cell:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # repr gives the shortest text that reads back the same: 46.8 stays 46.8
+        return Decimal(repr(value))
+    return str(value)
+
+
+def headers(grid: Grid, first: int, last: int) -> list[str]:
+    """What stands over each column between two rows, top to bottom, in lower case on one line.
+
+    Headers are split over rows and merged over columns at will, so the whole block is read. Numbers (a year)
+    and footnote marks are left out.
+    """
+    width = max((len(row) for row in grid.rows[first : last + 1]), default=0)
+    found = []
+    for column in range(width):
+        parts = [grid.text(row, column) for row in range(first, last + 1)]
+        text = " ".join(part for part in parts if part and not _NUMBER.fullmatch(part))
+        found.append(_FOOTNOTE_MARK.sub("", text.replace("_", " ")).lower().strip())
+    return found
+
+
+def match_columns(
+    grid: Grid, row: int, found: Sequence[str], wanted: Mapping[str, re.Pattern[str]]
+) -> dict[str, int]:
+    """The column of each wanted header: exactly one each, or an error that names what was found."""
+    columns: dict[str, int] = {}
+    for name, pattern in wanted.items():
+        hits = [index for index, text in enumerate(found) if pattern.fullmatch(text)]
+        if len(hits) != 1:
+            spelled = "; ".join(clip(text, 40) for text in found if text)
+            several = " and ".join(_letters(index) for index in hits)
+            raise UserError(
+                f"two columns say {name!r}: {several}" if hits else f"no column says {name!r}",
+                where=grid.where(row),
+                found=spelled,
+                expected=f"one column headed {name!r}; the layout may have changed",
+                nearest=nearest(name, [text for text in found if text]),
+            )
+        columns[name] = hits[0]
+    return columns
+
+
+def _letters(column: int) -> str:
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -1,0 +1,170 @@
+"""Import of any table with one row per context and one column per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import UserError, nearest
+from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.grid import Grid, read_grids
+from harness.importers.shares import fill_zeros, plain
+from harness.importers.slug import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Unit = Literal["shares", "percent", "counts"]
+WHOLE = {"shares": Decimal(1), "percent": Decimal(100)}
+UNPUBLISHED = frozenset("-–—")
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What the columns of a table mean."""
+
+    attribute: str
+    classes: Mapping[str, str]
+    """Class -> header of its column. One of them may be '': what the others leave of the whole."""
+    provenance: Provenance
+    context: str = "context"
+    """Header of the column with the contexts: ids, or titles that ids are made from (see ``slug``)."""
+    unit: Unit = "shares"
+    precision: str = ""
+    """The step of the published figures in their unit, such as 0.1. When given, a figure of zero is read as the
+    middle of what rounds to zero; else it stays zero."""
+    title: str = ""
+    informative: tuple[str, ...] = ()
+    """Headers of columns to keep beside the figures."""
+
+
+def import_table(file: Path, out: Path, options: TableOptions) -> Path:
+    """Writes the target in ``file`` (.csv, or the one sheet of an .xlsx) whose first row holds the headers.
+
+    Rows without figures (not published) are left out and counted in the provenance.
+
+    Raises:
+        UserError: A column is missing, a cell holds no number, a row does not add up, a context stands twice.
+    """
+    grids = [grid for grid in read_grids(file) if grid.rows]
+    if len(grids) != 1:
+        raise UserError(
+            "one sheet with a table is expected", where=file.name, found=[grid.sheet for grid in grids]
+        )
+    rows, left_out, changed = _rows(grids[0], options)
+    if not rows:
+        raise UserError("no row has figures", where=grids[0].name, found=f"{left_out} rows without")
+    source = options.provenance
+    notes = [source.note] if source.note else []
+    notes += [f"{left_out} rows without published figures are left out."] if left_out else []
+    smoothing = (
+        f"A figure published as 0 at a precision of {options.precision} becomes a quarter of that step (the middle "
+        f"of what rounds to 0), taken from the other cells of the row in proportion. Rows changed: {changed}."
+    )
+    target = TargetFolder(
+        title=options.title or out.name,
+        kind="table",
+        tables={options.attribute: Table(tuple(options.classes), rows)},
+        provenance=Provenance(
+            source.publisher, source.table, source.year, source.license, source.link, " ".join(notes)
+        ),
+        values="counts" if options.unit == "counts" else "shares",
+        smoothing=smoothing if options.precision else "",
+        informative=_kept(options),
+    )
+    return write_target(target, out)
+
+
+def _kept(options: TableOptions) -> tuple[str, ...]:
+    titled = () if options.context == "context" or "title" in options.informative else ("title",)
+    return (*titled, *options.informative)
+
+
+def _rows(grid: Grid, options: TableOptions) -> tuple[list[Row], int, int]:
+    rests = [name for name, header in options.classes.items() if not header]
+    if len(rests) > (0 if options.unit == "counts" else 1) or len(options.classes) < 2:
+        raise UserError(
+            "the classes do not make a table",
+            found=", ".join(f"{name}={header}" for name, header in options.classes.items()),
+            expected="two or more NAME=COLUMN; one of them may be NAME= (the rest) where figures are no counts",
+        )
+    columns = {header: _column(grid, header) for header in (options.context, *options.informative)}
+    figures = {name: _column(grid, header) for name, header in options.classes.items() if header}
+    rows: dict[str, Row] = {}
+    left_out = changed = 0
+    for line in range(1, len(grid.rows)):
+        title = grid.text(line, columns[options.context])
+        if not any(grid.text(line, column) for column in range(len(grid.rows[line]))):
+            continue
+        context = title if options.context == "context" else slug(title)
+        if not context or context in rows:
+            problem = "a context stands twice" if context else "a row without a context"
+            raise UserError(problem, where=grid.where(line, columns[options.context]), found=title)
+        cells = _figures(grid, line, figures, options)
+        if cells is None:
+            left_out += 1
+            continue
+        filled = _fill(cells, options)
+        changed += filled != cells
+        scale = WHOLE["percent"] if options.unit == "percent" else Decimal(1)
+        row = {"context": context, **{name: plain(filled[name] / scale) for name in options.classes}}
+        row |= {header: grid.text(line, columns[header]) for header in options.informative}
+        rows[context] = {"title": title, **row} if "title" in _kept(options) and "title" not in row else row
+    return list(rows.values()), left_out, changed
+
+
+def _column(grid: Grid, header: str) -> int:
+    found = [grid.text(0, column) for column in range(len(grid.rows[0]))]
+    if found.count(header) != 1:
+        raise UserError(
+            f"two columns are headed {header!r}" if header in found else f"no column is headed {header!r}",
+            where=grid.where(0),
+            found=", ".join(found),
+            expected=header,
+            nearest=nearest(header, found),
+        )
+    return found.index(header)
+
+
+def _figures(
+    grid: Grid, line: int, columns: Mapping[str, int], options: TableOptions
+) -> dict[str, Decimal] | None:
+    numbers = {name: grid.number(line, column, UNPUBLISHED) for name, column in columns.items()}
+    cells = {name: value for name, value in numbers.items() if value is not None}
+    if not cells:
+        return None
+    if len(cells) < len(numbers) or any(value < 0 for value in cells.values()):
+        raise UserError(
+            "a row is half empty" if len(cells) < len(numbers) else "a figure is negative",
+            where=grid.where(line),
+            found=", ".join(f"{name}={value}" for name, value in numbers.items()),
+        )
+    total = sum(cells.values())
+    if options.unit == "counts":
+        if total == 0:
+            raise UserError("the counts of a row are all zero", where=grid.where(line))
+        return cells
+    whole = WHOLE[options.unit]
+    slack = Decimal(options.precision or "0.000001") * len(options.classes) / 2
+    for name, header in options.classes.items():
+        if not header:
+            cells[name] = whole - total
+            total = max(whole, total)
+    if abs(total - whole) > slack:
+        raise UserError(
+            f"the {options.unit} of a row do not add up",
+            where=grid.where(line),
+            found=", ".join(f"{name}={value}" for name, value in cells.items()),
+            expected=f"{whole} within {plain(slack)} (rounding); are they of another unit?",
+        )
+    return {name: cells[name] for name in options.classes}
+
+
+def _fill(cells: dict[str, Decimal], options: TableOptions) -> dict[str, Decimal]:
+    whole = sum(cells.values()) if options.unit == "counts" else WHOLE[options.unit]
+    if options.unit != "counts" and sum(cells.values()) != whole:
+        total = sum(cells.values())
+        cells = {name: value * whole / total for name, value in cells.items()}
+    return fill_zeros(cells, Decimal(options.precision), Decimal(whole)) if options.precision else cells
