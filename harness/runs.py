@@ -288,7 +288,7 @@ def folder_name(model: str) -> str:
 
 def find_runs(paths: list[str]) -> list[Run]:
     """Every run under the given folders, sorted by path."""
-    runs = []
+    runs: list[Run] = []
     for name in paths:
         root = Path(name).expanduser()
         if not root.exists():

@@ -109,7 +109,7 @@ def _table(attribute: str, cells: dict[tuple[str, str], dict[str, int]], path: P
     order = list(next(iter(cells.values())))
     classes = tuple(o for o in order if o not in INVALID)
     for key, cell in cells.items():
-        missing = set((*classes, *INVALID)) ^ set(cell)
+        missing = {*classes, *INVALID} ^ set(cell)
         if missing:
             raise UserError(
                 f"the outcomes of {attribute}, {key[0]}, {key[1]} differ from the first row's",

@@ -1,0 +1,30 @@
+"""``distalign env``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Print versions, paths and settings: the block an issue report needs."""
+    import os
+    import platform
+
+    from harness import __version__
+    from harness.catalog import folders
+    from harness.planning import git_state, versions
+
+    rows = {
+        "distalign": __version__,
+        "platform": platform.platform(),
+        "cpus": str(os.cpu_count()),
+        **versions(),
+    }
+    rows["tasks"] = os.pathsep.join(str(p) for p in folders("tasks"))
+    rows["targets"] = os.pathsep.join(str(p) for p in folders("targets"))
+    rows["offline"] = os.environ.get("HF_HUB_OFFLINE", "0")
+    state = git_state()
+    rows["git"] = f"{state['sha']}{' (dirty)' if state['dirty'] else ''}" if state else "none"
+    for name, value in rows.items():
+        click.echo(f"{name:12} {value}")

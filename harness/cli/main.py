@@ -1,0 +1,127 @@
+"""The command group: each verb's module is imported only when that verb runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from harness import __version__
+from harness.errors import UserError
+
+VERBS = {
+    "evaluate": "Evaluate models on tasks against target distributions.",
+    "score": "Read and score a run's draws again, without a model.",
+    "compare": "Compare two runs, paired over contexts.",
+    "leaderboard": "Write the HTML leaderboard from runs.",
+    "task": "Make, check and show tasks.",
+    "target": "Show targets, or import them from published tables.",
+    "list": "List tasks, targets, methods or runs.",
+    "merge": "Unite the shards of one run.",
+    "env": "Print what an issue report needs.",
+}
+"""Verb -> the line that --help shows, so that --help imports nothing else."""
+
+EPILOG = """\b
+Examples:
+  distalign evaluate known:target --task gender_us --target labor -n 100
+  distalign evaluate path/to/model --task gender_us -n 100
+  distalign leaderboard runs/ -o site/
+
+Every option is also an environment variable: --seed of evaluate is DISTALIGN_EVALUATE_SEED.
+Exit codes: 0 done, 2 something to mend (one message says what), 3 incomplete or not comparable."""
+
+
+class Verbs(click.Group):
+    """Loads ``harness.cli.<verb>`` on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order a user meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command object of one verb."""
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"harness.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101  # narrows a lazy import for the type checker
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs with their static lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown verb is answered with the nearest ones."""
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from harness.errors import nearest
+
+            raise UserError(
+                "no such command",
+                found=args[0],
+                expected=", ".join(VERBS),
+                nearest=nearest(args[0], VERBS),
+                hint="distalign --help",
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    epilog=EPILOG,
+    context_settings={"auto_envvar_prefix": "DISTALIGN", "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="distalign")
+@click.option(
+    "--include",
+    metavar="FOLDER",
+    help="A folder with tasks/ and targets/ of your own (several: joined as in PATH).",
+)
+def group(include: str | None) -> None:
+    """Does a language model, asked again and again, answer with the distribution it should?"""
+    if include:
+        import os
+
+        from harness.catalog import INCLUDE
+
+        os.environ[INCLUDE] = include
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command; errors that a user can mend are one message without a traceback."""
+    sys.exit(run(args))
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    try:
+        group.main(args=args, prog_name="distalign", standalone_mode=False)
+    except UserError as err:
+        click.echo(f"distalign: {err}", err=True)
+        return err.exit_code
+    except click.exceptions.Exit as err:
+        return err.exit_code
+    except click.ClickException as err:
+        click.echo(f"distalign: {_usage(err)}", err=True)
+        return 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("distalign: stopped; what was drawn is kept, the same command goes on", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _usage(err: click.ClickException) -> str:
+    context = getattr(err, "ctx", None)
+    command = context.command_path if context else "distalign"
+    message = err.format_message()
+    if isinstance(err, click.NoSuchOption) and err.possibilities:
+        message = message.split(" Did you mean")[0].split(" (Possible")[0]
+        message += "\n  nearest:  " + ", ".join(sorted(err.possibilities))
+    return f"{message}\n  next:     {command} --help"

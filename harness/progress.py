@@ -1,0 +1,85 @@
+"""Progress on standard error: a bar on a terminal, a line a minute in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOG_SECONDS = 60.0
+
+
+class Progress:
+    """Counts draws as they come and says how far they are."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self.label, self.total = label, total
+        self.done = self.failed = self.tokens = 0
+        self.start = self.said = time.monotonic()
+        self._bar = self._task = None
+        if sys.stderr.isatty():
+            self._open_bar()
+
+    def _open_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        bar = Bar(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        bar.start()
+        self._bar, self._task = bar, bar.add_task(self.label, total=self.total, rate="")  # type: ignore[assignment]  # None until opened
+
+    def advance(self, draws: int, failed: int = 0, tokens: int = 0) -> None:
+        """Count more draws."""
+        self.done += draws
+        self.failed += failed
+        self.tokens += tokens
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done, rate=self._rate())
+        elif time.monotonic() - self.said >= LOG_SECONDS:
+            self.said = time.monotonic()
+            say(f"{self.label}: {self.done}/{self.total} draws, {self._rate()}, {self._left()}")
+
+    def _rate(self) -> str:
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done / seconds:,.0f} draws/s, {self.tokens / seconds:,.0f} tokens/s{failed}"
+
+    def _left(self) -> str:
+        seconds = time.monotonic() - self.start
+        left = (self.total - self.done) * seconds / self.done if self.done else 0.0
+        return f"{left:,.0f} s left"
+
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def say(line: str) -> None:
+    """One line to standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Say what begins, and how long it took when it took longer than a moment."""
+    start = time.monotonic()
+    say(f"{name} …")
+    yield
+    seconds = time.monotonic() - start
+    if seconds >= 1:
+        say(f"{name}: {seconds:.1f} s")
