@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 
 from harness.errors import UserError
+from harness.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,8 +68,8 @@ def write_target(target: TargetFolder, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     for attribute, table in target.tables.items():
         columns = ["context", *table.classes, *target.informative]
-        (out / f"{attribute}.csv").write_text(_csv_text(columns, table.rows), encoding="utf-8", newline="")
-    (out / "target.yaml").write_text(_yaml_text(target, out.resolve().name), encoding="utf-8", newline="")
+        write_atomic(out / f"{attribute}.csv", _csv_text(columns, table.rows))
+    write_atomic(out / "target.yaml", _yaml_text(target, out.resolve().name))
     return out
 
 

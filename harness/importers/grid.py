@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, clip, missing_package, nearest
+from harness.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +78,11 @@ def read_grids(file: Path) -> list[Grid]:
     if not file.is_file():
         raise UserError("there is no such file", where=str(file))
     if file.suffix.lower() == ".csv":
-        with file.open(encoding="utf-8-sig", newline="") as handle:
-            return [Grid(file.name, "", [[cell or None for cell in row] for row in csv.reader(handle)])]
+        lines = csv.reader(io.StringIO(read_text(file)), strict=True)
+        try:
+            return [Grid(file.name, "", [[cell or None for cell in row] for row in lines])]
+        except csv.Error as error:
+            raise UserError(f"not valid CSV: {error}", where=f"{file.name}:{lines.line_num}") from None
     if file.suffix.lower() == ".xlsx":
         return _workbook(file)
     raise UserError(

@@ -71,7 +71,7 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
             source.publisher, source.table, source.year, source.license, source.link, " ".join(notes)
         ),
         values="counts" if options.unit == "counts" else "shares",
-        smoothing=smoothing if options.precision else "",
+        smoothing=smoothing if changed else "",
         informative=_kept(options),
     )
     return write_target(target, out)
@@ -150,7 +150,7 @@ def _figures(
     slack = Decimal(options.precision or "0.000001") * len(options.classes) / 2
     for name, header in options.classes.items():
         if not header:
-            cells[name] = whole - total
+            cells[name] = max(whole - total, Decimal(0))
             total = max(whole, total)
     if abs(total - whole) > slack:
         raise UserError(
