@@ -35,6 +35,7 @@ _COLUMNS = {
 }
 _TOTAL = re.compile(r"total, 16 years (?:and|&) over", re.IGNORECASE)
 _TITLE = re.compile(r"\b11\. employed persons by detailed occupation, sex, race, and hispanic", re.IGNORECASE)
+_UNITS = re.compile(r"\[numbers in thousands\]", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _NOTE = re.compile(r"(?:note|source|dash indicates|footnote|\(?\d+\)? |[*†‡¹²³\[])", re.IGNORECASE)
 _GROUP = re.compile(r"(?!other ).*\boccupations", re.IGNORECASE)
@@ -82,7 +83,7 @@ def import_bls(file: Path, year: int, out: Path) -> Path:
     Raises:
         UserError: The layout is not the one known, or the figures contradict one another.
     """
-    grid, rows = _read(file, year)
+    grid, rows, dated = _read(file, year)
     _check_groups(grid, rows)
     published = [
         (row, context) for row, context in zip(rows, _contexts(grid, rows), strict=True) if row.percent
@@ -104,7 +105,7 @@ def import_bls(file: Path, year: int, out: Path) -> Path:
             year=year,
             license="public domain",
             link="https://www.bls.gov/cps/cpsaat11.htm",
-            note=_note(year, len(rows) - len(published)),
+            note=_note(year, len(rows) - len(published), dated=dated),
         ),
         smoothing=f"{SMOOTHING} Rows changed: gender {smoothed[0]}, race {smoothed[1]}.",
         informative=("title", "level", "employed_thousands"),
@@ -112,7 +113,7 @@ def import_bls(file: Path, year: int, out: Path) -> Path:
     return write_target(target, out)
 
 
-def _note(year: int, left_out: int) -> str:
+def _note(year: int, left_out: int, *, dated: bool) -> str:
     note = (
         "Races are of any ethnicity; other = 100 - white - black - asian (American Indian and Alaska Native, Native "
         "Hawaiian and Pacific Islander, two or more races). Percentages are not published where the base is under "
@@ -120,10 +121,12 @@ def _note(year: int, left_out: int) -> str:
     )
     if year == 2025:
         note += " BLS: 2025 leaves out October and is not strictly comparable with other years."
+    if not dated:
+        note += " The imported file itself states no year."
     return note
 
 
-def _read(file: Path, year: int) -> tuple[Grid, list[Occupation]]:
+def _read(file: Path, year: int) -> tuple[Grid, list[Occupation], bool]:
     candidates = []
     for grid in read_grids(file):
         line = _total_line(grid)
@@ -139,11 +142,11 @@ def _read(file: Path, year: int) -> tuple[Grid, list[Occupation]]:
         )
     grid, line = candidates[0]
     top = _header_line(grid, line)
-    _check_title(grid, top, line, year)
+    dated = _check_title(grid, top, line, year)
     columns = match_columns(grid, top, headers(grid, top, line - 1), _COLUMNS)
     rows = _rows(grid, line, columns)
     _check_total(grid, rows[0], columns)
-    return grid, rows
+    return grid, rows, dated
 
 
 def _total_line(grid: Grid) -> int | None:
@@ -166,9 +169,10 @@ def _header_line(grid: Grid, line: int) -> int:
     raise UserError("no column says 'Occupation' above the total row", where=grid.where(line))
 
 
-def _check_title(grid: Grid, top: int, line: int, year: int) -> None:
+def _check_title(grid: Grid, top: int, line: int, year: int) -> bool:
+    """Whether the sheet states its year; another year, or another table's title, is an error."""
     above = " ".join(grid.text(n, c) for n in range(top) for c in range(len(grid.rows[n])) if grid.text(n, c))
-    if above and not _TITLE.search(above):
+    if above and not (_TITLE.search(above) or _UNITS.fullmatch(above)):
         raise UserError(
             "this is another table",
             where=grid.name,
@@ -177,13 +181,11 @@ def _check_title(grid: Grid, top: int, line: int, year: int) -> None:
         )
     head = " ".join(grid.text(n, c) for n in range(top, line) for c in range(len(grid.rows[n])))
     years = sorted(set(_YEAR.findall(f"{above} {head}")))
-    if years not in ([str(year)], [] if not above else None):
+    if years not in ([], [str(year)]):
         raise UserError(
-            "the table is for another year" if years else "the table does not say its year",
-            where=grid.where(top),
-            found=", ".join(years) or None,
-            expected=str(year),
+            "the table is for another year", where=grid.where(top), found=", ".join(years), expected=str(year)
         )
+    return bool(years)
 
 
 def _rows(grid: Grid, first: int, columns: dict[str, int]) -> list[Occupation]:

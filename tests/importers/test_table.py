@@ -1,0 +1,103 @@
+"""The importer of plain tables: units are checked, rests and zeros are what the options say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.errors import UserError
+from harness.importers.folder import Provenance
+from harness.importers.slug import slug
+from harness.importers.table import TableOptions, import_table
+from harness.targets import load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SOURCE = Provenance("A publisher", "Table 1", 2020, "CC0", "https://example.org/table")
+OPTIONS = TableOptions("colour", {"red": "red", "blue": "blue"}, SOURCE)
+
+
+def imported(tmp_path: Path, text: str, options: TableOptions) -> Mapping[str, Mapping[str, float]]:
+    path = tmp_path / "in.csv"
+    path.write_text(text, encoding="utf-8")
+    import_table(path, tmp_path / "out", options)
+    return load_target(str(tmp_path / "out")).tables[options.attribute].rows
+
+
+def test_shares_and_informative_columns(tmp_path: Path) -> None:
+    options = replace(OPTIONS, informative=("year",))
+    rows = imported(tmp_path, "year,context,red,blue\n1999,a,0.25,0.75\n2000,b,1,0\n", options)
+    assert rows == {"a": {"red": 0.25, "blue": 0.75}, "b": {"red": 1, "blue": 0}}
+    assert (tmp_path / "out" / "colour.csv").read_text(encoding="utf-8").startswith("context,red,blue,year\n")
+
+
+def test_titles_become_ids_and_are_kept(tmp_path: Path) -> None:
+    options = replace(OPTIONS, context="job", unit="counts")
+    rows = imported(
+        tmp_path, 'job,red,blue\n"Cooks, all other","1,200",400\nCafé staff,1,3\nNobody,-,-\n', options
+    )
+    assert rows == {"cooks_all_other": {"red": 0.75, "blue": 0.25}, "cafe_staff": {"red": 0.25, "blue": 0.75}}
+    assert "1 rows without published figures" in (tmp_path / "out" / "target.yaml").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_the_rest_and_the_zeros_of_percentages(tmp_path: Path) -> None:
+    options = replace(OPTIONS, classes={"red": "r", "blue": ""}, unit="percent", precision="0.1")
+    rows = imported(tmp_path, "context,r\na,41.7\nb,0.0\nc,100.0\n", options)
+    assert rows["a"] == pytest.approx({"red": 0.417, "blue": 0.583}, abs=1e-12)
+    assert rows["b"] == pytest.approx({"red": 0.00025, "blue": 0.99975}, abs=1e-12)
+    assert rows["c"] == pytest.approx({"red": 0.99975, "blue": 0.00025}, abs=1e-12)
+
+
+def test_rounded_percentages_are_scaled_to_the_whole(tmp_path: Path) -> None:
+    options = replace(OPTIONS, unit="percent", precision="0.1")
+    rows = imported(tmp_path, "context,red,blue\na,50.1,50.0\n", options)
+    assert sum(rows["a"].values()) == pytest.approx(1, abs=1e-9)
+    assert rows["a"]["red"] == pytest.approx(50.1 / 100.1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "says"),
+    [
+        ("context,red,blue\na,41.7,58.3\n", "shares", "add up"),
+        ("context,red,blue\na,0.417,0.583\n", "percent", "add up"),
+        ("context,red,blue\na,0,0\n", "counts", "all zero"),
+        ("context,red,blue\na,-1,2\n", "counts", "negative"),
+        ("context,red,blue\na,1,\n", "counts", "half empty"),
+        ("context,red,blue\na,1,2\na,1,2\n", "counts", "twice"),
+        ("context,red,blue\n,1,2\n", "counts", "without a context"),
+        ("context,red,blue\na,one,2\n", "counts", "no number"),
+        ("context,red,green\na,1,2\n", "counts", "'blue'"),
+        ("context,red,blue,red\na,1,2,3\n", "counts", "two columns"),
+        ("context,red,blue\na,-,-\n", "counts", "no row"),
+        ("", "counts", "one sheet"),
+    ],
+)
+def test_a_table_that_is_not_what_the_options_say(tmp_path: Path, text: str, unit: str, says: str) -> None:
+    units = {name: replace(OPTIONS, unit=name) for name in ("shares", "percent", "counts")}
+    with pytest.raises(UserError, match=says):
+        imported(tmp_path, text, units[unit])
+
+
+@pytest.mark.parametrize("classes", [{"red": "red"}, {"red": "", "blue": ""}])
+def test_classes_that_make_no_table(tmp_path: Path, classes: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="do not make a table"):
+        imported(tmp_path, "context,red\na,1\n", replace(OPTIONS, classes=classes))
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Registered nurses", "registered_nurses"),
+        ("Managers, all other", "managers_all_other"),
+        ("Engineering professionals n.e.c.", "engineering_professionals_n_e_c"),
+        ("  Electrical power-line installers & repairers ", "electrical_power_line_installers_repairers"),
+    ],
+)
+def test_slug(title: str, expected: str) -> None:
+    assert slug(title) == expected
