@@ -10,18 +10,18 @@ from harness.files import write_atomic
 from harness.planning import targets_of
 from harness.reading import make_reader, read_draws
 from harness.runs import Run
+from harness.scoring import table
 from harness.scoring.counts import Counts, tally, to_csv
-from harness.tasks import load_task
+from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.sampling.base import Draw
     from harness.targets import Target
-    from harness.tasks import Attribute, Task
+    from harness.tasks import Attribute
 
-SCORES_SCHEMA = 1
+SCHEMA = 1
 
 
 def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task = "") -> dict[str, object]:
@@ -29,22 +29,94 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
 
     Args:
         run: a run or its folder.
-        targets: target names; empty is every target the task lists (and the run's own).
+        targets: target names; empty is the targets it was scored against before, else all that the task lists.
         task: the task, by name or loaded; '' is the one the manifest names.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
-    loaded = load_task(task or opened.text("task")) if isinstance(task, str) else task
+    loaded = task if isinstance(task, Task) else load_task(task or opened.text("task"))
     if loaded.name != opened.text("task"):
-        raise UserError("the run is of another task", where=str(opened.folder), found=opened.text("task"), expected=loaded.name)
-    keys = [(str(c), str(p)) for c, p in opened.prompt_keys()]
-    known = {c.id for c in loaded.contexts}
-    for context, _ in keys:
-        if context not in known:
-            raise UserError("the task no longer has a context of this run", where=str(loaded.source.path), found=context,
-                            expected="the task as it was, or a new evaluation")
-    counts = count(opened, loaded, keys)
-    chosen = targets_of(loaded, targets or own_targets(opened, loaded))
-    scores = score_counts(opened, loaded, counts, chosen)
+        raise UserError(
+            "the run is of another task",
+            where=str(opened.folder),
+            found=opened.text("task"),
+            expected=loaded.name,
+        )
+    chosen = targets_of(loaded, targets or opened.scored_targets())
+    counts = count(opened, loaded)
+    scores = {
+        "schema": SCHEMA,
+        "run": opened.manifest["run"],
+        "task": loaded.name,
+        "task_version": loaded.version,
+        "task_hash": loaded.hash,
+        "as_drawn": loaded.hash == opened.text("task_hash"),
+        "results": [
+            _result(opened, loaded, loaded.attributes[attribute], counts[attribute], target)
+            for attribute, found in chosen.items()
+            for target in found
+        ],
+    }
     write_atomic(opened.folder / "counts.csv", to_csv(list(counts.values())))
-    write_atomic(opened.folder / "scores.json", json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_atomic(opened.folder / "scores.json", text + "\n")
     return scores
+
+
+def count(run: Run, task: Task) -> dict[str, Counts]:
+    """Read every draw of a run with each attribute's reader; a distinct text is read once."""
+    keys = run.prompt_keys()
+    draws: dict[tuple[str, str], int] = {}
+    rows: list[tuple[tuple[str, str], int, int]] = []
+    for chunk in run.chunks():
+        for draw in chunk.draws:
+            item = draws.setdefault((draw.text, draw.finish), len(draws))
+            rows.append(((chunk.context, chunk.prompt), item, draw.count))
+    contract = run.contract
+    found = {}
+    for attribute in task.attributes.values():
+        if contract.get("labels"):
+            labels = [stated_label(text, attribute) for text, _ in draws]
+        else:
+            reader = make_reader(attribute.reader, attribute.classes, task.language)
+            labels = [reading.label for reading in read_draws(list(draws), reader, contract)]
+        triples = ((key, labels[item], n) for key, item, n in rows)
+        found[attribute.name] = tally(attribute.name, list(attribute.classes), keys, triples)
+    return found
+
+
+def stated_label(text: str, attribute: Attribute) -> str:
+    """The label that a known: model stated: alone, or in a JSON object of attribute -> class."""
+    if text.startswith("{"):
+        return str(json.loads(text)[attribute.name])
+    return text or "failed"
+
+
+def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
+    contexts = counts.contexts
+    shares = target.matrix(task, attribute, contexts)
+    valid, invalid = counts.split()
+    scored = table.score(valid, invalid, shares, seed=0)
+    return {**describe(attribute, target, contexts, shares), "totals": counts.totals(), **scored.to_json()}
+
+
+def describe(
+    attribute: Attribute, target: Target, contexts: Sequence[str], shares: object
+) -> dict[str, object]:
+    """What a result is about: attribute, classes, contexts, target with its provenance."""
+    import numpy as np
+
+    provenance = target.provenance.model_dump() if target.provenance else None
+    return {
+        "attribute": attribute.name,
+        "classes": list(attribute.classes),
+        "contexts": list(contexts),
+        "target": {
+            "name": target.name,
+            "title": target.title,
+            "kind": target.kind,
+            "hash": target.hash,
+            "smoothing": target.smoothing,
+            "provenance": provenance,
+            "shares": np.asarray(shares).tolist(),
+        },
+    }

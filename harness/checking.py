@@ -1,0 +1,90 @@
+"""Checking a task without a model: targets resolved, prompts rendered, the reader measured on its examples."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from harness import prompts
+from harness.reading import make_reader, quality
+from harness.targets import load_target
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from harness.tasks import Attribute, Task
+
+LEAST_ACCURACY = 0.9
+"""Below this a reader's own errors are larger than most differences between models."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found."""
+
+    name: str
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def check_task(name: str, shown: int = 3) -> Report:
+    """Check one task. A mistake in its files raises ``UserError``; a reader that errs too often is a problem of the report."""
+    task = load_task(name)
+    report = Report(task.name, describe(task, shown))
+    prompts.render(task, task.contexts, task.prompts, {"choice": "…"} if task.measure == "choices" else None)
+    for attribute in task.attributes.values():
+        _check_targets(task, attribute, report)
+        _check_reader(task, attribute, report)
+    return report
+
+
+def _check_targets(task: Task, attribute: Attribute, report: Report) -> None:
+    ids = [c.id for c in task.contexts]
+    for alias, spec in attribute.targets.items():
+        target = load_target(spec, task, alias, attribute.name)
+        target.matrix(task, attribute, ids)
+        source = target.provenance
+        told = f" ({source.publisher}, {source.table}, {source.year}; {source.license})" if source else ""
+        report.lines.append(f"  target {alias}: {target.name}{told}")
+
+
+def _check_reader(task: Task, attribute: Attribute, report: Report) -> None:
+    if task.measure == "choices":
+        return
+    reader = make_reader(attribute.reader, attribute.classes, task.language)
+    if not attribute.examples:
+        report.lines.append(f"  {attribute.name}: no labelled examples; the reader's error rate is unknown")
+        return
+    measured = quality.measure(reader, attribute.examples, list(attribute.classes))
+    report.lines.extend("  " + line for line in measured.lines(attribute.name))
+    if measured.accuracy < LEAST_ACCURACY:
+        report.problems.append(
+            f"the reader of {attribute.name} reads {measured.accuracy:.0%} of its examples right, {LEAST_ACCURACY:.0%} is the least"
+        )
+
+
+def describe(task: Task, shown: int) -> list[str]:
+    """A task in plain lines, with its first rendered prompts."""
+    lines = [f"{task.name} v{task.version}: {task.title}"]
+    lines.append(f"  language {task.language}; measure {task.measure}; {task.source.path}")
+    for attribute in task.attributes.values():
+        classes = ", ".join(
+            f"{c} ({len(w)} wordings)" if len(w) > 1 else c for c, w in attribute.classes.items()
+        )
+        lines.append(
+            f"  {attribute.name}: {classes}; reader {attribute.reader['name']}; {len(attribute.examples)} examples"
+        )
+    splits = {s: sum(c.split == s for c in task.contexts) for s in ("train", "validation", "test")}
+    wordings = {s: sum(p.split == s for p in task.prompts) for s in ("train", "validation", "test")}
+    lines.append(
+        f"  {len(task.contexts)} contexts ({_split(splits)}); {len(task.prompts)} prompts ({_split(wordings)})"
+    )
+    lines.append("  sampling " + ", ".join(f"{k} {v}" for k, v in asdict(task.sampling).items() if v != ()))
+    extra = {"choice": "…"} if task.measure == "choices" else None
+    for one in prompts.render(task, task.contexts[: max(shown, 1)], task.prompts, extra)[:shown]:
+        text = one.text or " | ".join(f"{m.role}: {m.content}" for m in one.messages)
+        lines.append(f"  prompt {one.prompt} in {one.context}: {text}")
+    return lines
+
+
+def _split(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{v} {k}" for k, v in numbers.items() if v)

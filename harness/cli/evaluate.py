@@ -1,0 +1,136 @@
+"""``distalign evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import config_option
+
+ENGINE_OPTIONS = ("revision", "template", "dtype", "device", "trust_remote_code", "replicas")
+SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL…")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    required=True,
+    help="Task name, folder or file; 'all' for every one. May be repeated.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Target name; default: every target the task lists. May be repeated.",
+)
+@click.option(
+    "-n",
+    "n",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Draws per prompt. A larger n later draws only what is missing.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of runs.",
+)
+@click.option("--backend", default="auto", show_default=True, help="auto, hf, vllm, server, ray or lm-eval.")
+@click.option(
+    "--measure",
+    default="",
+    help="draws, exact (enumerated, certified bounds) or choices; default: the task's.",
+)
+@click.option(
+    "--epsilon",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="Undecided mass at which the exact measure stops.",
+)
+@click.option("--split", default="all", show_default=True, help="Contexts: all, train, validation or test.")
+@click.option(
+    "--paraphrases", default="test", show_default=True, help="Prompts: all, train, validation or test."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the run; every chunk's own seed comes from it.",
+)
+@click.option("--temperature", type=click.FloatRange(0, 10), default=None, help="In place of the task's.")
+@click.option(
+    "--top-p", type=click.FloatRange(0, 1, min_open=True), default=None, help="In place of the task's."
+)
+@click.option("--top-k", type=click.IntRange(0), default=None, help="In place of the task's; 0 is off.")
+@click.option("--max-tokens", type=click.IntRange(1), default=None, help="In place of the task's.")
+@click.option("--allow-greedy", is_flag=True, help="Allow several draws at temperature 0.")
+@click.option("--revision", default="", help="Hub revision of the model.")
+@click.option(
+    "--template", default="auto", show_default=True, help="Chat template: auto, none, or a Jinja file."
+)
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@click.option(
+    "--trust-remote-code", is_flag=True, help="Run code that comes with the model; recorded in the manifest."
+)
+@click.option(
+    "--replicas", type=click.IntRange(1), default=None, help="Engines that --backend ray runs side by side."
+)
+@click.option(
+    "--shard",
+    metavar="I/K",
+    default=None,
+    help="Draw only the I-th of K parts; 'distalign merge' unites them.",
+)
+@click.option(
+    "--until-halfwidth",
+    "until",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=None,
+    help="Draw in blocks until the mean TV's 95% interval is this tight to either side; -n is then the most.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show rendered prompts, cost, noise floor and the smallest difference that can be told; draw nothing.",
+)
+@config_option
+def command(
+    models: tuple[str, ...], tasks: tuple[str, ...], targets: tuple[str, ...], dry_run: bool, **flags: object
+) -> None:
+    """Sample MODEL n times per prompt, read, count, and compare with target distributions.
+
+    MODEL is a path or hub id, or ENGINE:NAME with ENGINE one of known, hf, vllm, server, ray, lm-eval; for
+    example vllm:PATH, server:NAME@http://localhost:8000/v1, lm-eval:hf,pretrained=PATH, known:target.
+    The same command resumes an interrupted run and skips what is complete.
+    """
+    from harness.cli.running import sweep
+    from harness.planning import Settings
+
+    engine = {k: flags.pop(k) for k in ENGINE_OPTIONS}
+    sampling = {k: v for k in SAMPLING_OPTIONS if (v := flags.pop(k)) is not None}
+    shard = parse_shard(flags.pop("shard"))
+    settings = Settings(engine=engine, sampling=sampling, shard=shard, **flags)  # type: ignore[arg-type]  # click checked the types
+    sweep(models, tasks, targets, settings, dry_run)
+
+
+def parse_shard(value: object) -> tuple[int, int] | None:
+    """``I/K`` as numbers."""
+    if value is None:
+        return None
+    from harness.errors import UserError
+
+    first, slash, last = str(value).partition("/")
+    if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+        raise UserError("a shard is I/K", where="--shard", found=value, expected="for example 1/4 to 4/4")
+    return int(first), int(last)

@@ -1,0 +1,89 @@
+"""``distalign list``."""
+
+from __future__ import annotations
+
+import click
+
+KINDS = ("tasks", "targets", "methods", "runs")
+
+
+@click.command()
+@click.argument("kind", metavar="tasks|targets|methods|runs")
+@click.argument("folders", nargs=-1)
+def command(kind: str, folders: tuple[str, ...]) -> None:
+    """List tasks, targets, methods, or the runs under FOLDERS (default: runs/)."""
+    from harness.errors import UserError, nearest
+
+    if kind not in KINDS:
+        raise UserError(
+            "nothing of that kind", found=kind, expected=", ".join(KINDS), nearest=nearest(kind, KINDS)
+        )
+    for line in globals()[f"_{kind}"](folders):
+        click.echo(line)
+
+
+def _tasks(folders: tuple[str, ...]) -> list[str]:
+    from harness.catalog import names
+    from harness.cli.text import table
+    from harness.tasks import load_task
+
+    rows = [["task", "language", "contexts", "prompts", "attributes: classes", "targets"]]
+    for path in names("tasks").values():
+        task = load_task(str(path / "task.yaml"))
+        classes = "; ".join(f"{a.name}: {', '.join(a.classes)}" for a in task.attributes.values())
+        targets = ", ".join(dict.fromkeys(alias for a in task.attributes.values() for alias in a.targets))
+        rows.append(
+            [task.name, task.language, str(len(task.contexts)), str(len(task.prompts)), classes, targets]
+        )
+    return table(rows)
+
+
+def _targets(folders: tuple[str, ...]) -> list[str]:
+    from harness.catalog import names
+    from harness.cli.text import table
+    from harness.targets import load_target
+
+    rows = [["target", "kind", "attributes (rows)", "publisher", "year"]]
+    for path in names("targets").values():
+        target = load_target(str(path / "target.yaml"))
+        sizes = ", ".join(f"{a} ({len(t.rows)})" for a, t in target.tables.items())
+        source = target.provenance
+        rows.append(
+            [
+                target.name,
+                target.kind,
+                sizes,
+                source.publisher if source else "",
+                str(source.year) if source else "",
+            ]
+        )
+    return table(rows)
+
+
+def _methods(folders: tuple[str, ...]) -> list[str]:
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    spec = find_spec("baselines")
+    places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
+    return sorted(p.parent.name for place in places for p in place.glob("*/recipe.yaml"))
+
+
+def _runs(folders: tuple[str, ...]) -> list[str]:
+    from harness.cli.text import table
+    from harness.runs import find_runs
+
+    rows = [["run", "model", "task", "n", "state", "folder"]]
+    for run in find_runs(list(folders) or ["runs"]):
+        state = str(run.manifest.get("state", ""))
+        rows.append(
+            [
+                str(run.manifest["run"]),
+                run.text("model"),
+                run.text("task"),
+                str(run.n),
+                state,
+                str(run.folder),
+            ]
+        )
+    return table(rows)

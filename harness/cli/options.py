@@ -1,0 +1,60 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+
+def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is None:
+        return None
+    from harness.errors import UserError, nearest
+    from harness.files import load_yaml
+
+    doc = load_yaml(value)
+    if not isinstance(doc.data, dict):
+        raise UserError(
+            "not a mapping", where=str(value), found=doc.data, expected="option: value, one a line"
+        )
+    known = {p.name: p for p in ctx.command.params if p.name and p.name != param.name}
+    flags = {
+        o.lstrip("-").replace("-", "_"): name
+        for name, p in known.items()
+        for o in (*p.opts, *p.secondary_opts)
+    }
+    values: dict[str, object] = {}
+    for key, given in doc.data.items():
+        name = flags.get(str(key).replace("-", "_"), str(key).replace("-", "_"))
+        if name not in known:
+            raise UserError(
+                "unknown key",
+                where=doc.where(str(key)),
+                found=key,
+                expected=", ".join(sorted(flags)),
+                nearest=nearest(str(key), flags),
+            )
+        many = getattr(known[name], "multiple", False) or known[name].nargs == -1
+        values[name] = [given] if many and not isinstance(given, list) else given
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+    return value
+
+
+def config_option(function: F) -> F:
+    """``-c run.yaml``: every option as a key; what stands on the command line wins."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=_load,
+        help="YAML file with any of these options as keys; the command line wins.",
+    )(function)

@@ -1,0 +1,56 @@
+"""``distalign target``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Show targets, or import them from published tables."""
+
+
+@command.command()
+@click.argument("name")
+@click.option("--attribute", default="", help="Only this attribute.")
+@click.option("--context", "contexts", multiple=True, help="Only these rows. May be repeated.")
+def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
+    """Show a target: its figures and where they come from."""
+    from harness.cli.text import table
+    from harness.errors import UserError, nearest
+    from harness.targets import load_target
+
+    target = load_target(name)
+    click.echo(f"{target.name}: {target.title} ({target.kind}; sha256 {target.hash[:12]})")
+    if target.provenance:
+        for key, value in target.provenance.model_dump().items():
+            if value != "":
+                click.echo(f"  {key}: {value}")
+    if target.smoothing:
+        click.echo(f"  smoothing: {target.smoothing}")
+    if attribute and attribute not in target.tables:
+        raise UserError(
+            f"target {name!r} has no such attribute",
+            where="--attribute",
+            found=attribute,
+            expected=", ".join(target.tables),
+            nearest=nearest(attribute, target.tables),
+        )
+    for label, figures in target.tables.items():
+        if attribute and label != attribute:
+            continue
+        for context in contexts:
+            if context not in figures.rows:
+                raise UserError(
+                    f"target {name!r} has no such row",
+                    where="--context",
+                    found=context,
+                    nearest=nearest(context, figures.rows),
+                )
+        chosen = list(contexts) or list(figures.rows)
+        rows = [
+            [label, *figures.classes],
+            *([c, *(f"{figures.rows[c][k]:.4f}" for k in figures.classes)] for c in chosen),
+        ]
+        for line in table(rows):
+            click.echo(line)

@@ -1,0 +1,85 @@
+"""``distalign task``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Make, check and show tasks."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("tasks"),
+    show_default=True,
+    help="Folder to write NAME/task.yaml in.",
+)
+def new(name: str, out: Path) -> None:
+    """Write a commented task.yaml that passes 'task check' as it is."""
+    from harness.scaffold import write_task
+
+    path = write_task(name, out)
+    click.echo(f"wrote {path}")
+    click.echo(f"next: distalign task check {path}")
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every task that can be found.")
+@click.option(
+    "--prompts",
+    "shown",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="How many rendered prompts to print.",
+)
+def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
+    """Validate tasks, render prompts, resolve targets, and measure the reader on the labelled examples. No model is needed."""
+    from harness.catalog import names as known
+    from harness.checking import check_task
+    from harness.errors import UserError
+
+    chosen = [str(p / "task.yaml") for p in known("tasks").values()] if everything else list(names)
+    if not chosen:
+        raise UserError("nothing to check", expected="task names, or --all", hint="distalign list tasks")
+    failed = []
+    for name in chosen:
+        report = check_task(name, shown)
+        for line in report.lines:
+            click.echo(line)
+        if report.problems:
+            failed.append(f"{report.name}: {'; '.join(report.problems)}")
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(chosen)} tasks do not pass: " + " | ".join(failed),
+            hint="mend the reader, its wordings or the examples",
+        )
+    click.echo(f"{len(chosen)} task{'s' if len(chosen) > 1 else ''} passed")
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--prompts",
+    "shown",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="How many rendered prompts to print.",
+)
+def show(name: str, shown: int) -> None:
+    """Show a task: classes, contexts, prompts as rendered, sampling parameters, targets."""
+    from harness.checking import describe
+    from harness.tasks import load_task
+
+    for line in describe(load_task(name), shown):
+        click.echo(line)

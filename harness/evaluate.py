@@ -1,0 +1,147 @@
+"""Evaluate one model on one task: plan, draw, read, count, score. The same call resumes and tops up."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from harness import prompts
+from harness.errors import UserError
+from harness.files import write_atomic
+from harness.planning import MEASURES, Settings, grow, identity, manifest, missing, targets_of
+from harness.progress import Progress, phase, say
+from harness.runs import Run, Writer, folder_name, writing
+from harness.sampling.base import Request
+from harness.sampling.open import open_engine
+from harness.tasks import Task, load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.prompts import Rendered
+    from harness.sampling.base import Engine
+    from harness.targets import Target
+
+
+def evaluate(
+    model: str,
+    task: str | Task,
+    target: str | Sequence[str] = (),
+    settings: Settings | None = None,
+    **options: object,
+) -> Run:
+    """Evaluate a model on a task and return the finished run.
+
+    Args:
+        model: a path, a hub id, or ``ENGINE:NAME``.
+        task: a task's name, folder or file.
+        target: target names; empty or ``all`` is every target the task lists.
+        settings: all settings at once.
+        **options: single settings by name, such as ``n=100`` or ``out=Path("runs")``.
+
+    Raises:
+        IncompleteError: some draws failed; the same call draws them again.
+    """
+    chosen = replace(settings or Settings(), **options)  # type: ignore[arg-type]  # checked by the dataclass's own names
+    loaded = task if isinstance(task, Task) else load_task(task)
+    targets = targets_of(loaded, [target] if isinstance(target, str) else list(target))
+    check(loaded, chosen)
+    contexts, wordings = prompts.select(loaded, chosen.split, chosen.paraphrases)
+    rendered = prompts.render(loaded, contexts, wordings)
+    for attribute, found in targets.items():
+        for one in found:
+            one.check(loaded, loaded.attributes[attribute], [c.id for c in contexts])
+    engine = open_engine(model, loaded, {a: t[0] for a, t in targets.items()}, chosen.backend, chosen.engine)
+    try:
+        return _run(engine, loaded, targets, rendered, chosen)
+    finally:
+        engine.close()
+
+
+def check(task: Task, settings: Settings) -> None:
+    """Refuse settings that cannot be meant, before anything is loaded."""
+    if settings.chosen(task) not in MEASURES:
+        raise UserError(
+            "unknown measure", where="--measure", found=settings.measure, expected=", ".join(MEASURES)
+        )
+    if settings.n < 1:
+        raise UserError(
+            "n is the number of draws per prompt", where="-n", found=settings.n, expected="1 or more"
+        )
+    if not 0 < settings.epsilon < 1:
+        raise UserError(
+            "epsilon is a probability", where="--epsilon", found=settings.epsilon, expected="between 0 and 1"
+        )
+    settings.effective(task)
+
+
+def _run(
+    engine: Engine, task: Task, targets: dict[str, list[Target]], rendered: list[Rendered], settings: Settings
+) -> Run:
+    from harness.rescore import score
+
+    with phase(f"loading {task.name}'s model"):
+        card = engine.card()
+    record = manifest(identity(task, rendered, card, settings), card, settings)
+    folder = (
+        settings.out
+        / folder_name(card.adapter or card.model)
+        / f"{task.name}@{task.version}"
+        / str(record["run"])
+    )
+    with writing(folder, record) as writer:
+        _save_prompts(writer, engine, rendered)
+        _draw(engine, writer, task, rendered, settings)
+        names = list(
+            dict.fromkeys([t.name for found in targets.values() for t in found] + writer.run.scored_targets())
+        )
+        score(writer.run, names, task)
+        return writer.run
+
+
+def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) -> None:
+    path = writer.run.folder / "prompts.json"
+    if path.is_file():
+        return
+    first = rendered[0]
+    shown = engine.render(Request(first.context, first.prompt, 0, 1, 0, first.messages, first.text))
+    say(f"first prompt as the model sees it:\n{shown}")
+    rows = [asdict(r) for r in rendered]
+    write_atomic(
+        path, json.dumps({"first_rendered": shown, "prompts": rows}, indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def _draw(
+    engine: Engine, writer: Writer, task: Task, rendered: Sequence[Rendered], settings: Settings
+) -> None:
+    run = writer.run
+    writer.drop_failed()
+    plan = grow(run.plan, settings.n, engine.max_chunk)
+    run.manifest["plan"] = plan
+    requests = missing(plan, rendered, run.chunks(), settings.seed)
+    if sum(plan) > settings.n:
+        say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
+    if not requests:
+        return
+    run.manifest["state"] = "drawing"
+    writer.save()
+    start, failed = time.monotonic(), 0
+    progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
+    try:
+        for request, draws in engine.draw(requests, settings.effective(task), _settled(task, run)):
+            writer.add(request, draws)
+            lost = sum(d.count for d in draws if d.finish == "failed")
+            tokens = sum(d.count * d.tokens for d in draws)
+            failed += lost
+            progress.advance(request.n, lost, tokens)
+    finally:
+        progress.close()
+        writer.flush()
+        run.manifest["seconds"] = round(float(str(run.manifest["seconds"])) + time.monotonic() - start, 3)
+        run.manifest["tokens"] = int(str(run.manifest["tokens"])) + progress.tokens
+        writer.save()
+    run.manifest["state"] = "incomplete" if failed else "complete"
+    writer.save()

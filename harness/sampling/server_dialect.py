@@ -1,0 +1,158 @@
+"""Which fields a server takes: all sampling parameters are sent, and what it refuses is learnt and said once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.sampling.base import Request, Sampling
+
+_LOG = logging.getLogger(__name__)
+
+Body = dict[str, object]
+
+_TOO_LONG = re.compile(
+    r"context[ _-]?(length|window|size)|too (long|many tokens|large)|maximum (model )?length|input[ _]?tokens|"
+    r"reduce the length|exceeds? the (available )?(context|maximum)",
+    re.IGNORECASE,
+)
+_ALWAYS = frozenset({"model", "messages", "prompt"})
+_WIDE, _NARROW = 53, 31
+"""Bits of a seed: what JSON numbers carry everywhere, and what the servers with 32-bit seeds take."""
+
+
+class Dialect:
+    """The request bodies of one server. Starts with every field and drops what the server refuses."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.dropped: set[str] = set()
+        self.version = 0
+        """Grows with each lesson, so that a call sent before it is sent again and not counted."""
+        self.proven = False
+        """The server has answered: what it refuses from now on is about one prompt."""
+        self.singles = False
+        """One choice per call: the server refuses or ignores ``n``."""
+        self._cap = "max_tokens"
+        self._seed_bits = _WIDE
+        self._several = False
+        self._lonely = 0
+
+    def body(self, request: Request, n: int, seed: int, sampling: Sampling) -> Body:
+        """The JSON of one call, every sampling parameter spelt out, the neutral ones too."""
+        fields: Body = {
+            "model": self.model,
+            **({"messages": _turns(request)} if request.messages else {"prompt": request.text}),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            self._cap: sampling.max_tokens,
+            "seed": self.seed(seed, n),
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            # Not in OpenAI's protocol, but servers that know them may have other defaults from the checkpoint.
+            "top_k": sampling.top_k or -1,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "skip_special_tokens": False,
+            "return_token_ids": True,
+        }
+        if n > 1:
+            fields["n"] = n
+        if sampling.stop:
+            fields["stop"] = list(sampling.stop)
+        if continues(request):
+            fields |= {"add_generation_prompt": False, "continue_final_message": True}
+        return {k: v for k, v in fields.items() if k not in self.dropped}
+
+    def seed(self, seed: int, n: int) -> int:
+        """``seed`` cut to what the server takes, with room for the ``n`` that it may count up from it."""
+        return seed % (2**self._seed_bits - n)
+
+    def path(self, request: Request) -> str:
+        """The endpoint: chat for turns, completions for plain text."""
+        return "chat/completions" if request.messages else "completions"
+
+    def counted(self, asked: int, got: int) -> None:
+        """Learn from an answer with ``got`` of ``asked`` choices whether the server heeds ``n``."""
+        self.proven = True
+        if asked == 1 or self.singles:
+            return
+        if got > 1:
+            self._several = True
+        elif not self._several:
+            self._lonely += 1
+            if self._lonely == 2:  # once may be a broken answer
+                self._go_single("ignores")
+
+    def learn(self, message: str, body: Body, sampling: Sampling) -> bool:
+        """Learn from a refusal; True when the call is worth sending again in the new dialect.
+
+        Raises:
+            UserError: the server refuses a field without which the draws would not be what was asked for.
+        """
+        if _TOO_LONG.search(message):
+            return False
+        if "max_completion_tokens" in message and self._cap == "max_tokens":
+            self._cap = "max_completion_tokens"
+            self.version += 1
+            return True
+        named = {f for f in body if f not in _ALWAYS and len(f) > 1 and re.search(rf"\b{f}\b", message)}
+        if not named and not self.proven:
+            named = set(body) & {
+                "top_k",
+                "min_p",
+                "repetition_penalty",
+                "skip_special_tokens",
+                "return_token_ids",
+            }
+        if named:
+            self._drop(named, message, body, sampling)
+            return True
+        if "n" in body and not self._several:
+            self._go_single("refuses")
+            return True
+        return False
+
+    def _go_single(self, verb: str) -> None:
+        self.singles = True
+        self.version += 1
+        _LOG.warning("the server %s n: each draw is a call of its own", verb)
+
+    def _drop(self, fields: set[str], message: str, body: Body, sampling: Sampling) -> None:
+        if fields == {"seed"} and self._seed_bits == _WIDE:
+            self._seed_bits = _NARROW
+            self.version += 1
+            return
+        asked = {
+            "temperature": sampling.temperature != 1.0,
+            "top_p": sampling.top_p != 1.0,
+            "top_k": sampling.top_k > 0,
+            "stop": True,
+            self._cap: True,
+            "continue_final_message": True,
+            "add_generation_prompt": True,
+        }
+        needed = sorted(f for f in fields if asked.get(f))
+        if needed:
+            raise UserError(
+                f"the server refuses {', '.join(needed)}, which this task needs",
+                found=message,
+                expected=f"a server that takes {', '.join(f'{f}={body[f]!r}' for f in needed)}",
+                hint="serve the checkpoint with vLLM: vllm serve MODEL --generation-config vllm",
+            )
+        self.dropped |= fields
+        self.version += 1
+        _LOG.warning("the server refuses %s: sent without, its own default holds", ", ".join(sorted(fields)))
+
+
+def continues(request: Request) -> bool:
+    """True when the last turn is an assistant's beginning that the model goes on with."""
+    return bool(request.messages) and request.messages[-1].role == "assistant"
+
+
+def _turns(request: Request) -> list[dict[str, str]]:
+    return [{"role": m.role, "content": m.content} for m in request.messages]

@@ -1,0 +1,213 @@
+"""The calls of one ``draw`` to a server: tried again until every draw of every chunk is there, or has a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+import numpy as np
+
+from harness.errors import clip
+from harness.sampling.base import Draw
+from harness.sampling.server_pace import Pace, backoff, retry_after
+from harness.sampling.server_reply import MalformedReplyError, error_message, read_reply
+from harness.sampling.tally import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from harness.sampling.base import Request, Sampling
+    from harness.sampling.server_dialect import Body, Dialect
+
+_DENIED = frozenset({401, 403})
+_PASSING = frozenset({404, 408, 409, 425, 429})
+"""Refusals that pass by themselves, like all from 500 on. (404: a replica behind a balancer that is starting.)"""
+_HOPELESS = 3
+"""So many prompts turned down and none ever taken: the settings are wrong, not the prompts."""
+
+
+class RefusedError(Exception):
+    """The server will not serve us at all: nothing to wait for."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the server is asked."""
+
+    max_chunk: int
+    concurrency: int
+    timeout: float
+    tries: int
+    pause: float
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is learnt about a server and outlives one ``draw``."""
+
+    dialect: Dialect
+    limit: float
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(model, fingerprint) of the answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TurnedDown:
+    """The server will never take this prompt."""
+
+    status: int
+    message: str
+
+
+class Session:
+    """One client, one pace, many chunks."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        manners: Manners,
+        memory: Memory,
+        sampling: Sampling,
+        deliver: Callable[[tuple[Request, list[Draw]]], None],
+    ) -> None:
+        self._client = client
+        self._manners = manners
+        self._memory = memory
+        self._dialect = memory.dialect
+        self._sampling = sampling
+        self._deliver = deliver
+        self._pace = Pace(manners.concurrency, memory.limit)
+        self._held: list[tuple[Request, _TurnedDown]] = []
+
+    async def run(self, requests: Sequence[Request]) -> None:
+        """Deliver each request with all its draws.
+
+        Raises:
+            RefusedError: the server takes none of the prompts, or not us.
+        """
+        door = asyncio.Semaphore(self._manners.concurrency)
+        async with asyncio.TaskGroup() as group:
+            for request in requests:
+                await door.acquire()
+                task = group.create_task(self._chunk(request, group))
+                task.add_done_callback(lambda _: door.release())
+                if not self._dialect.proven:
+                    await asyncio.wait([task])  # one prompt alone learns what the server takes
+        if self._held:
+            raise _refused(self._held)
+
+    async def _chunk(self, request: Request, group: asyncio.TaskGroup) -> None:
+        draws: list[Draw] = []
+        left, calls = request.n, 0
+        while left:
+            size = 1 if self._dialect.singles else min(left, self._manners.max_chunk)
+            sizes = [size] * (left // size) + [left % size] * (left % size > 0)
+            tasks = [group.create_task(self._call(request, n, calls + i)) for i, n in enumerate(sizes)]
+            calls += len(sizes)
+            for got in await asyncio.gather(*tasks):
+                if isinstance(got, _TurnedDown):
+                    self._turn_down(request, got)
+                    return
+                draws += got
+            left = request.n - sum(d.count for d in draws)
+        self._deliver((request, merged(draws)))
+        self._release()
+
+    def _turn_down(self, request: Request, refusal: _TurnedDown) -> None:
+        # Held back until the server has taken another prompt: a run must not fill with failed rows because of
+        # a wrong setting.
+        self._held.append((request, refusal))
+        if self._dialect.proven:
+            self._release()
+        elif len({(r.context, r.prompt) for r, _ in self._held}) >= _HOPELESS:
+            raise _refused(self._held)
+
+    def _release(self) -> None:
+        if self._dialect.proven:
+            for request, refusal in self._held:
+                why = f"{refusal.status}: {clip(refusal.message)}"
+                self._deliver((request, [Draw("", request.n, "failed", error=why)]))
+            self._held.clear()
+
+    async def _call(self, request: Request, n: int, index: int) -> list[Draw] | _TurnedDown:
+        """Up to ``n`` draws; the same seed in every try, so that a lost answer is asked for and not drawn anew."""
+        seed = request.seed if index == 0 else spawned_seed(request.seed, index)
+        why, tries = "", 0
+        while tries < self._manners.tries:
+            version = self._dialect.version
+            body = self._dialect.body(request, n, seed, self._sampling)
+            async with self._pace.slot() as started:
+                outcome = await self._post(self._dialect.path(request), body)
+                if isinstance(outcome, httpx.Response) and outcome.status_code == 429:
+                    self._pace.overloaded(started, retry_after(outcome.headers.get("retry-after")))
+            self._memory.limit = self._pace.limit
+            if isinstance(outcome, httpx.Response):
+                message = error_message(outcome.content)
+                verdict = self._judge(outcome.status_code, message)
+                if isinstance(verdict, _TurnedDown):
+                    if self._dialect.version != version or self._dialect.learn(message, body, self._sampling):
+                        continue
+                    return verdict
+                why = verdict
+                wait = retry_after(outcome.headers.get("retry-after"))
+            elif isinstance(outcome, str):
+                why, wait = outcome, 0.0
+            else:
+                return outcome
+            tries += 1
+            if tries < self._manners.tries:
+                await asyncio.sleep(wait + backoff(self._manners.pause, tries - 1))
+        return [Draw("", n, "failed", error=f"{why} ({tries} tries)")]
+
+    async def _post(self, path: str, body: Body) -> list[Draw] | httpx.Response | str:
+        """The draws, or the response that is none, or why there is no response."""
+        n = body.get("n", 1)
+        asked = n if isinstance(n, int) else 1
+        try:
+            response = await self._client.post(path, json=body)
+            if not response.is_success:
+                return response
+            reply = read_reply(response.content, asked, self._sampling.max_tokens)
+        except httpx.HTTPError as error:
+            return describe(error)
+        except MalformedReplyError as error:
+            return str(error)
+        self._pace.succeeded()
+        self._memory.answered[reply.model, reply.fingerprint] += 1
+        self._dialect.counted(asked, len(reply.draws))
+        return list(reply.draws)
+
+    def _judge(self, status: int, message: str) -> _TurnedDown | str:
+        """A refusal for good, or the reason of one that passes."""
+        quota = status == 429 and "insufficient_quota" in message
+        if status in _DENIED or quota or (status == 404 and not self._dialect.proven):
+            raise RefusedError(status, message)
+        if status in _PASSING or status >= 500:
+            return f"{status}: {clip(message)}" if message else str(status)
+        return _TurnedDown(status, message)
+
+
+def spawned_seed(seed: int, index: int) -> int:
+    """A 63-bit seed for call number ``index`` of a chunk, unrelated to all others."""
+    words = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
+    return int(words[0]) >> 1
+
+
+def describe(error: httpx.HTTPError) -> str:
+    """An httpx error in words; some have none of their own."""
+    text = str(error)
+    name = type(error).__name__
+    return f"{name}: {clip(text)}" if text else name
+
+
+def _refused(held: Sequence[tuple[Request, _TurnedDown]]) -> RefusedError:
+    last = held[-1][1]
+    return RefusedError(last.status, last.message)
