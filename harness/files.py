@@ -8,6 +8,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -17,7 +18,6 @@ from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -66,6 +66,11 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as err:
         raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
+
+
+def beside(doc: Document, name: str) -> Path:
+    """The path of a file that a document names relative to itself."""
+    return Path(os.path.normpath(doc.path.parent / name))
 
 
 def load_yaml(path: Path) -> Document:
@@ -126,26 +131,43 @@ def _first_mistake(
     model: type[BaseModel], doc: Document, err: ValidationError, loc: tuple[str | int, ...]
 ) -> UserError:
     errors = err.errors(include_url=False)
-    first = errors[0]
-    at: tuple[str | int, ...] = (*loc, *first["loc"])
-    rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    deepest = max(len(e["loc"]) for e in errors)
+    branches = {e["loc"][0] for e in errors}
+    first = errors[0] if len(branches) > 1 else next(e for e in errors if len(e["loc"]) == deepest)
+    inner = _without_union_tags(doc, loc, first["loc"])
+    at = (*loc, *inner)
     if first["type"] == "extra_forbidden":
-        known = _keys(_model_at(model, first["loc"][:-1]))
-        key = str(first["loc"][-1])
+        known = _keys(_model_at(model, inner[:-1]))
+        key = str(inner[-1])
         return UserError(
-            f"unknown key {key!r}{rest}",
+            f"unknown key {key!r}",
             where=doc.where(*at),
             expected="one of " + ", ".join(known),
             nearest=nearest(key, known),
         )
     if first["type"] == "missing":
-        return UserError(
-            f"missing key {first['loc'][-1]!r}{rest}",
-            where=doc.where(*at[:-1]),
-            expected=", ".join(_keys(_model_at(model, first["loc"][:-1]))),
-        )
+        keys = ", ".join(_keys(_model_at(model, inner[:-1])))
+        return UserError(f"missing key {str(inner[-1])!r}", where=doc.where(*at[:-1]), expected=keys)
     message = str(first["msg"]).removeprefix("Value error, ")
-    return UserError(message + rest, where=doc.where(*at), found=first["input"])
+    return UserError(message, where=doc.where(*at), found=first["input"])
+
+
+def _without_union_tags(
+    doc: Document, loc: tuple[str | int, ...], inner: tuple[str | int, ...]
+) -> tuple[str | int, ...]:
+    """Pydantic names the member of a union (``str``, ``list[Turn]``) in an error's place; the file has no such key."""
+    kept: list[str | int] = []
+    for i, part in enumerate(inner):
+        last = i == len(inner) - 1
+        tag = isinstance(part, str) and re.match(r"(str|int|float|bool|list\[|dict\[|function-)", part)
+        if (
+            tag
+            and (*loc, *kept, part) not in doc.lines
+            and (not last or part in ("str", "int", "float", "bool"))
+        ):
+            continue
+        kept.append(part)
+    return tuple(kept)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness import catalog
 from harness.errors import UserError, nearest
-from harness.files import Document, digest, load_yaml, read_csv, validate
+from harness.files import Document, beside, digest, load_yaml, read_csv, validate
 from harness.tasks import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -216,7 +217,7 @@ def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Targe
     tables = {}
     for attribute, spec in file.attributes.items():
         if spec.file is not None:
-            path = doc.path.parent / spec.file
+            path = beside(doc, spec.file)
             tables[attribute] = _from_csv(file, path)
         else:
             here = (*loc, "attributes", attribute, "rows")
@@ -235,10 +236,7 @@ def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Targe
     )
 
 
-def _from_csv(file: TargetFile, path: object) -> Table:
-    from pathlib import Path
-
-    path = Path(str(path))
+def _from_csv(file: TargetFile, path: Path) -> Table:
     header, found = read_csv(path, required=["context", *file.informative])
     classes = tuple(h for h in header if h != "context" and h not in file.informative)
     rows: dict[str, dict[str, float]] = {}

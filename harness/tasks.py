@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from harness import catalog
 from harness.errors import UserError, nearest
-from harness.files import Document, digest, load_yaml, read_csv, validate
+from harness.files import Document, beside, digest, load_yaml, read_csv, validate
 from harness.reading.base import INVALID
 from harness.sampling.base import Sampling
 
@@ -273,14 +273,14 @@ def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
             )
         spec = validate(AttributeSpec, doc, single)
         specs = {file.attribute or file.name: (spec, ())}
-    return {name: _attribute(name, spec, loc, doc) for name, (spec, loc) in specs.items()}
+    return {name: _attribute(name, spec, loc, doc, file.measure == "choices") for name, (spec, loc) in specs.items()}
 
 
-def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document) -> Attribute:
+def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document, slot: bool) -> Attribute:
     examples: list[ExampleSpec] = spec.examples if isinstance(spec.examples, list) else []
     source, at = doc, (*loc, "examples")
     if isinstance(spec.examples, str):
-        source, at = load_yaml(doc.path.parent / spec.examples), ()
+        source, at = load_yaml(beside(doc, spec.examples)), ()
         if not isinstance(source.data, list):
             raise UserError("not a list", where=source.where(), expected="- {text: …, label: …}")
         examples = [validate(ExampleSpec, source, item, (i,)) for i, item in enumerate(source.data)]
@@ -296,7 +296,7 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
             )
     return Attribute(
         name=name,
-        classes={k: tuple(dict.fromkeys([k, *v])) for k, v in spec.classes.items()},
+        classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
         reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
         targets=dict(spec.targets),
         examples=tuple(examples),
@@ -304,10 +304,15 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
     )
 
 
+def _wordings(name: str, wordings: list[str], slot: bool) -> tuple[str, ...]:
+    """The class name counts as a wording, except where wordings given for a slot stand in its place."""
+    return tuple(dict.fromkeys(wordings if slot and wordings else [name, *wordings]))
+
+
 def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
     rows: list[tuple[str, dict[str, str]]] = []
     if isinstance(file.contexts, str):
-        path = doc.path.parent / file.contexts
+        path = beside(doc, file.contexts)
         _, found = read_csv(path, required=["id"])
         rows = [(f"{path}:{r.line}", dict(r.cells)) for r in found]
     else:
@@ -348,7 +353,7 @@ def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
     prompts: list[PromptSpec] = file.prompts if isinstance(file.prompts, list) else []
     source, at = doc, ("prompts",)
     if isinstance(file.prompts, str):
-        source, at = load_yaml(doc.path.parent / file.prompts), ()  # type: ignore[assignment]  # two lengths of one tuple
+        source, at = load_yaml(beside(doc, file.prompts)), ()  # type: ignore[assignment]  # two lengths of one tuple
         if not isinstance(source.data, list):
             raise UserError("not a list", where=source.where(), expected="- {id: …, text: …}")
         prompts = [validate(PromptSpec, source, item, (i,)) for i, item in enumerate(source.data)]

@@ -1,0 +1,100 @@
+"""The house itself: which way imports run, how light the command is, how long modules are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+
+ROOT = Path(harness.__file__).parent.parent
+PACKAGES = ("harness", "baselines", "reports")
+MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
+
+FORBIDDEN = {
+    "harness.scoring": (
+        "harness.sampling",
+        "harness.evaluate",
+        "harness.cli",
+        "torch",
+        "transformers",
+        "baselines",
+        "reports",
+    ),
+    "harness.tasks": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.targets": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.prompts": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.reading": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.rescore": ("harness.evaluate", "harness.sampling.open", "torch", "transformers"),
+    "reports": ("harness.sampling.open", "harness.evaluate", "torch", "transformers", "vllm"),
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("place", sorted(FORBIDDEN))
+def test_imports_run_one_way(place: str) -> None:
+    inside = [p for p in MODULES if (name_of(p) + ".").startswith(place + ".")]
+    assert inside
+    wrong = [
+        f"{name_of(p)} imports {i}"
+        for p in inside
+        for i in imports(p)
+        for bad in FORBIDDEN[place]
+        if (i + ".").startswith(bad + ".")
+    ]
+    assert wrong == []
+
+
+def test_nothing_but_the_command_imports_the_command() -> None:
+    outside = [
+        p for p in MODULES if not name_of(p).startswith("harness.cli") and name_of(p) != "harness.__main__"
+    ]
+    assert [
+        name_of(p) for p in outside if any((i + ".").startswith("harness.cli.") for i in imports(p))
+    ] == []
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    assert [
+        f"{name_of(p)}: {n}" for p in MODULES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400
+    ] == []
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import harness"], ["-m", "harness", "--help"]])
+def test_help_and_import_load_nothing_heavy(arguments: list[str]) -> None:
+    code = "import sys, runpy; sys.argv = ['harness', *{0!r}[2:]]\ntry:\n    {1}\nexcept SystemExit:\n    pass\nprint(*sorted(sys.modules))"
+    action = "import harness" if arguments[0] == "-c" else "runpy.run_module('harness', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(arguments, action)], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "harness" in loaded
+    assert (
+        loaded
+        & {"torch", "pandas", "scipy", "matplotlib", "numpy", "pydantic", "transformers", "pyarrow", "rich"}
+        == set()
+    )
+
+
+def test_the_public_names_exist_and_are_few() -> None:
+    assert len(harness.__all__) <= 15
+    assert all(getattr(harness, name) is not None for name in harness.__all__)
+    with pytest.raises(AttributeError):
+        _ = harness.no_such_name
