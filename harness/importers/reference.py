@@ -1,0 +1,236 @@
+"""Import of a human reference: how people's replies are shaped, per kind of exchange. Figures only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import yaml
+
+from harness.errors import UserError
+from harness.files import write_atomic
+from harness.importers.corpus import Reply, read_replies
+from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.shares import fill_zeros, plain
+from harness.importers.slug import slug
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Language = Literal["en", "zh"]
+Shape = Mapping[str, str]
+"""Attribute -> class of one reply; an attribute that could not be read is left out."""
+
+SHAPES: dict[str, tuple[str, ...]] = {
+    "length": ("short", "medium", "long", "xlong"),
+    "act": ("question", "statement", "exclamation", "other"),
+    "sentiment": ("positive", "negative", "neutral"),
+    "list": ("list", "plain"),
+}
+"""Attributes and their classes."""
+
+SMALLEST = 20
+"""A bucket with fewer replies is left out, as in PolyAlign."""
+HELD_OUT = 0.2
+PROMPTS = 200
+"""Held-out prompts written per context, at most."""
+
+SMOOTHING = (
+    "A class that none of n replies shows counts as half a reply, taken from the other classes in proportion."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceOptions:
+    """How a corpus is read."""
+
+    language: Language
+    """Records of other languages are passed over; a corpus without the field is all of this one."""
+    provenance: Provenance
+    title: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """See ``read_replies``."""
+    stratified: tuple[str, ...] = ()
+    """Sources (file names without .jsonl.gz) sampled by length: they count within a length bin only."""
+    prompts: Path | None = None
+    """Hold a fifth of the conversations out of the figures and write their prompts here, as a task's
+    ``prompts.yaml``. They are other people's words: mind their licence before sharing them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """One half of the people against the other."""
+
+    tv: float
+    """Total variation between the halves."""
+    floor: float
+    """What chance alone stays below 95 times in 100: two samples of these sizes from the halves together."""
+
+    @property
+    def within(self) -> bool:
+        """The instrument does not tell people from people."""
+        return self.tv <= self.floor
+
+
+def import_reference(
+    sources: Sequence[str],
+    out: Path,
+    options: ReferenceOptions,
+    read: Callable[[Sequence[str]], list[Shape]] | None = None,
+) -> Path:
+    """Writes the target: shares of each attribute's classes per context, n and the split-half floor beside them.
+
+    Contexts are ``TRACK_FAMILY`` and, where records name a style, ``STYLE``; within them, ``TRACK_FAMILY_LENGTH``
+    for the attributes other than length.
+
+    Args:
+        sources: Corpora, see ``read_replies``.
+        out: The target folder to write.
+        options: How the corpora are read.
+        read: Reads the shapes of texts; the task's own readers when left out.
+    """
+    replies = [r for source in sources for r in read_replies(source, options.fields) if _wanted(r, options)]
+    held = [r for r in replies if options.prompts is not None and _share("held out", r) < HELD_OUT]
+    kept = [r for r in replies if options.prompts is None or _share("held out", r) >= HELD_OUT]
+    for name in options.stratified:
+        if name not in {r.source for r in replies}:
+            raise UserError(f"no corpus is called {name!r}", found=", ".join({r.source for r in replies}))
+    shapes = (read or _readers(options.language))([r.text for r in kept])
+    tables = {name: _table(name, kept, shapes, options) for name in SHAPES}
+    if not tables["length"].rows:
+        raise UserError(
+            f"no kind of exchange has {SMALLEST} replies in {options.language!r}",
+            where=", ".join(sources),
+            found=f"{len(replies)} replies",
+        )
+    target = TargetFolder(
+        title=options.title or f"How people reply ({options.language})",
+        kind="reference",
+        tables=tables,
+        provenance=_provenance(kept, options),
+        smoothing=SMOOTHING,
+        informative=("level", "n", "halves_tv", "halves_floor"),
+    )
+    write_target(target, out)
+    if options.prompts is not None:
+        write_atomic(options.prompts, _prompts(held))
+    return out
+
+
+def halves(first: Sequence[int], second: Sequence[int], draws: int = 2000) -> Halves:
+    """Compares two halves of the people by their counts per class."""
+    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if not a.sum() or not b.sum():
+        return Halves(0.0, 1.0)
+    tv = float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+    pooled = (a + b) / (a.sum() + b.sum())
+    rng = np.random.default_rng(np.random.SeedSequence([int(a.sum()), int(b.sum())]))
+    one = rng.multinomial(int(a.sum()), pooled, draws) / a.sum()
+    two = rng.multinomial(int(b.sum()), pooled, draws) / b.sum()
+    floor = float(np.quantile(np.abs(one - two).sum(axis=1) / 2, 0.95))
+    return Halves(tv, floor)
+
+
+def _wanted(reply: Reply, options: ReferenceOptions) -> bool:
+    return bool(reply.text.strip()) and reply.language in ("", options.language)
+
+
+def _share(purpose: str, reply: Reply) -> float:
+    """Where a conversation falls in [0, 1): the same in every run, another for another purpose."""
+    digest = hashlib.sha256(f"{purpose}:{reply.source}:{reply.conversation}".encode()).hexdigest()
+    return int(digest[:8], 16) / 0x100000000
+
+
+def _contexts(reply: Reply, shape: Shape, options: ReferenceOptions) -> list[tuple[str, str]]:
+    """The contexts that a reply counts in, as level and id."""
+    kind = slug(f"{reply.track} {reply.family}")
+    contexts = [] if reply.source in options.stratified else [("family", kind)]
+    if contexts and reply.style:
+        contexts.append(("style", slug(reply.style)))
+    if "length" in shape:
+        contexts.append(("length", f"{kind}_{shape['length']}"))
+    return contexts
+
+
+def _table(
+    attribute: str, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
+) -> Table:
+    classes = SHAPES[attribute]
+    counted: dict[tuple[str, str], list[Counter[str]]] = defaultdict(lambda: [Counter(), Counter()])
+    for reply, shape in zip(replies, shapes, strict=True):
+        if attribute in shape:
+            half = int(_share("half", reply) >= 0.5)
+            for key in _contexts(reply, shape, options):
+                counted[key][half][shape[attribute]] += 1
+    rows = []
+    order = {"family": 0, "style": 1, "length": 2}
+    for (level, context), (one, two) in sorted(
+        counted.items(), key=lambda item: (order[item[0][0]], item[0][1])
+    ):
+        n = one.total() + two.total()
+        if n < SMALLEST or (attribute == "length" and level == "length"):
+            continue
+        rows.append(_row(level, context, classes, (one, two)))
+    return Table(classes, rows)
+
+
+def _row(level: str, context: str, classes: Sequence[str], parts: tuple[Counter[str], Counter[str]]) -> Row:
+    one, two = parts
+    n = one.total() + two.total()
+    filled = fill_zeros({c: Decimal(one[c] + two[c]) for c in classes}, Decimal(2), Decimal(n))
+    compared = halves([one[c] for c in classes], [two[c] for c in classes])
+    return {
+        "context": context,
+        **{c: plain(filled[c] / n) for c in classes},
+        "level": level,
+        "n": str(n),
+        "halves_tv": f"{compared.tv:.4f}",
+        "halves_floor": f"{compared.floor:.4f}",
+    }
+
+
+def _provenance(replies: Sequence[Reply], options: ReferenceOptions) -> Provenance:
+    source = options.provenance
+    counts = Counter(r.source for r in replies)
+    parts = [
+        f"{name} {count}" + " (within a length bin only)" * (name in options.stratified)
+        for name, count in sorted(counts.items())
+    ]
+    notes = [source.note, f"Replies: {', '.join(parts)}. Figures only: no sentence of a corpus is carried."]
+    return Provenance(
+        source.publisher,
+        source.table,
+        source.year,
+        source.license,
+        source.link,
+        " ".join(n for n in notes if n),
+    )
+
+
+def _prompts(replies: Sequence[Reply]) -> str:
+    """A ``prompts.yaml`` with the held-out prompts of each context, each once."""
+    chosen: dict[str, dict[str, None]] = defaultdict(dict)
+    for reply in sorted(replies, key=lambda r: _share("order", r)):
+        kind = slug(f"{reply.track} {reply.family}")
+        if reply.prompt.strip() and len(chosen[kind]) < PROMPTS:
+            chosen[kind].setdefault(reply.prompt.strip())
+    items = [
+        {"id": f"{kind}_{number}", "split": "test", "contexts": [kind], "text": _literal(text)}
+        for kind, texts in sorted(chosen.items())
+        for number, text in enumerate(texts, start=1)
+    ]
+    return yaml.safe_dump(items, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _literal(text: str) -> str:
+    """``text`` as a template that renders to itself."""
+    return "{{ " + repr(text) + " }}" if "{" in text else text
+
+
+def _readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
+    raise NotImplementedError(language)

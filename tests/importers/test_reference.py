@@ -1,0 +1,177 @@
+"""The importer of human references, on invented replies whose shapes are known."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import yaml
+from jinja2.sandbox import SandboxedEnvironment
+
+from harness.errors import UserError
+from harness.importers.corpus import read_replies
+from harness.importers.folder import Provenance
+from harness.importers.reference import ReferenceOptions, halves, import_reference
+from harness.targets import load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.importers.reference import Shape
+
+OPTIONS = ReferenceOptions("en", Provenance("People", "Replies", 2024, "CC0", "https://example.org"))
+
+
+def shape(texts: Sequence[str]) -> list[Shape]:
+    """Reads invented replies, which say their own shape: ``length act sentiment list``."""
+    keys = ("length", "act", "sentiment", "list")
+    return [{k: v for k, v in zip(keys, text.split(), strict=True) if v != "?"} for text in texts]
+
+
+def corpus(path: Path, replies: Sequence[str], **fields: object) -> str:
+    lines = [
+        json.dumps({"id": f"c{n // 4}-{n % 4}", "turn": n % 4, "response": text, "prompt": f"p{n}"} | fields)
+        for n, text in enumerate(replies)
+    ]
+    data = "\n".join(lines).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return str(path)
+
+
+def test_shares_per_context(tmp_path: Path) -> None:
+    chat = ["short statement neutral plain"] * 60 + ["medium question positive plain"] * 40
+    help_ = ["long statement neutral list"] * 30 + ["short other negative plain"] * 10
+    sources = [
+        corpus(tmp_path / "chat.jsonl.gz", chat, track="multi", family="dialogue", style="open_chat"),
+        corpus(tmp_path / "help.jsonl", help_, track="single", family="assistant"),
+    ]
+    import_reference(sources, tmp_path / "human", OPTIONS, shape)
+    tables = load_target(str(tmp_path / "human")).tables
+    assert set(tables) == {"length", "act", "sentiment", "list"}
+    length = tables["length"].rows
+    assert set(length) == {"multi_dialogue", "open_chat", "single_assistant"}
+    # nobody of 100 wrote long or xlong: half a reply each, taken from the rest
+    assert length["multi_dialogue"] == pytest.approx(
+        {"short": 0.6 * 0.99, "medium": 0.4 * 0.99, "long": 0.005, "xlong": 0.005}, abs=1e-9
+    )
+    assert length["open_chat"] == length["multi_dialogue"]
+    assert length["single_assistant"]["long"] == pytest.approx(0.75 * (1 - 1 / 40), abs=1e-9)
+    acts = tables["act"].rows
+    assert "multi_dialogue_medium" in acts
+    assert acts["multi_dialogue_medium"]["question"] == pytest.approx(1 - 3 * 0.5 / 40, abs=1e-9)
+    assert "single_assistant_short" not in acts  # 10 replies are too few
+
+
+def test_what_a_reader_cannot_read_counts_for_no_class(tmp_path: Path) -> None:
+    replies = ["short statement ? plain"] * 30 + ["short statement positive plain"] * 30
+    import_reference([corpus(tmp_path / "c.jsonl", replies)], tmp_path / "human", OPTIONS, shape)
+    text = (tmp_path / "human" / "sentiment.csv").read_text(encoding="utf-8")
+    assert text.splitlines()[1].split(",")[5] == "30"
+
+
+def test_a_source_stratified_by_length_counts_within_a_length_only(tmp_path: Path) -> None:
+    natural = corpus(tmp_path / "natural.jsonl", ["short statement neutral plain"] * 50)
+    sample = corpus(tmp_path / "sample.jsonl", ["long question neutral list"] * 50)
+    import_reference([natural, sample], tmp_path / "human", replace(OPTIONS, stratified=("sample",)), shape)
+    tables = load_target(str(tmp_path / "human")).tables
+    assert tables["length"].rows["single_assistant"]["short"] > 0.95
+    assert tables["list"].rows["single_assistant"]["plain"] > 0.95
+    assert tables["act"].rows["single_assistant_long"]["question"] > 0.95
+    with pytest.raises(UserError, match="no corpus is called"):
+        import_reference([natural], tmp_path / "human", replace(OPTIONS, stratified=("typo",)), shape)
+
+
+def test_held_out_prompts_are_a_task_file_of_conversations_left_out(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "c.jsonl", ["short statement neutral plain"] * 400, prompt=None)
+    records = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
+    for n, record in enumerate(records):
+        record["prompt"] = f"What is {{{{ {n} }}}} of 'it'?\nAnd {{% if %}}?"
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    prompts = tmp_path / "prompts.yaml"
+    import_reference([source], tmp_path / "human", replace(OPTIONS, prompts=prompts), shape)
+    items = yaml.safe_load(prompts.read_text(encoding="utf-8"))
+    rendered = {SandboxedEnvironment().from_string(item["text"]).render() for item in items}
+    held = {r["id"].split("-")[0] for r in records if r["prompt"] in rendered}
+    assert len(rendered) == len(items) == 4 * len(held)  # whole conversations, each prompt itself again
+    assert 0.1 < len(held) / 100 < 0.3
+    assert {item["contexts"][0] for item in items} == {"single_assistant"}
+    n = int((tmp_path / "human" / "act.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[6])
+    assert n + len(items) == 400
+
+
+def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = corpus(
+        tmp_path / "c.jsonl", ["short statement neutral plain", "long question positive list"] * 40
+    )
+    for name in ("one", "two"):
+        import_reference([source], tmp_path / name / "human", OPTIONS, shape)
+    assert [p.read_bytes() for p in sorted((tmp_path / "one/human").iterdir())] == [
+        p.read_bytes() for p in sorted((tmp_path / "two/human").iterdir())
+    ]
+
+
+def test_halves_of_one_population_are_within_the_floor_as_often_as_stated() -> None:
+    rng = np.random.default_rng(5)
+    p = [0.5, 0.3, 0.15, 0.05]
+    within = [
+        halves(rng.multinomial(300, p).tolist(), rng.multinomial(260, p).tolist(), 500).within
+        for _ in range(600)
+    ]
+    assert 0.92 < np.mean(within) < 0.98
+
+
+def test_halves_of_two_populations_are_not() -> None:
+    rng = np.random.default_rng(6)
+    assert not halves(rng.multinomial(300, [0.6, 0.4]).tolist(), [120, 180]).within
+    assert halves([0, 0], [3, 1]).within
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"id": "1"}', "no response"),
+        ("[1]", "no JSON object"),
+        ("{", "no JSON"),
+    ],
+)
+def test_lines_that_are_no_replies(tmp_path: Path, line: str, says: str) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(f'{{"response": "ok"}}\n\n{line}\n', encoding="utf-8")
+    with pytest.raises(UserError, match=says) as caught:
+        list(read_replies(str(path), {}))
+    assert "c.jsonl:3" in str(caught.value)
+
+
+def test_fields_by_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"said": "yes", "lang": "zh", "question": "q"}\n', encoding="utf-8")
+    (reply,) = read_replies(str(path), {"response": "said"})
+    assert (reply.text, reply.language, reply.prompt, reply.track) == ("yes", "zh", "q", "single")
+    with pytest.raises(UserError, match="no field"):
+        list(read_replies(str(path), {"respnse": "said"}))
+    with pytest.raises(UserError, match="no kind of exchange"):
+        import_reference([str(path)], tmp_path / "o", replace(OPTIONS, fields={"response": "said"}), shape)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl.gz").write_bytes(b"\x1f\x8bnot gzip")
+    with pytest.raises(UserError, match="cannot be read"):
+        list(read_replies(str(tmp_path / "c.jsonl.gz"), {}))
+    with pytest.raises(UserError, match="no such file"):
+        list(read_replies(str(tmp_path / "none.jsonl"), {}))
+
+
+def test_a_data_set_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = tmp_path / "chat"
+    folder.mkdir()
+    corpus(folder / "train.jsonl", ["short statement neutral plain"] * 3)
+    replies = list(read_replies(f"hf:{folder}", {}))
+    assert len(replies) == 3
+    assert replies[0].source == "chat"
