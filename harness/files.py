@@ -132,7 +132,7 @@ def _first_mistake(
 ) -> UserError:
     errors = err.errors(include_url=False)
     deepest = max(len(e["loc"]) for e in errors)
-    branches = {e["loc"][0] for e in errors}
+    branches = {e["loc"][:1] for e in errors}
     first = errors[0] if len(branches) > 1 else next(e for e in errors if len(e["loc"]) == deepest)
     inner = _without_union_tags(doc, loc, first["loc"])
     at = (*loc, *inner)

@@ -88,6 +88,51 @@ class Run:
         """A text field of the identity ('' when absent)."""
         return str(self.identity.get(key, ""))
 
+    @property
+    def contract(self) -> Mapping[str, object]:
+        """The decoding contract that its checkpoint carries."""
+        contract = self.identity.get("contract")
+        return cast("dict[str, object]", contract) if isinstance(contract, dict) else {}
+
+    @property
+    def plan(self) -> list[int]:
+        """Chunk sizes, the same for every prompt: their sum is n."""
+        return [int(size) for size in cast("list[int]", self.manifest.get("plan", []))]
+
+    @property
+    def n(self) -> int:
+        """Draws per prompt."""
+        return sum(self.plan)
+
+    def prompt_keys(self) -> list[tuple[str, str]]:
+        """(context, prompt) of every question, in the task's order."""
+        return [
+            (str(p["context"]), str(p["prompt"]))
+            for p in cast("list[dict[str, object]]", self.load("prompts.json")["prompts"])
+        ]
+
+    def load(self, name: str) -> dict[str, object]:
+        """One of the run's JSON files."""
+        path = self.folder / name
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                "a run folder without " + name, where=str(path), hint="the command that made the run, again"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as err:
+            raise UserError(f"not valid JSON: {err}", where=str(path)) from None
+        if not isinstance(data, dict):
+            raise UserError("not a JSON object", where=str(path))
+        return data
+
+    def scored_targets(self) -> list[str]:
+        """Names of the targets that it was scored against, if any."""
+        if not (self.folder / "scores.json").is_file():
+            return []
+        results = cast("list[dict[str, dict[str, str]]]", self.load("scores.json").get("results", []))
+        return list(dict.fromkeys(r["target"]["name"] for r in results))
+
     def chunks(self) -> Iterator[Chunk]:
         """Every complete chunk on disk, in file order."""
         import pyarrow.parquet as pq

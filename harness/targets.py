@@ -131,7 +131,7 @@ class Target:
         for name in sorted(set(table.classes) ^ set(attribute.classes)):
             known = list(attribute.classes)
             problem = (
-                "misses the class"
+                "misses the column"
                 if name in attribute.classes
                 else "has a column that is no class of the task"
             )

@@ -60,7 +60,7 @@ class Dialect:
             "skip_special_tokens": False,
             "return_token_ids": True,
         }
-        if n > 1:
+        if n > 1 and not self.singles:
             fields["n"] = n
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
