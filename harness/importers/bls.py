@@ -44,8 +44,8 @@ PLAUSIBLE = {
     "total employed": (100_000, 300_000),
     "women": (40, 55),
     "white": (55, 90),
-    "black": (8, 20),
-    "asian": (2, 15),
+    "black": (10, 20),
+    "asian": (2, 12),
     "hispanic": (8, 40),
 }
 """What the total row says in any year since 2000 and for long to come: a column under another's header, a

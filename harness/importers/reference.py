@@ -69,7 +69,7 @@ class Halves:
     tv: float
     """Total variation between the halves."""
     floor: float
-    """What chance alone stays below 95 times in 100: two samples of these sizes from the halves together."""
+    """What 95 of 100 random halves of the same conversations stay below."""
 
     @property
     def within(self) -> bool:
@@ -111,7 +111,7 @@ def import_reference(
     target = TargetFolder(
         title=options.title or f"How people reply ({options.language})",
         kind="reference",
-        tables=tables,
+        tables={name: table for name, table in tables.items() if table.rows},
         provenance=_provenance(kept, options),
         smoothing=SMOOTHING,
         informative=("level", "n", "halves_tv", "halves_floor"),
@@ -122,18 +122,27 @@ def import_reference(
     return out
 
 
-def halves(first: Sequence[int], second: Sequence[int], draws: int = 2000) -> Halves:
-    """Compares two halves of the people by their counts per class."""
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if not a.sum() or not b.sum():
+def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], splits: int = 1000) -> Halves:
+    """Compares two halves of the people.
+
+    Whole conversations go to one half or the other: replies of one conversation resemble each other, so halves
+    differ by more than as many independent replies would.
+
+    Args:
+        conversations: Per conversation, the number of replies in each class.
+        second: Per conversation, whether it belongs to the second half.
+        splits: Random halves that the floor is taken from.
+    """
+    counts = np.asarray(conversations, dtype=float)
+    rng = np.random.default_rng(np.random.SeedSequence([len(counts), int(counts.sum())]))
+    chosen = np.vstack([np.asarray(second, dtype=bool), rng.random((splits, len(counts))) < 0.5])
+    one, two = ~chosen @ counts, chosen @ counts
+    both = (one.sum(axis=1) > 0) & (two.sum(axis=1) > 0)
+    if not both[0]:
         return Halves(0.0, 1.0)
-    tv = float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
-    pooled = (a + b) / (a.sum() + b.sum())
-    rng = np.random.default_rng(np.random.SeedSequence([int(a.sum()), int(b.sum())]))
-    one = rng.multinomial(int(a.sum()), pooled, draws) / a.sum()
-    two = rng.multinomial(int(b.sum()), pooled, draws) / b.sum()
-    floor = float(np.quantile(np.abs(one - two).sum(axis=1) / 2, 0.95))
-    return Halves(tv, floor)
+    one, two = one[both], two[both]
+    tv = np.abs(one / one.sum(axis=1, keepdims=True) - two / two.sum(axis=1, keepdims=True)).sum(axis=1) / 2
+    return Halves(float(tv[0]), float(np.quantile(tv[1:], 0.95)))
 
 
 def _wanted(reply: Reply, options: ReferenceOptions) -> bool:
@@ -161,32 +170,41 @@ def _table(
     attribute: str, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
 ) -> Table:
     classes = SHAPES[attribute]
-    counted: dict[tuple[str, str], list[Counter[str]]] = defaultdict(lambda: [Counter(), Counter()])
+    counted: dict[tuple[str, str], dict[tuple[bool, str, str], Counter[str]]] = defaultdict(
+        lambda: defaultdict(Counter)
+    )
     for reply, shape in zip(replies, shapes, strict=True):
         if attribute in shape:
-            half = int(_share("half", reply) >= 0.5)
+            conversation = (_share("half", reply) >= 0.5, reply.source, reply.conversation)
             for key in _contexts(reply, shape, options):
-                counted[key][half][shape[attribute]] += 1
+                counted[key][conversation][shape[attribute]] += 1
     rows = []
     order = {"family": 0, "style": 1, "length": 2}
-    for (level, context), (one, two) in sorted(
+    for (level, context), conversations in sorted(
         counted.items(), key=lambda item: (order[item[0][0]], item[0][1])
     ):
-        n = one.total() + two.total()
-        if n < SMALLEST or (attribute == "length" and level == "length"):
-            continue
-        rows.append(_row(level, context, classes, (one, two)))
+        n = sum(c.total() for c in conversations.values())
+        if n >= SMALLEST and not attribute == level == "length":
+            rows.append(_row(level, context, classes, conversations))
     return Table(classes, rows)
 
 
-def _row(level: str, context: str, classes: Sequence[str], parts: tuple[Counter[str], Counter[str]]) -> Row:
-    one, two = parts
-    n = one.total() + two.total()
-    filled = fill_zeros({c: Decimal(one[c] + two[c]) for c in classes}, Decimal(2), Decimal(n))
-    compared = halves([one[c] for c in classes], [two[c] for c in classes])
+def _row(
+    level: str,
+    context: str,
+    classes: Sequence[str],
+    conversations: Mapping[tuple[bool, str, str], Counter[str]],
+) -> Row:
+    counts = [[c[name] for name in classes] for c in conversations.values()]
+    n = sum(map(sum, counts))
+    totals = {
+        name: Decimal(sum(column)) for name, column in zip(classes, zip(*counts, strict=True), strict=True)
+    }
+    filled = fill_zeros(totals, Decimal(2), Decimal(n))
+    compared = halves(counts, [second for second, _, _ in conversations])
     return {
         "context": context,
-        **{c: plain(filled[c] / n) for c in classes},
+        **{name: plain(filled[name] / n) for name in classes},
         "level": level,
         "n": str(n),
         "halves_tv": f"{compared.tv:.4f}",

@@ -115,20 +115,26 @@ def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
+def talk(rng: np.random.Generator, conversations: int, shares: Sequence[float]) -> list[list[int]]:
+    """Conversations of 20 replies that resemble each other: each has shares of its own around ``shares``."""
+    own = rng.dirichlet(np.asarray(shares) * 5, conversations)
+    return [[int(x) for x in row] for row in rng.multinomial(20, own)]
+
+
 def test_halves_of_one_population_are_within_the_floor_as_often_as_stated() -> None:
     rng = np.random.default_rng(5)
-    p = [0.5, 0.3, 0.15, 0.05]
     within = [
-        halves(rng.multinomial(300, p).tolist(), rng.multinomial(260, p).tolist(), 500).within
-        for _ in range(600)
+        halves(talk(rng, 60, [0.5, 0.3, 0.15, 0.05]), (rng.random(60) < 0.5).tolist(), 300).within
+        for _ in range(400)
     ]
     assert 0.92 < np.mean(within) < 0.98
 
 
 def test_halves_of_two_populations_are_not() -> None:
     rng = np.random.default_rng(6)
-    assert not halves(rng.multinomial(300, [0.6, 0.4]).tolist(), [120, 180]).within
-    assert halves([0, 0], [3, 1]).within
+    both = talk(rng, 60, [0.6, 0.4]) + talk(rng, 60, [0.3, 0.7])
+    assert not halves(both, [False] * 60 + [True] * 60).within
+    assert halves([[3, 1]], [True]).within
 
 
 @pytest.mark.parametrize(
