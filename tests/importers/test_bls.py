@@ -193,7 +193,7 @@ REFUSED: dict[str, tuple[Callable[[Worksheet], object], str]] = {
     ),
     "headers of women and white swapped": (
         lambda s: (set_cell(6, 3, "White")(s), set_cell(6, 4, "Women")(s)),
-        "more than 100",
+        "add up to",
     ),
     "headers of black and asian swapped": (
         lambda s: (set_cell(6, 5, "Asian")(s), set_cell(6, 6, "Black or African American")(s)),
@@ -224,6 +224,10 @@ REFUSED: dict[str, tuple[Callable[[Worksheet], object], str]] = {
         "add up|twice",
     ),
     "a figure of another row": (set_figure("Cooks", 3, 26.0), "mean"),
+    "percentages of a row moved by one": (
+        lambda s: [set_figure("Lawyers", c, v)(s) for c, v in enumerate((86.0, 6.0, 5.0, 6.0, 40.2), 3)],
+        "add up to",
+    ),
     "no total row": (set_figure("Total, 16 years and over", 1, "Everyone"), "no sheet"),
     "the table twice": (lambda s: s.parent.copy_worksheet(s), "more than one"),
 }
