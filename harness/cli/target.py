@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import click
 
+from harness.cli import importing
+
 
 @click.group()
 def command() -> None:
     """Show targets, or import them from published tables."""
+
+
+
+
+command.add_command(importing.command)
 
 
 @command.command()

@@ -1,0 +1,30 @@
+"""``distalign compare``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("run_a")
+@click.argument("run_b")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Compare on these targets; default: all that both were scored against.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def command(run_a: str, run_b: str, targets: tuple[str, ...], as_json: bool) -> None:
+    """Compare two runs of one task, or two folders of runs, paired over contexts.
+
+    Exit code 3 when they are not comparable; the message names the setting that differs.
+    """
+    from harness.compare import compare
+
+    report = compare(run_a, run_b, list(targets))
+    if as_json:
+        click.echo(report.json())
+        return
+    for line in report.lines():
+        click.echo(line)

@@ -1,0 +1,183 @@
+"""``distalign target import``: next year's table is one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.importers.folder import Provenance
+
+OUT = click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The target folder to write."
+)
+
+
+@click.group("import")
+def command() -> None:
+    """Import a target from a published table, or from a corpus of human replies."""
+
+
+def _provenance(function: Callable[..., None]) -> Callable[..., None]:
+    for name, text in (
+        ("--note", "What a reader of the figures must know."),
+        ("--link", "Where it is published."),
+        ("--license", "Its licence."),
+        ("--table", "Name of the table or corpus."),
+        ("--publisher", "Who publishes it."),
+    ):
+        function = click.option(
+            name, required=name != "--note", default="" if name == "--note" else None, help=text
+        )(function)
+    function = click.option("--title", default="", help="A title for people.")(function)
+    return click.option("--year", type=int, required=True, help="The year that the figures are of.")(function)
+
+
+def _source(flags: Mapping[str, object]) -> Provenance:
+    from harness.importers.folder import Provenance
+
+    return Provenance(**{k: flags[k] for k in ("publisher", "table", "year", "license", "link", "note")})  # type: ignore[arg-type]  # click checked the types
+
+
+def _report(path: Path) -> None:
+    from harness.targets import load_target
+
+    target = load_target(str(path / "target.yaml"))
+    for attribute, figures in target.tables.items():
+        click.echo(f"{attribute}: {len(figures.rows)} rows of {', '.join(figures.classes)}")
+    click.echo(f"wrote {path}")
+    click.echo(f"next: distalign target show {path}/target.yaml")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--year", type=int, required=True, help="The year that the workbook is of; checked against its title."
+)
+@OUT
+def bls(file: Path, year: int, out: Path) -> None:
+    """BLS Current Population Survey, Table 11: the workbook cpsaat11.xlsx, or its text as CSV."""
+    from harness.importers.bls import import_bls
+
+    _report(import_bls(file, year, out))
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--year", type=int, required=True, help="The year that the workbook is of; checked against its title."
+)
+@click.option(
+    "--subtraction", is_flag=True, help="Also rows where one sex is found by subtracting the other from all."
+)
+@OUT
+def ons(file: Path, year: int, subtraction: bool, out: Path) -> None:
+    """ONS Annual Survey of Hours and Earnings, Table 14.1a: jobs by sex and occupation."""
+    from harness.importers.ons import import_ons
+
+    _report(import_ons(file, year, out, subtraction=subtraction))
+
+
+@command.command("table")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--attribute", required=True, help="What the classes are classes of.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    required=True,
+    metavar="NAME[=HEADER]",
+    help="A class and its column; 'NAME=' is what the others leave of the whole. Repeat it.",
+)
+@click.option(
+    "--context", default="context", show_default=True, help="Header of the column with the contexts."
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["shares", "percent", "counts"]),
+    default="shares",
+    show_default=True,
+    help="What the figures are.",
+)
+@click.option(
+    "--precision",
+    default="",
+    help="Step of the published figures, such as 0.1: a zero is then read as the middle of what rounds to zero.",
+)
+@click.option(
+    "--keep", "informative", multiple=True, help="Header of a column to keep beside the figures. Repeat it."
+)
+@OUT
+@_provenance
+def any_table(
+    file: Path, classes: tuple[str, ...], informative: tuple[str, ...], out: Path, **flags: object
+) -> None:
+    """Any table with one row per context and one column per class."""
+    from harness.importers.table import TableOptions, import_table
+
+    columns = {name: header if sign else name for name, sign, header in (c.partition("=") for c in classes)}
+    chosen = {k: flags[k] for k in ("attribute", "context", "unit", "precision", "title")}
+    options = TableOptions(classes=columns, informative=informative, provenance=_source(flags), **chosen)  # type: ignore[arg-type]  # click checked the types
+    _report(import_table(file, out, options))
+
+
+@command.command()
+@click.argument("sources", nargs=-1, required=True, metavar="FILE.jsonl[.gz]|hf:NAME…")
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh"]),
+    required=True,
+    help="Records of other languages are passed over.",
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help="What the corpus calls a field: response, prompt, language, track, family, style, id or turn. Repeat it.",
+)
+@click.option(
+    "--stratified",
+    multiple=True,
+    metavar="SOURCE",
+    help="A source sampled by length: it counts within a length bin only. Repeat it.",
+)
+@click.option(
+    "--prompts",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Hold a fifth of the conversations out and write their prompts here.",
+)
+@OUT
+@_provenance
+def reference(
+    sources: tuple[str, ...],
+    language: str,
+    fields: tuple[str, ...],
+    stratified: tuple[str, ...],
+    prompts: Path | None,
+    out: Path,
+    **flags: object,
+) -> None:
+    """A corpus of human replies: shares of length, act, sentiment and lists per kind of exchange. Figures only."""
+    from harness.errors import UserError
+    from harness.importers.reference import ReferenceOptions, import_reference
+
+    for given in fields:
+        if "=" not in given:
+            raise UserError(
+                "a field is FIELD=NAME", where="--field", found=given, expected="for example response=answer"
+            )
+    options = ReferenceOptions(
+        language=language,  # type: ignore[arg-type]  # click checked the choice
+        provenance=_source(flags),
+        title=str(flags["title"]),
+        fields=dict(f.split("=", 1) for f in fields),  # type: ignore[misc]  # two parts, checked above
+        stratified=stratified,
+        prompts=prompts,
+    )
+    _report(import_reference(sources, out, options))

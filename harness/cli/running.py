@@ -1,0 +1,74 @@
+"""What ``evaluate`` and ``score`` print, and sweeps over models and tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from harness import catalog
+from harness.cli.text import table
+from harness.errors import IncompleteError, UserError
+from harness.evaluate import evaluate
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.planning import Settings
+    from harness.runs import Run
+    from harness.tasks import Task
+
+Number = float | None
+
+
+def sweep(
+    models: Sequence[str], tasks: Sequence[str], targets: Sequence[str], settings: Settings, dry_run: bool
+) -> None:
+    """Every model on every task; what fails does not stop the rest, and decides the exit code at the end."""
+    names = list(catalog.names("tasks")) if list(tasks) == ["all"] else list(tasks)
+    loaded = [load_task(name) for name in names]
+    failures: list[UserError] = []
+    jobs = [(m, t, wanted) for m in models for t in loaded for wanted in _target_sets(m, t, targets)]
+    for model, task, wanted in jobs:
+        try:
+            if dry_run:
+                from harness.forecast import forecast
+
+                for line in forecast(model, task, wanted, settings):
+                    click.echo(line)
+            else:
+                show(evaluate(model, task, wanted, settings))
+        except UserError as err:
+            if len(jobs) == 1:
+                raise
+            failures.append(err)
+            click.echo(f"distalign: {model} on {task.name}: {err}", err=True)
+    if failures:
+        kind = UserError if any(f.exit_code == 2 for f in failures) else IncompleteError
+        raise kind(
+            f"{len(failures)} of {len(jobs)} runs did not finish; the messages above say why",
+            hint="the same command again, once they are mended",
+        )
+
+
+def _target_sets(model: str, task: Task, targets: Sequence[str]) -> list[list[str]]:
+    """known:target is another model for every target, so each target gets a run of its own."""
+    names = list(targets)
+    if not model.startswith("known:target") or names not in ([], ["all"]):
+        return [names]
+    listed = list(dict.fromkeys(alias for a in task.attributes.values() for alias in a.targets))
+    return [[alias] for alias in listed]
+
+
+def show(run: Run) -> None:
+    """One table per run: a line per attribute and target."""
+    scores = run.load("scores.json")
+    rows = [["attribute", "target", "TV", "95% interval", "floor", "JS", "KL(target||model)", "valid", "n"]]
+    for result in cast("list[dict[str, object]]", scores["results"]):
+        rows.append(_row(result))
+    click.echo(
+        f"{run.text('model')} on {run.text('task')}@{run.identity['task_version']} ({run.manifest['state']}): {run.folder}"
+    )
+    for line in table(rows):
+        click.echo("  " + line)

@@ -1,0 +1,88 @@
+"""Uniting the shards of one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import IncompleteError, UserError
+from harness.files import write_atomic
+from harness.planning import missing
+from harness.prompts import Rendered
+from harness.rescore import score
+from harness.runs import Run, find_runs, writing
+from harness.sampling.base import Message, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def merge(shards: Sequence[str], out: Path, targets: Sequence[str] = ()) -> list[Run]:
+    """Unite every run found under ``shards`` with its other parts, score it, and return the whole runs.
+
+    Raises:
+        IncompleteError: a run still misses draws after all shards are in; it is written nevertheless.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in find_runs(list(shards)):
+        groups.setdefault(str(run.manifest["run"]), []).append(run)
+    if not groups:
+        raise UserError(
+            "no run under these folders",
+            found=", ".join(shards),
+            expected="folders of 'evaluate --shard I/K'",
+        )
+    whole, short = [], []
+    for runs in groups.values():
+        run, left = _merge(runs, out, targets)
+        whole.append(run)
+        if left:
+            short.append(f"{run.folder} misses {left} draws")
+    if short:
+        raise IncompleteError(
+            "; ".join(short),
+            expected="every shard I/K",
+            hint="merge again with the missing shards, or evaluate without --shard",
+        )
+    return whole
+
+
+def _merge(runs: list[Run], out: Path, targets: Sequence[str]) -> tuple[Run, int]:
+    first = runs[0]
+    plans = {tuple(r.plan) for r in runs}
+    if len(plans) > 1:
+        raise UserError(
+            "shards of different n",
+            where=str(first.folder),
+            found=", ".join(str(sum(p)) for p in sorted(plans)),
+            expected="one n",
+        )
+    folder = out / first.folder.parent.parent.name / first.folder.parent.name / first.folder.name
+    with writing(folder, {**first.manifest, "state": "merging"}) as writer:
+        present = {(c.context, c.prompt, c.chunk) for c in writer.run.chunks()}
+        write_atomic(folder / "prompts.json", (first.folder / "prompts.json").read_text(encoding="utf-8"))
+        for run in runs:
+            if run.folder.resolve() == folder.resolve():
+                continue
+            for chunk in run.chunks():
+                if (chunk.context, chunk.prompt, chunk.chunk) not in present:
+                    present.add((chunk.context, chunk.prompt, chunk.chunk))
+                    request = Request(chunk.context, chunk.prompt, chunk.chunk, chunk.n, chunk.seed)
+                    writer.add(request, list(chunk.draws))
+        writer.flush()
+        left = missing(first.plan, _rendered(writer.run), writer.run.chunks(), 0)
+        writer.run.manifest["state"] = "incomplete" if left else "complete"
+        writer.run.manifest["seconds"] = sum(float(str(r.manifest["seconds"])) for r in runs)
+        writer.run.manifest["tokens"] = sum(int(str(r.manifest["tokens"])) for r in runs)
+        writer.save()
+        score(writer.run, targets)
+        return writer.run, sum(r.n for r in left)
+
+
+def _rendered(run: Run) -> list[Rendered]:
+    rows = run.load("prompts.json")["prompts"]
+    assert isinstance(rows, list)  # noqa: S101  # written by us; narrows for the type checker
+    return [
+        Rendered(r["context"], r["prompt"], tuple(Message(**m) for m in r["messages"]), r["text"])
+        for r in rows
+    ]
