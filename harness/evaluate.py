@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.prompts import Rendered
-    from harness.sampling.base import Engine
+    from harness.sampling.base import Engine, Settled
     from harness.targets import Target
 
 
@@ -131,7 +131,7 @@ def _draw(
     start, failed = time.monotonic(), 0
     progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
     try:
-        for request, draws in engine.draw(requests, settings.effective(task), _settled(task, run)):
+        for request, draws in engine.draw(requests, settings.effective(task), settled(task, run)):
             writer.add(request, draws)
             lost = sum(d.count for d in draws if d.finish == "failed")
             tokens = sum(d.count * d.tokens for d in draws)
@@ -145,3 +145,13 @@ def _draw(
         writer.save()
     run.manifest["state"] = "incomplete" if failed else "complete"
     writer.save()
+
+
+def settled(task: Task, run: Run) -> Settled | None:
+    """Whether no continuation of a text can change what any of the task's readers makes of it."""
+    from harness.reading import make_reader, settled_draw
+
+    if run.contract.get("labels"):
+        return None
+    readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
+    return lambda text: settled_draw(text, readers, run.contract)

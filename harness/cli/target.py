@@ -12,8 +12,6 @@ def command() -> None:
     """Show targets, or import them from published tables."""
 
 
-
-
 command.add_command(importing.command)
 
 
