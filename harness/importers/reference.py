@@ -251,4 +251,21 @@ def _literal(text: str) -> str:
 
 
 def _readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
-    raise NotImplementedError(language)
+    """The readers that tasks of reply shape use, so that people and models are measured alike."""
+    from harness.reading import make_reader
+    from harness.reading.base import Answer
+
+    readers = {
+        name: make_reader({"name": "style", "feature": name}, {c: (c,) for c in classes}, language)
+        for name, classes in SHAPES.items()
+    }
+
+    def read(texts: Sequence[str]) -> list[Shape]:
+        answers = [Answer(text) for text in texts]
+        labels = {name: [r.label for r in reader.read_all(answers)] for name, reader in readers.items()}
+        return [
+            {name: labels[name][n] for name, classes in SHAPES.items() if labels[name][n] in classes}
+            for n in range(len(texts))
+        ]
+
+    return read
