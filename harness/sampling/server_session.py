@@ -85,6 +85,7 @@ class Session:
         self._sampling = sampling
         self._deliver = deliver
         self._pace = Pace(manners.concurrency, memory.limit)
+        self._served = 0
         self._held: list[tuple[Request, _TurnedDown]] = []
 
     async def run(self, requests: Sequence[Request]) -> None:
@@ -140,7 +141,7 @@ class Session:
     async def _call(self, request: Request, n: int, index: int) -> list[Draw] | _TurnedDown:
         """Up to ``n`` draws; the same seed in every try, so that a lost answer is asked for and not drawn anew."""
         seed = request.seed if index == 0 else spawned_seed(request.seed, index)
-        why, tries = "", 0
+        why, tries, served = "", 0, self._served
         while tries < self._manners.tries:
             version = self._dialect.version
             body = self._dialect.body(request, n, seed, self._sampling)
@@ -162,9 +163,11 @@ class Session:
                 why, wait = outcome, 0.0
             else:
                 return outcome
-            tries += 1
+            busy = why.startswith("429") and self._served > served
+            served = self._served
+            tries += not busy  # a server that serves others meanwhile is busy and not broken
             if tries < self._manners.tries:
-                await asyncio.sleep(wait + backoff(self._manners.pause, tries - 1))
+                await asyncio.sleep(wait + backoff(self._manners.pause, tries))
         return [Draw("", n, "failed", error=f"{why} ({tries} tries)")]
 
     async def _post(self, path: str, body: Body) -> list[Draw] | httpx.Response | str:
@@ -180,6 +183,7 @@ class Session:
             return describe(error)
         except MalformedReplyError as error:
             return str(error)
+        self._served += 1
         self._pace.succeeded()
         self._memory.answered[reply.model, reply.fingerprint] += 1
         self._dialect.counted(asked, len(reply.draws))

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.errors import UserError
+from harness.sampling.base import Draw, Message, Request, Sampling
+from harness.sampling.server import ServerEngine
+from harness.sampling.server_pace import LONGEST_RETRY_AFTER, Pace, retry_after
+from harness.sampling.server_reply import read_reply
+from tests.sampling.faulty_server import Fault, FaultyServer, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SHARES = {"female": 0.55, "male": 0.3, "either": 0.1, "": 0.05}
+PLAIN = Sampling(max_tokens=8)
+
+
+def requests(prompts: int, n: int, chunks: int = 1) -> list[Request]:
+    seeds = np.random.SeedSequence(11).generate_state(prompts * chunks, np.uint64) >> np.uint64(1)
+    return [
+        Request(f"c{i}", "p", k, n, int(seeds[i * chunks + k]), messages=(Message("user", f"Who is c{i}?"),))
+        for i in range(prompts)
+        for k in range(chunks)
+    ]
+
+
+def engine(server: FaultyServer, **options: float) -> ServerEngine:
+    settings: dict[str, float] = {"tries": 25, "pause": 0.002, "timeout": 30.0, "concurrency": 16} | options
+    return ServerEngine(
+        f"tiny@{server.url}",
+        tries=int(settings["tries"]),
+        pause=settings["pause"],
+        timeout=settings["timeout"],
+        concurrency=int(settings["concurrency"]),
+        max_chunk=int(settings.get("max_chunk", 25)),
+    )
+
+
+def drawn(
+    engine: ServerEngine, asked: Sequence[Request], sampling: Sampling = PLAIN
+) -> dict[Request, list[Draw]]:
+    results = list(engine.draw(asked, sampling))
+    assert len({r for r, _ in results}) == len(results), "a request came twice"
+    return dict(results)
+
+
+def totals(results: Mapping[Request, list[Draw]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for draws in results.values():
+        for draw in draws:
+            counts[draw.text if draw.finish != "failed" else "FAILED"] += draw.count
+    return counts
+
+
+def test_under_faults_every_draw_arrives_once_and_the_estimate_is_unbiased() -> None:
+    faults: dict[Fault, float] = {
+        "429": 0.06,
+        "500": 0.06,
+        "timeout": 0.01,
+        "cut": 0.06,
+        "malformed": 0.05,
+        "missing": 0.04,
+        "empty": 0.02,
+    }
+    asked = requests(prompts=50, n=50, chunks=2)
+    with FaultyServer(SHARES, faults) as server:
+        results = drawn(engine(server, timeout=1.0), asked)
+        assert all(server.count(f) for f in faults), "each kind of fault was met"
+    assert set(results) == set(asked)
+    assert all(sum(d.count for d in results[r]) == r.n for r in asked)
+    counts = totals(results)
+    assert counts["FAILED"] == 0
+    observed = [counts[t] for t in SHARES]
+    expected = np.array(list(SHARES.values())) * sum(observed)
+    assert stats.chisquare(observed, expected).pvalue > 0.001
+
+
+def test_no_two_answers_come_from_one_random_stream() -> None:
+    with FaultyServer(SHARES, {"missing": 0.3, "500": 0.1}) as server:
+        drawn(engine(server), requests(prompts=1, n=100, chunks=20))
+        served = [c for c in server.calls if c.fault == "" or (c.fault == "missing" and c.n > 1)]
+    windows = sorted((c.seed, c.seed + c.n) for c in served)
+    assert all(end <= start for (_, end), (start, _) in pairwise(windows))
+
+
+def test_a_lost_answer_is_asked_for_again_and_not_drawn_anew() -> None:
+    request = requests(1, 10)[0]
+    with FaultyServer(SHARES, {"500": 0.7}) as server:
+        draws = drawn(engine(server), [request])[request]
+        assert {c.seed for c in server.calls} == {server.calls[0].seed}
+        assert len(server.calls) > 1
+        truth = Counter(server.text(server.calls[0].seed + i) for i in range(10))
+    assert Counter({d.text: d.count for d in draws}) == truth
+
+
+def test_when_tries_run_out_the_draws_are_failed_rows_with_the_reason() -> None:
+    asked = requests(3, 30)
+    with FaultyServer(SHARES, {"500": 1.0}) as server:
+        results = drawn(engine(server, tries=2), asked)
+    for request in asked:
+        (row,) = results[request]
+        assert (row.count, row.finish, row.text) == (30, "failed", "")
+        assert "500: Internal Server Error" in row.error
+
+
+@pytest.mark.parametrize("heeds_n", [True, False])
+def test_a_server_without_n_gets_single_calls_and_it_is_said_once(
+    heeds_n: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        return (400, "only one choice per call") if heeds_n and "n" in body else None
+
+    asked = requests(20, 12)
+    with caplog.at_level(logging.WARNING), FaultyServer(SHARES, heeds_n=heeds_n, refuse=refuse) as server:
+        sampler = engine(server)
+        results = drawn(sampler, asked)
+        assert max(Counter((c.prompt, c.seed) for c in server.calls if c.n == 1).values()) == 1
+        assert len([c for c in server.calls if c.n > 1]) < 20
+    assert sum(totals(results).values()) == 240
+    assert sum("each draw is a call of its own" in m for m in caplog.messages) == 1
+    assert "n" in sampler.card().engine["not_taken"]
+
+
+def test_all_sampling_parameters_are_sent_and_the_neutral_ones_too() -> None:
+    with FaultyServer(SHARES) as server:
+        drawn(engine(server), requests(1, 3), Sampling(max_tokens=9, stop=("\n",)))
+        body = server.calls[0].body
+    assert body["temperature"] == 1.0
+    assert body["top_p"] == 1.0
+    assert body["top_k"] == -1
+    assert body["min_p"] == 0.0
+    assert body["repetition_penalty"] == 1.0
+    assert (body["max_tokens"], body["stop"], body["n"], body["model"]) == (9, ["\n"], 3, "tiny")
+
+
+def test_fields_that_a_server_refuses_are_left_out_only_when_they_change_nothing() -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        strange = sorted({"top_k", "min_p", "repetition_penalty", "skip_special_tokens"} & set(body))
+        if strange:
+            return 400, f"Unrecognized request argument supplied: {strange[0]}"
+        if "max_tokens" in body:
+            return 400, "Unsupported parameter: use 'max_completion_tokens' instead"
+        seed = body["seed"]
+        assert isinstance(seed, int)
+        return (400, "seed must be int32") if seed >= 2**31 else None
+
+    with FaultyServer(SHARES, refuse=refuse) as server:
+        sampler = engine(server)
+        assert sum(totals(drawn(sampler, requests(4, 6))).values()) == 24
+        assert server.calls[-1].body["max_completion_tokens"] == 8
+        assert "top_k" in sampler.card().engine["not_taken"]
+        with pytest.raises(UserError, match="refuses top_k, which this task needs"):
+            drawn(engine(server), requests(1, 1), Sampling(top_k=5))
+
+
+def test_access_denied_and_unknown_model_end_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTALIGN_API_KEY", "sk-secret")
+    with FaultyServer(SHARES, refuse=lambda body: (401, "bad key")) as server:
+        with pytest.raises(UserError, match="denies access") as denied:
+            drawn(engine(server), requests(40, 2))
+        assert len(server.calls) == 1
+        assert server.calls[0].key == "Bearer sk-secret"
+    assert "DISTALIGN_API_KEY" in denied.value.hint
+    assert "sk-secret" not in str(denied.value)
+    with (
+        FaultyServer(SHARES, models=("tinny", "other"), refuse=lambda body: (404, "no model")) as server,
+        pytest.raises(UserError, match="no model 'tiny'") as unknown,
+    ):
+        drawn(engine(server), requests(40, 2))
+    assert unknown.value.nearest == "tinny"
+
+
+def test_no_server_and_no_spec_are_user_errors() -> None:
+    with FaultyServer(SHARES) as server:
+        url = server.url
+    with pytest.raises(UserError, match="no server answers"):
+        ServerEngine(f"tiny@{url}").card()
+    with pytest.raises(UserError, match="not a server"):
+        ServerEngine("tiny")
+
+
+def test_a_prompt_that_is_too_long_fails_alone_but_all_of_them_end_the_run() -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        long = "c3?" in json.dumps(body)
+        return (
+            (400, "This model's maximum context length is 64 tokens, reduce the length of n")
+            if long
+            else None
+        )
+
+    asked = requests(6, 4)
+    with FaultyServer(SHARES, refuse=refuse) as server:
+        results = drawn(engine(server), asked)
+        only = [r for r in asked if r.context == "c3"]
+        assert {r for r, ds in results.items() if ds[0].finish == "failed"} == set(only)
+        assert "maximum context length" in results[only[0]][0].error
+        assert results[only[0]][0].count == 4
+        with pytest.raises(UserError, match="takes none of the prompts"):
+            drawn(engine(server), only)
+
+
+def test_concurrency_gives_way_to_429_and_comes_back() -> None:
+    busy = iter([False] + [True] * 40)
+    with FaultyServer(
+        SHARES, refuse=lambda body: (429, "slow down") if next(busy, False) else None
+    ) as server:
+        sampler = engine(server)
+        seen = [sampler.concurrency for _ in sampler.draw(requests(400, 1), PLAIN)]
+        assert server.most <= 16
+    assert min(seen) < 8
+    assert sampler.concurrency == 16
+
+
+def test_calls_turned_away_together_lower_the_limit_once() -> None:
+    async def burst() -> list[float]:
+        pace = Pace(16, 16.0)
+        limits = []
+        async with pace.slot() as first, pace.slot() as second:
+            pace.overloaded(first, 0.0)
+            pace.overloaded(second, 0.0)
+            limits.append(pace.limit)
+        for _ in range(9):
+            pace.succeeded()
+        limits.append(pace.limit)
+        async with pace.slot() as later:
+            pace.overloaded(later, 0.0)
+        return [*limits, pace.limit]
+
+    once, grown, again = asyncio.run(burst())
+    assert once == 8.0
+    assert 9.0 < grown < 9.2
+    assert again == grown / 2
+
+
+def test_closing_the_stream_ends_the_calls_and_their_thread() -> None:
+    gate = threading.Event()
+    with FaultyServer(SHARES) as server:
+        sampler = engine(server, concurrency=2)
+        stream = sampler.draw(requests(50, 1), PLAIN)
+        next(stream)
+        server.gate = gate
+        stream.close()
+        gate.set()
+        assert len(server.calls) < 50
+        assert not [t for t in threading.enumerate() if t.name == "server-draws"]
+
+
+def test_it_draws_inside_a_running_loop() -> None:
+    async def notebook(server: FaultyServer) -> int:
+        return sum(totals(drawn(engine(server), requests(3, 5))).values())
+
+    with FaultyServer(SHARES) as server:
+        assert asyncio.run(notebook(server)) == 15
+
+
+def test_plain_text_goes_to_completions_and_a_beginning_is_continued() -> None:
+    text = Request("c", "p", 0, 4, 5, text="The nurse said that")
+    begun = Request("c", "p", 1, 4, 6, messages=(Message("user", "Who?"), Message("assistant", "She")))
+    with FaultyServer(SHARES) as server:
+        assert sum(totals(drawn(engine(server), [text, begun])).values()) == 8
+        by_path = {c.path: c.body for c in server.calls}
+    assert by_path["/v1/completions"]["prompt"] == "The nurse said that"
+    assert by_path["/v1/chat/completions"]["continue_final_message"] is True
+    assert by_path["/v1/chat/completions"]["add_generation_prompt"] is False
+
+
+def test_the_card_names_what_answered_and_never_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with FaultyServer(SHARES) as server:
+        sampler = ServerEngine(f"@{server.url.replace('http://', 'http://me:pw@')}")
+        drawn(sampler, requests(1, 1))
+        card = sampler.card()
+    assert card.model == "tiny"
+    assert card.engine["answered_as"] == "tiny-2026"
+    assert card.engine["fingerprint"] == "fp_1"
+    assert "sk-secret" not in repr(card)
+    assert "pw" not in card.engine["url"]
+
+
+def reply(*choices: Json, tokens: int = 0) -> bytes:
+    return json.dumps({"choices": choices, "usage": {"completion_tokens": tokens}}).encode()
+
+
+def test_reasoning_is_put_back_in_front_of_the_answer() -> None:
+    whole: Json = {"message": {"content": "female", "reasoning_content": "hm"}, "finish_reason": "stop"}
+    open_end: Json = {"message": {"content": None, "reasoning": "hm, still"}, "finish_reason": "length"}
+    first, second = read_reply(reply(whole, open_end), 2, 8).draws
+    assert first == Draw("<think>hm</think>female", finish="stop")
+    assert second == Draw("<think>hm, still", finish="length")
+
+
+def test_stop_at_the_cap_is_a_cut_unless_the_tokens_say_otherwise() -> None:
+    choice: Json = {"message": {"content": "a b c"}, "finish_reason": "stop"}
+    assert read_reply(reply(choice, tokens=8), 1, 8).draws[0].finish == "length"
+    assert read_reply(reply(choice, tokens=7), 1, 8).draws[0] == Draw("a b c", tokens=7)
+    told: Json = {**choice, "token_ids": list(range(8))}
+    assert read_reply(reply(told, tokens=8), 1, 8).draws[0] == Draw("a b c", tokens=8)
+    cut: Json = {**choice, "finish_reason": "length"}
+    assert read_reply(reply(cut, choice, tokens=9), 2, 8).draws[0].finish == "length"
+
+
+def test_an_empty_text_is_a_draw_and_a_broken_choice_is_none() -> None:
+    silent: Json = {"message": {"content": ""}, "finish_reason": "stop"}
+    withheld: Json = {"message": {"content": None, "refusal": "I cannot"}, "finish_reason": "stop"}
+    broken: Json = {"finish_reason": "stop"}
+    assert [d.text for d in read_reply(reply(silent, withheld, broken), 3, 8).draws] == ["", "I cannot"]
+
+
+def test_retry_after_is_read_as_seconds_or_date() -> None:
+    assert retry_after("3") == 3.0
+    assert retry_after(None) == retry_after("soon") == retry_after("-4") == retry_after("nan") == 0.0
+    assert retry_after("1e9") == LONGEST_RETRY_AFTER
+    soon = datetime.now(UTC) + timedelta(seconds=40)
+    assert 30 < retry_after(format_datetime(soon, usegmt=True)) <= 40
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
