@@ -50,7 +50,7 @@ class Dialect:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             self._cap: sampling.max_tokens,
-            "seed": self.seed(seed, n),
+            "seed": seed % 2**self._seed_bits,
             "presence_penalty": 0.0,
             "frequency_penalty": 0.0,
             # Not in OpenAI's protocol, but servers that know them may have other defaults from the checkpoint.
@@ -67,10 +67,6 @@ class Dialect:
         if continues(request):
             fields |= {"add_generation_prompt": False, "continue_final_message": True}
         return {k: v for k, v in fields.items() if k not in self.dropped}
-
-    def seed(self, seed: int, n: int) -> int:
-        """``seed`` cut to what the server takes, with room for the ``n`` that it may count up from it."""
-        return seed % (2**self._seed_bits - n)
 
     def path(self, request: Request) -> str:
         """The endpoint: chat for turns, completions for plain text."""
