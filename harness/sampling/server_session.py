@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import httpx
-import numpy as np
 
 from harness.errors import clip
 from harness.sampling.base import Draw
@@ -107,12 +107,14 @@ class Session:
 
     async def _chunk(self, request: Request, group: asyncio.TaskGroup) -> None:
         draws: list[Draw] = []
-        left, calls = request.n, 0
+        left, asked = request.n, 0
         while left:
             size = 1 if self._dialect.singles else min(left, self._manners.max_chunk)
             sizes = [size] * (left // size) + [left % size] * (left % size > 0)
-            tasks = [group.create_task(self._call(request, n, calls + i)) for i, n in enumerate(sizes)]
-            calls += len(sizes)
+            # A server counts up from the seed of a call: calls of a chunk stand as far apart as they have draws.
+            seeds = [request.seed + asked + before for before in (0, *accumulate(sizes))]
+            tasks = [group.create_task(self._call(request, *c)) for c in zip(sizes, seeds, strict=False)]
+            asked += left
             for got in await asyncio.gather(*tasks):
                 if isinstance(got, _TurnedDown):
                     self._turn_down(request, got)
@@ -138,9 +140,8 @@ class Session:
                 self._deliver((request, [Draw("", request.n, "failed", error=why)]))
             self._held.clear()
 
-    async def _call(self, request: Request, n: int, index: int) -> list[Draw] | _TurnedDown:
+    async def _call(self, request: Request, n: int, seed: int) -> list[Draw] | _TurnedDown:
         """Up to ``n`` draws; the same seed in every try, so that a lost answer is asked for and not drawn anew."""
-        seed = request.seed if index == 0 else spawned_seed(request.seed, index)
         why, tries, served = "", 0, self._served
         while tries < self._manners.tries:
             version = self._dialect.version
@@ -197,12 +198,6 @@ class Session:
         if status in _PASSING or status >= 500:
             return f"{status}: {clip(message)}" if message else str(status)
         return _TurnedDown(status, message)
-
-
-def spawned_seed(seed: int, index: int) -> int:
-    """A 63-bit seed for call number ``index`` of a chunk, unrelated to all others."""
-    words = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
-    return int(words[0]) >> 1
 
 
 def describe(error: httpx.HTTPError) -> str:
