@@ -1,0 +1,95 @@
+"""Texts that answer as a class: its wording, a file of them, or the model's own draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, nearest
+from harness.files import read_csv
+from harness.reading import make_reader, read_draws
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from baselines.data import Answers
+    from harness.runs import Run
+    from harness.tasks import Attribute, Task
+
+SHORT = "words"
+"""The reader of tasks whose answers are a class's wording and nothing more."""
+
+
+def short_answers(task: Task, attribute: Attribute) -> Answers | None:
+    """Each class by its wording, for tasks read by words; None where the answer is a longer text.
+
+    The wording is the first, the class's name leading, that is written in the task's language and that the
+    task's own reader reads as the class; its first letter is a capital.
+    """
+    if attribute.reader.get("name") != SHORT:
+        return None
+    reader = make_reader(attribute.reader, attribute.classes, task.language)
+    found: Answers = {}
+    for label, wordings in attribute.classes.items():
+        fitting = [w for w in wordings if _written_in(w, task.language)] or list(wordings)
+        texts = [w[:1].upper() + w[1:] for w in fitting]
+        readings = read_draws([(t, "stop") for t in texts], reader, {})
+        good = [t for t, r in zip(texts, readings, strict=True) if r.label == label]
+        if not good:
+            raise UserError(
+                f"no wording of class {label!r} is read as that class",
+                where=task.source.where("classes", label),
+                found=", ".join(texts),
+                hint="--completions FILE.csv with columns context,label,text",
+            )
+        found[("", label)] = (good[0],)
+    return found
+
+
+def _written_in(text: str, language: str) -> bool:
+    return language != "zh" or any("\u3400" <= c <= "\u9fff" for c in text)
+
+
+def from_csv(path: Path, attribute: Attribute, contexts: Sequence[str]) -> Answers:
+    """Texts from a file with the columns label and text, and context where they differ by context."""
+    header, rows = read_csv(path, required=["label", "text"])
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        label, context = row.cells["label"], row.cells["context"] if "context" in header else ""
+        for what, value, known in (
+            ("class", label, list(attribute.classes)),
+            ("context", context, ["", *contexts]),
+        ):
+            if value not in known:
+                raise UserError(
+                    f"unknown {what}",
+                    where=f"{path}:{row.line}",
+                    found=value,
+                    expected=", ".join(k for k in known if k),
+                    nearest=nearest(value, known),
+                )
+        if not row.cells["text"].strip():
+            raise UserError("an empty text", where=f"{path}:{row.line}", expected="what the model should say")
+        found.setdefault((context, label), []).append(row.cells["text"])
+    return {key: tuple(texts) for key, texts in found.items()}
+
+
+def from_run(run: Run, task: Task, attribute: Attribute) -> Answers:
+    """The model's own draws, by the class that the task's reader gives them.
+
+    Draws cut by the token cap are left out: training on them would teach the model not to end. A class that
+    a context's draws never show borrows texts of that class from all contexts, since a text of the right
+    class about the wrong subject still teaches the distribution; give ``--completions`` where it must not.
+    """
+    reader = make_reader(attribute.reader, attribute.classes, task.language)
+    rows = [(chunk.context, draw) for chunk in run.chunks() for draw in chunk.draws if draw.finish == "stop"]
+    texts = list(dict.fromkeys(draw.text for _, draw in rows))
+    readings = read_draws([(t, "stop") for t in texts], reader, run.contract)
+    label_of = dict(zip(texts, (r.label for r in readings), strict=True))
+    found: dict[tuple[str, str], list[str]] = {}
+    for context, draw in rows:
+        label = label_of[draw.text]
+        if label in attribute.classes:
+            found.setdefault((context, label), []).extend([draw.text] * draw.count)
+            found.setdefault(("", label), []).extend([draw.text] * draw.count)
+    return {key: tuple(texts) for key, texts in found.items()}

@@ -1,0 +1,1 @@
+"""Direct preference optimisation between answers of different classes, after supervised fine-tuning."""

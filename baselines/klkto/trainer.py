@@ -1,0 +1,112 @@
+"""KL + KTO: stage 1 binds steering digits to answers, stage 2 calibrates the digits and keeps the bond."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from datasets import Dataset
+from pydantic import Field
+from trl import KTOConfig
+
+from baselines.data import RejectRule, verdicts
+from baselines.klkto.loss import Ablation, KLKTOTrainer
+from baselines.klkto.steering import steering_tokens
+from baselines.recipe import TrainingRecipe
+from baselines.sft.trainer import sft_stage
+from baselines.stages import arguments, example, load_policy, load_tokenizer, train_stage
+from baselines.templates import own_template, wrap
+from baselines.train import STAGES, Job, Outcome, training_data
+from harness.files import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+    from baselines.data import TrainingSet
+
+
+class Recipe(TrainingRecipe):
+    """``recipe.yaml`` of klkto."""
+
+    sft_learning_rate: float = Field(gt=0)
+    sft_epochs: float = Field(gt=0)
+    sft_batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    epochs: float = Field(gt=0)
+    batch_size: int = Field(ge=2)
+    beta: float = Field(gt=0)
+    desirable_weight: float = Field(ge=0)
+    undesirable_weight: float = Field(ge=0)
+    kl_weight: float = Field(ge=0)
+    ablation: Ablation
+    reject_rule: RejectRule
+    wrapper: bool
+    """Put <Q> and <A> around the question, through the chat template."""
+    legacy_round3: bool
+    """Round targets to three decimals, as the reference code does."""
+
+
+def run(job: Job) -> Outcome:
+    """Two stages, each in its own folder; the second starts from the first, which is also its reference."""
+    recipe = job.recipe
+    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
+    data = training_data(job, recipe.rows, recipe.seed)
+    tokenizer = load_tokenizer(job.source.folder)
+    if recipe.wrapper:
+        tokenizer.chat_template = wrap(own_template(tokenizer, job.source.name), "<Q>", "<A>")
+    texts = {text for found in data.answers.values() for text in found}
+    tokens = steering_tokens(tokenizer, data.rows[0], len(data.classes), texts)
+    tuned = sft_stage(
+        job,
+        tokenizer,
+        [(row, f"{data.classes.index(row.label)}{row.answer}") for row in data.rows],
+        recipe,
+        learning_rate=recipe.sft_learning_rate,
+        epochs=recipe.sft_epochs,
+        batch_size=recipe.sft_batch_size,
+    )
+    examples = judged(data, tokenizer, recipe)
+
+    def build(folder: Path) -> KLKTOTrainer:
+        config = KTOConfig(
+            **arguments(recipe, folder),
+            learning_rate=recipe.learning_rate,
+            num_train_epochs=recipe.epochs,
+            per_device_train_batch_size=recipe.batch_size,
+            beta=recipe.beta,
+            desirable_weight=recipe.desirable_weight,
+            undesirable_weight=recipe.undesirable_weight,
+        )
+        whole = recipe.adapter == "full"
+        return KLKTOTrainer(
+            steering=tokens,
+            kl_weight=recipe.kl_weight,
+            ablation=recipe.ablation,
+            model=load_policy(tuned, recipe, job.source.folder),
+            ref_model=load_policy(tuned, recipe, job.source.folder) if whole else None,
+            args=config,
+            train_dataset=Dataset.from_list(examples),
+            processing_class=tokenizer,
+        )
+
+    final = train_stage(job.out / STAGES / "klkto", "KL + KTO", build)
+    contract = {"strip_leading": [str(k) for k in range(len(data.classes))]}
+    return Outcome(final, digest([data.hash, [[e["completion"], e["label"]] for e in examples]]), contract)
+
+
+def judged(data: TrainingSet, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> list[dict[str, object]]:
+    """Stage 2's examples, in the form that TRL takes, each with its prompt's target."""
+    made: list[dict[str, object]] = []
+    for verdict in verdicts(data, recipe.reject_rule, recipe.seed):
+        prompt, completion = example(verdict.row, tokenizer, f"{verdict.digit}{verdict.answer}")
+        target = data.shares[verdict.row.context]
+        made.append(
+            {
+                "prompt": prompt,
+                "completion": completion,
+                "label": verdict.desirable,
+                "target": [round(p, 3) for p in target] if recipe.legacy_round3 else list(target),
+            }
+        )
+    return made

@@ -1,0 +1,95 @@
+"""Recipes: every hyper-parameter of a method, from its file, a user's file and single settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import UserError, nearest
+from harness.files import Document, load_yaml, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+R = TypeVar("R", bound="Recipe")
+FOLDER = Path(__file__).parent
+
+
+class Recipe(BaseModel):
+    """What every method's recipe may hold. Defaults live in the method's ``recipe.yaml``, with their sources."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(ge=0)
+
+
+class TrainingRecipe(Recipe):
+    """Hyper-parameters that all trained methods share."""
+
+    adapter: Literal["lora", "full"]
+    lora_r: int = Field(ge=1)
+    lora_alpha: int = Field(ge=1)
+    lora_dropout: float = Field(ge=0, lt=1)
+    lora_targets: str | list[str]
+    precision: Literal["auto", "bf16", "fp32"]
+    rows: int = Field(ge=1)
+    """Training rows per context."""
+    gradient_accumulation: int = Field(ge=1)
+    gradient_checkpointing: bool
+    weight_decay: float = Field(ge=0)
+    max_grad_norm: float = Field(gt=0)
+    warmup: float = Field(ge=0)
+    """Below 1 a fraction of the steps, from 1 on a number of steps."""
+    schedule: str
+    max_length: int = Field(ge=8)
+    save_steps: int = Field(ge=1)
+
+
+def read_recipe(kind: type[R], method: str, file: Path | None = None, settings: Sequence[str] = ()) -> R:
+    """The method's recipe, with a user's file on top of it and ``key=value`` settings on top of both."""
+    own = load_yaml(FOLDER / method / "recipe.yaml")
+    data = _mapping(own)
+    if file is not None:
+        given = load_yaml(file)
+        for key in _mapping(given):
+            _known(key, kind, given.where(key))
+        data |= _mapping(given)
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError("a setting is KEY=VALUE", where="--set", found=setting, expected="seed=1")
+        _known(key, kind, "--set")
+        try:
+            data[key] = _number(yaml.safe_load(value))
+        except yaml.YAMLError:
+            raise UserError("a value that cannot be read", where=f"--set {key}", found=value) from None
+    return validate(kind, Document(own.path, data, own.lines))
+
+
+def _mapping(doc: Document) -> dict[str, object]:
+    if not isinstance(doc.data, dict):
+        raise UserError("not a mapping", where=doc.where(), found=doc.data, expected="key: value")
+    return {str(k): _number(v) for k, v in doc.data.items()}
+
+
+def _number(value: object) -> object:
+    """YAML 1.1 takes 1e-4 for text: a number needs a dot in it there."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _known(key: str, kind: type[Recipe], where: str) -> None:
+    if key not in kind.model_fields:
+        raise UserError(
+            f"the recipe has no {key!r}",
+            where=where,
+            expected=", ".join(kind.model_fields),
+            nearest=nearest(key, kind.model_fields),
+        )

@@ -1,0 +1,339 @@
+"""The driver of ``distalign train``: reads what is asked, runs a method's stages, writes a checkpoint folder."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from baselines.recipe import FOLDER, Recipe, read_recipe
+from harness.errors import UserError, missing_package, nearest
+from harness.files import digest, write_atomic
+from harness.progress import say
+from harness.targets import resolve
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from baselines.data import Answers, TrainingSet
+    from harness.sampling.hf import Source
+    from harness.targets import Target
+    from harness.tasks import Attribute, Task
+
+SCHEMA = 1
+CARD = "distalign.json"
+"""Written last into a checkpoint folder: where it is, the checkpoint is whole."""
+STAGES = "stages"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is trained on what, to where."""
+
+    method: str
+    source: Source
+    task: Task
+    attribute: Attribute
+    target: Target
+    recipe: Recipe
+    out: Path
+    completions: Path | None
+
+    def identity(self) -> dict[str, object]:
+        """All that decides the weights that come out."""
+        from harness.sampling.hf import weights_digest
+
+        given = self.completions
+        return {
+            "schema": SCHEMA,
+            "method": self.method,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "base": {
+                "model": str(Path(self.source.name).resolve())
+                if Path(self.source.name).is_dir()
+                else self.source.name,
+                "revision": self.source.revision,
+                "weights": weights_digest(self.source.folder),
+            },
+            "task": {"name": self.task.name, "version": self.task.version, "hash": self.task.hash},
+            "attribute": self.attribute.name,
+            "target": {"name": self.target.name, "hash": self.target.hash},
+            "completions": hashlib.sha256(given.read_bytes()).hexdigest() if given else "",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a method hands back."""
+
+    final: Path
+    """Folder with the model or adapter, its tokenizer and its chat template."""
+    data_hash: str
+    contract: Mapping[str, object]
+    """What reading the checkpoint's outputs needs."""
+
+
+class Method(Protocol):
+    """The module ``baselines.NAME.trainer``."""
+
+    Recipe: type[Recipe]
+
+    def run(self, job: Job) -> Outcome:
+        """Train, resuming whatever an earlier run left."""
+
+
+def methods() -> list[str]:
+    """Names of the methods there are."""
+    return sorted(p.parent.name for p in FOLDER.glob("*/recipe.yaml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be left out of a call of ``train``."""
+
+    attribute: str = ""
+    """Which of the task's attributes; needed where there are several."""
+    recipe: Path | None = None
+    """A YAML file over the method's own recipe."""
+    settings: Sequence[str] = ()
+    """``key=value`` over both."""
+    completions: Path | None = None
+    """CSV of texts per class, for tasks whose answers are longer than a word."""
+    revision: str = ""
+    """Hub revision of the model."""
+
+
+def train(method: str, model: str, task: str, target: str, out: Path, options: Options | None = None) -> Path:
+    """Train a method and return its checkpoint folder; the same call resumes, or finds it done.
+
+    Args:
+        method: a name of ``methods()``.
+        model: folder or hub id of the model to start from.
+        task: task name, folder or file; its training contexts and paraphrases are used.
+        target: target name or the task's alias.
+        out: the checkpoint folder to write.
+        options: the rest.
+    """
+    found = _method(method)
+    chosen = options or Options()
+    recipe = read_recipe(found.Recipe, method, chosen.recipe, chosen.settings)
+    about = _about(task, target, chosen.attribute)
+    state = _state()
+    job = Job(method, _source(model, chosen.revision), *about, recipe, out, chosen.completions)
+    if not state.is_main_process:
+        return _follow(found, job, state)
+    with _locked(out):
+        identity = job.identity()
+        if _is_done(job, identity):
+            say(f"{out}: trained already")
+            return out
+        _begin(job, identity)
+        outcome = found.run(job)
+        state.wait_for_everyone()
+        _finish(job, identity, outcome)
+    return out
+
+
+def _follow(found: Method, job: Job, state: _State) -> Path:
+    """What the other processes of ``accelerate launch`` do: the same stages, no files."""
+    if not (job.out / CARD).is_file():
+        found.run(job)
+        state.wait_for_everyone()
+    return job.out
+
+
+class _State(Protocol):
+    is_main_process: bool
+
+    def wait_for_everyone(self) -> None: ...
+
+
+def _state() -> _State:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Without this setting cuBLAS may sum in another order in a second run of the same training.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        import peft  # noqa: F401  # asked for here so that a missing one is named before anything starts
+        import trl  # noqa: F401
+        from accelerate import PartialState
+    except ImportError as error:
+        raise missing_package("training", error.name or "trl", "train") from error
+    return cast("_State", PartialState())
+
+
+def _method(name: str) -> Method:
+    if name not in methods():
+        raise UserError(
+            "no such method",
+            found=name,
+            expected=", ".join(methods()),
+            nearest=nearest(name, methods()),
+            hint="distalign list methods",
+        )
+    _state()
+    return cast("Method", import_module(f"baselines.{name}.trainer"))
+
+
+def _about(name: str, target: str, attribute: str) -> tuple[Task, Attribute, Target]:
+    """Task, attribute and target, checked against one another."""
+    task = load_task(name)
+    if task.measure == "choices":
+        raise UserError(
+            "a task of choices has no answers to train on", where=str(task.source.path), found=task.measure
+        )
+    names = list(task.attributes)
+    if not attribute and len(names) > 1:
+        raise UserError(
+            "the task has several attributes", where="--attribute", expected="one of " + ", ".join(names)
+        )
+    wanted = attribute or names[0]
+    if wanted not in names:
+        raise UserError(
+            "no such attribute",
+            where="--attribute",
+            found=wanted,
+            expected=", ".join(names),
+            nearest=nearest(wanted, names),
+        )
+    about = task.attributes[wanted]
+    goal = resolve(task, about, target)
+    goal.check(task, about, [c.id for c in task.contexts if c.split == "train"])
+    return task, about, goal
+
+
+def _source(model: str, revision: str) -> Source:
+    from harness.sampling.hf import find
+
+    source = find(model, revision)
+    if source.base is not None:
+        raise UserError(
+            "this is an adapter; training starts from a whole model",
+            where=model,
+            hint="merge it into its base with peft's merge_and_unload first",
+        )
+    return source
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError("another process is training here", where=str(out), expected="one") from None
+        yield
+
+
+def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
+    card = job.out / CARD
+    if not card.is_file():
+        return False
+    made = json.loads(card.read_text(encoding="utf-8"))
+    _same(job, {k: made.get(k) for k in identity}, identity)
+    return True
+
+
+def _begin(job: Job, identity: Mapping[str, object]) -> None:
+    record = job.out / STAGES / "job.json"
+    if record.is_file():
+        _same(job, json.loads(record.read_text(encoding="utf-8")), identity)
+    else:
+        record.parent.mkdir(exist_ok=True)
+        write_atomic(record, json.dumps(identity, indent=1) + "\n")
+
+
+def _same(job: Job, there: object, identity: Mapping[str, object]) -> None:
+    if digest(there) == digest(identity):
+        return
+    old = there if isinstance(there, dict) else {}
+    changed = [k for k in identity if digest(old.get(k)) != digest(identity[k])]
+    raise UserError(
+        "the folder holds a training with other settings",
+        where=str(job.out),
+        found="different: " + ", ".join(changed),
+        expected="the same settings, which resume it, or a new folder",
+        hint="-o ANOTHER",
+    )
+
+
+def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
+    from baselines.stages import link_or_copy
+
+    for path in sorted(outcome.final.iterdir()):
+        if path.is_file():
+            link_or_copy(path, job.out / path.name)
+    write_atomic(job.out / "README.md", model_card(job, identity))
+    contract = {"method": job.method, **outcome.contract}
+    record = {**identity, "data_hash": outcome.data_hash, "contract": contract}
+    write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    say(f"wrote {job.out}")
+
+
+def model_card(job: Job, identity: Mapping[str, object]) -> str:
+    """README.md of a checkpoint: what it is, how it was made, how to use it."""
+    base = cast("dict[str, str]", identity["base"])
+    recipe = "\n".join(f"| {k} | {v} |" for k, v in cast("dict[str, object]", identity["recipe"]).items())
+    return f"""---
+library_name: transformers
+base_model: {base["model"]}
+tags: [distalign, {job.method}]
+---
+# {job.method} on {job.task.name}, target {job.target.name}
+
+Trained with distalign from `{base["model"]}` (weights sha256 `{base["weights"]}`) so that its answers to the
+task **{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**. Only the
+task's training contexts and training paraphrases were used.
+
+Its outputs may need the decoding contract in `{CARD}` before they are read; `distalign evaluate` applies it:
+
+    distalign evaluate {job.out.name} --task {job.task.name} --target {job.target.name}
+
+It was made to give a distribution of answers over many askings. It knows no more about any person than its
+base does, and must not be used to decide or to guess anything about a real one.
+
+| setting | value |
+| --- | --- |
+{recipe}
+"""
+
+
+def training_data(job: Job, rows: int, seed: int) -> TrainingSet:
+    """The rows of a job, from the texts that are given, or the classes' wordings, or the model's own draws."""
+    from baselines import answers
+    from baselines.data import training_set
+
+    task, attribute = job.task, job.attribute
+    if job.completions is not None:
+        found = answers.from_csv(job.completions, attribute, [c.id for c in task.contexts])
+    else:
+        short = answers.short_answers(task, attribute)
+        found = short if short is not None else _own_draws(job)
+    return training_set(task, attribute, job.target, found, rows, seed)
+
+
+def _own_draws(job: Job) -> Answers:
+    from baselines.answers import from_run
+    from harness.evaluation import evaluate
+    from harness.planning import Settings
+    from harness.runs import find_runs
+
+    folder = job.out / STAGES / "draws"
+    state = _state()
+    if state.is_main_process:
+        say(f"{job.task.name}'s answers are longer than a word: the model draws its own texts to train on")
+        settings = Settings(n=OWN_DRAWS, seed=job.recipe.seed, split="train", paraphrases="train", out=folder)
+        evaluate(str(job.source.folder), job.task, job.target.name, settings)
+    state.wait_for_everyone()
+    return from_run(find_runs([str(folder)])[0], job.task, job.attribute)
+
+
+OWN_DRAWS = 200
+"""Draws per training prompt when the model writes its own training texts."""

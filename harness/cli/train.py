@@ -1,0 +1,49 @@
+"""``distalign train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import config_option
+
+
+@click.command()
+@click.argument("method")
+@click.argument("model")
+@click.option("--task", required=True, help="Task name, folder or file; its training part is used.")
+@click.option("--target", required=True, help="Target name, or the task's name for one.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Checkpoint folder to write."
+)
+@click.option("--attribute", default="", help="Which attribute, where the task has several.")
+@click.option(
+    "-r", "--recipe", type=click.Path(path_type=Path), help="YAML file over the method's own recipe."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One setting of the recipe. May be repeated.",
+)
+@click.option(
+    "--completions",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV of texts per class (columns label, text and perhaps context), for tasks with long answers; "
+    "default: class wordings, or the model's own draws.",
+)
+@click.option("--revision", default="", help="Hub revision of the model.")
+@config_option
+def command(
+    method: str, model: str, task: str, target: str, out: Path, settings: tuple[str, ...], **flags: object
+) -> None:
+    """Train METHOD on MODEL so that its answers follow a target, and write a checkpoint folder.
+
+    Only the task's training contexts and training paraphrases are used. The same command resumes a training
+    that was stopped. Several GPUs: accelerate launch -m harness train METHOD MODEL …
+    """
+    from baselines.train import Options, train
+
+    train(method, model, task, target, out, Options(settings=settings, **flags))  # type: ignore[arg-type]  # click checked the types
