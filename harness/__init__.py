@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.compare import compare
+    from harness.comparison import compare
     from harness.errors import IncompleteError, UserError
-    from harness.evaluate import evaluate
+    from harness.evaluation import evaluate
     from harness.rescore import score
     from harness.runs import Run
     from harness.targets import load_target
@@ -24,8 +24,8 @@ _HOME = {
     "IncompleteError": "errors",
     "Run": "runs",
     "UserError": "errors",
-    "compare": "compare",
-    "evaluate": "evaluate",
+    "compare": "comparison",
+    "evaluate": "evaluation",
     "load_target": "targets",
     "load_task": "tasks",
     "score": "rescore",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.planning import targets_of
-from harness.reading import make_reader, read_draws
 from harness.runs import Run
 from harness.scoring import table
 from harness.scoring.counts import Counts, tally, to_csv
@@ -77,6 +76,8 @@ def count(run: Run, task: Task) -> dict[str, Counts]:
         if contract.get("labels"):
             labels = [stated_label(text, attribute) for text, _ in draws]
         else:
+            from harness.reading import make_reader, read_draws
+
             reader = make_reader(attribute.reader, attribute.classes, task.language)
             labels = [reading.label for reading in read_draws(list(draws), reader, contract)]
         triples = ((key, labels[item], n) for key, item, n in rows)

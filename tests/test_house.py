@@ -18,19 +18,19 @@ MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py
 FORBIDDEN = {
     "harness.scoring": (
         "harness.sampling",
-        "harness.evaluate",
+        "harness.evaluation",
         "harness.cli",
         "torch",
         "transformers",
         "baselines",
         "reports",
     ),
-    "harness.tasks": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.targets": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.prompts": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.reading": ("harness.evaluate", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.rescore": ("harness.evaluate", "harness.sampling.open", "torch", "transformers"),
-    "reports": ("harness.sampling.open", "harness.evaluate", "torch", "transformers", "vllm"),
+    "harness.tasks": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.targets": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.prompts": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.reading": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.rescore": ("harness.evaluation", "harness.sampling.open", "torch", "transformers"),
+    "reports": ("harness.sampling.open", "harness.evaluation", "torch", "transformers", "vllm"),
 }
 
 

@@ -20,7 +20,7 @@ def command(run_a: str, run_b: str, targets: tuple[str, ...], as_json: bool) -> 
 
     Exit code 3 when they are not comparable; the message names the setting that differs.
     """
-    from harness.compare import compare
+    from harness.comparison import compare
 
     report = compare(run_a, run_b, list(targets))
     if as_json:

@@ -9,7 +9,8 @@ import click
 from harness import catalog
 from harness.cli.text import table
 from harness.errors import IncompleteError, UserError
-from harness.evaluate import evaluate
+from harness.evaluation import evaluate
+from harness.sampling.open import parse
 from harness.tasks import load_task
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def sweep(
     names = list(catalog.names("tasks")) if list(tasks) == ["all"] else list(tasks)
     loaded = [load_task(name) for name in names]
     failures: list[UserError] = []
+    for model in models:
+        parse(model, settings.backend)
     jobs = [(m, t, wanted) for m in models for t in loaded for wanted in _target_sets(m, t, targets)]
     for model, task, wanted in jobs:
         try:
@@ -63,6 +66,11 @@ def _target_sets(model: str, task: Task, targets: Sequence[str]) -> list[list[st
 
 def show(run: Run) -> None:
     """One table per run: a line per attribute and target."""
+    if str(run.manifest["state"]).startswith("shard"):
+        click.echo(
+            f"{run.manifest['state']} is drawn: {run.folder}\nnext: distalign merge SHARD… -o runs, once all are"
+        )
+        return
     scores = run.load("scores.json")
     rows = [["attribute", "target", "TV", "95% interval", "floor", "JS", "KL(target||model)", "valid", "n"]]
     for result in cast("list[dict[str, object]]", scores["results"]):
@@ -72,3 +80,17 @@ def show(run: Run) -> None:
     )
     for line in table(rows):
         click.echo("  " + line)
+
+
+def _row(result: dict[str, object]) -> list[str]:
+    return [
+        str(result["attribute"]),
+        str(result["target"]["name"]),
+        str(result["mean"]["tv"]),
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from harness.errors import UserError, nearest
 
@@ -88,4 +88,27 @@ def open_engine(
 
 def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
     """The engines that load or call a model."""
-    raise UserError("not wired yet", found=name)
+    common = ("revision", "template", "dtype", "trust_remote_code")
+    if name == "hf":
+        from harness.sampling.collapsed import CollapsedEngine
+
+        return CollapsedEngine(rest, **_given(options, *common, "device"))
+    if name == "vllm":
+        from harness.sampling.vllm import VllmEngine
+
+        return VllmEngine(rest, **_given(options, *common))
+    if name == "server":
+        from harness.sampling.server import ServerEngine
+
+        return ServerEngine(rest)
+    if name == "lm-eval":
+        from harness.sampling.lmeval import LmEvalEngine
+
+        return LmEvalEngine(rest)
+    from harness.sampling.ray import RayEngine
+
+    return RayEngine(rest, **_given(options, "replicas"))
+
+
+def _given(options: dict[str, object], *names: str) -> dict[str, Any]:
+    return {k: options[k] for k in names if options.get(k) is not None}

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from harness import prompts
-from harness.errors import UserError
+from harness.errors import IncompleteError, UserError, clip
 from harness.files import write_atomic
 from harness.planning import MEASURES, Settings, grow, identity, manifest, missing, targets_of
 from harness.progress import Progress, phase, say
@@ -94,10 +94,18 @@ def _run(
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
         _draw(engine, writer, task, rendered, settings)
+        if settings.shard:
+            return writer.run
         names = list(
             dict.fromkeys([t.name for found in targets.values() for t in found] + writer.run.scored_targets())
         )
         score(writer.run, names, task)
+        if writer.run.manifest["state"] != "complete":
+            raise IncompleteError(
+                f"some draws failed: {lost(writer.run)}",
+                where=str(folder),
+                hint="the same command draws them again; what was drawn is kept",
+            )
         return writer.run
 
 
@@ -121,7 +129,8 @@ def _draw(
     writer.drop_failed()
     plan = grow(run.plan, settings.n, engine.max_chunk)
     run.manifest["plan"] = plan
-    requests = missing(plan, rendered, run.chunks(), settings.seed)
+    part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
+    requests = missing(plan, rendered[part], run.chunks(), settings.seed)
     if sum(plan) > settings.n:
         say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
     if not requests:
@@ -143,15 +152,27 @@ def _draw(
         run.manifest["seconds"] = round(float(str(run.manifest["seconds"])) + time.monotonic() - start, 3)
         run.manifest["tokens"] = int(str(run.manifest["tokens"])) + progress.tokens
         writer.save()
-    run.manifest["state"] = "incomplete" if failed else "complete"
+    done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
+    run.manifest["state"] = "incomplete" if failed else done
     writer.save()
 
 
 def settled(task: Task, run: Run) -> Settled | None:
     """Whether no continuation of a text can change what any of the task's readers makes of it."""
-    from harness.reading import make_reader, settled_draw
-
     if run.contract.get("labels"):
         return None
+    from harness.reading import make_reader, settled_draw
+
     readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
     return lambda text: settled_draw(text, readers, run.contract)
+
+
+def lost(run: Run) -> str:
+    """How many draws failed and why, the commonest reason first."""
+    reasons: dict[str, int] = {}
+    for chunk in run.chunks():
+        for draw in chunk.draws:
+            if draw.finish == "failed":
+                reasons[draw.error] = reasons.get(draw.error, 0) + draw.count
+    worst = sorted(reasons.items(), key=lambda r: -r[1])[:3]
+    return f"{sum(reasons.values())} ({'; '.join(f'{n} x {clip(reason, 120)}' for reason, n in worst)})"

@@ -1,0 +1,262 @@
+"""Evaluation end to end with known: models: killed anywhere, resumed, topped up, sharded, scored again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import evaluate, score
+from harness.cli.main import run as command
+from harness.errors import IncompleteError, UserError
+from harness.planning import Settings
+from harness.runs import Run
+from harness.sampling.base import Draw
+from harness.sampling.known import KnownEngine
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESULTS = ("counts.csv", "scores.json")
+
+
+def results(run: Run) -> list[bytes]:
+    return [(run.folder / name).read_bytes() for name in RESULTS]
+
+
+def undisturbed(out: Path, n: int = 50) -> Run:
+    return evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n=n, out=out))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from harness import evaluate, runs, files
+from harness.planning import Settings
+place, count = sys.argv[2], int(sys.argv[3])
+runs.FLUSH_ROWS = 3
+left = count
+def dying(function, before):
+    def wrapped(*args, **kwargs):
+        global left
+        left -= 1
+        if left == 0 and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*args, **kwargs)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return wrapped
+if place == "part":
+    runs.Writer._write_part = dying(runs.Writer._write_part, False)
+elif place == "rename":
+    Path.replace = dying(Path.replace, True)
+else:
+    Path.replace = dying(Path.replace, False)
+evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n=50, out=Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "count"),
+    [("part", 1), ("part", 7), ("rename", 1), ("rename", 2), ("rename", 9), ("renamed", 3), ("renamed", 12)],
+)
+def test_a_kill_at_any_point_leaves_no_trace_in_the_results(tmp_path: Path, place: str, count: int) -> None:
+    script = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), place, str(count)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert results(undisturbed(tmp_path / "killed")) == results(undisturbed(tmp_path / "calm"))
+
+
+def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    draw = KnownEngine.draw
+
+    def counting(self: KnownEngine, requests: list[object], *rest: object) -> object:
+        asked.append(sum(r.n for r in requests))  # type: ignore[attr-defined]  # requests
+        return draw(self, requests, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(KnownEngine, "draw", counting)
+    first = undisturbed(tmp_path, 100)
+    before = {p.name: p.read_bytes() for p in (first.folder / "draws").iterdir()}
+    second = undisturbed(tmp_path, 400)
+    assert asked == [28 * 100, 28 * 300]
+    assert first.folder == second.folder
+    assert {p.name: p.read_bytes() for p in (second.folder / "draws").iterdir()}.items() >= before.items()
+    assert sum(d.count for c in second.chunks() for d in c.draws) == 28 * 400
+    undisturbed(tmp_path, 100)
+    assert len(asked) == 2
+
+
+def test_counts_add_up_on_every_row(tmp_path: Path) -> None:
+    run = evaluate(
+        "known:uniform,unparsed=0.1,refused=0.1,truncated=0.1,failed=0",
+        "race_us",
+        "uniform",
+        Settings(n=30, out=tmp_path),
+    )
+    rows = [line.split(",") for line in (run.folder / "counts.csv").read_text().splitlines()[1:]]
+    totals: dict[tuple[str, str], int] = {}
+    for _, context, prompt, _, number in rows:
+        totals[context, prompt] = totals.get((context, prompt), 0) + int(number)
+    assert set(totals.values()) == {30}
+    assert len(totals) == 28
+
+
+def test_scoring_again_needs_no_model_and_changes_nothing(tmp_path: Path) -> None:
+    run = undisturbed(tmp_path)
+    before = results(run)
+    score(run.folder)
+    assert results(run) == before
+    scores = score(run.folder, ["uniform"])
+    assert isinstance(scores["results"], list)
+    assert [r["target"]["name"] for r in scores["results"]] == ["uniform"]
+
+
+def test_shards_merge_to_the_whole_run(tmp_path: Path) -> None:
+    whole = undisturbed(tmp_path / "whole")
+    for i in (1, 2, 3):
+        evaluate(
+            "known:target,shift=0.1,refused=0.05",
+            "gender_us",
+            "labor",
+            Settings(n=50, out=tmp_path / f"s{i}", shard=(i, 3)),
+        )
+    assert (
+        command(
+            [
+                "merge",
+                str(tmp_path / "s1"),
+                str(tmp_path / "s2"),
+                "-o",
+                str(tmp_path / "m"),
+                "--target",
+                "labor",
+            ]
+        )
+        == 3
+    )
+    assert (
+        command(
+            [
+                "merge",
+                *(str(tmp_path / f"s{i}") for i in (1, 2, 3)),
+                "-o",
+                str(tmp_path / "m"),
+                "--target",
+                "labor",
+            ]
+        )
+        == 0
+    )
+    merged = Run.open(next((tmp_path / "m").glob("**/manifest.json")).parent)
+    assert results(merged) == results(whole)
+
+
+def test_failed_draws_are_rows_and_the_same_command_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = KnownEngine.draw
+
+    def failing(self: KnownEngine, requests: list[object], *rest: object) -> object:
+        for i, (request, draws) in enumerate(draw(self, requests, *rest)):  # type: ignore[arg-type]
+            yield request, [Draw("", request.n, "failed", 0, "server on fire")] if i % 5 == 0 else draws
+
+    monkeypatch.setattr(KnownEngine, "draw", failing)
+    with pytest.raises(IncompleteError, match="failed"):
+        undisturbed(tmp_path)
+    run = Run.open(next(tmp_path.glob("**/manifest.json")).parent)
+    assert run.manifest["state"] == "incomplete"
+    assert "failed,50" in (run.folder / "counts.csv").read_text()
+    monkeypatch.setattr(KnownEngine, "draw", draw)
+    again = undisturbed(tmp_path)
+    assert again.manifest["state"] == "complete"
+    assert all(
+        "failed,0" in line
+        for line in (again.folder / "counts.csv").read_text().splitlines()
+        if ",failed," in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["known:target", "--task", "gender_uss"], "gender_us"),
+        (["known:target", "--task", "gender_us", "--target", "labour"], "labor"),
+        (["known:nowhere.yaml", "--task", "gender_us"], "no such file"),
+        (["known:target,shfit=0.1", "--task", "gender_us", "--target", "labor"], "shift"),
+        (["known:target,shift=2", "--task", "gender_us", "--target", "labor"], "from 0 to 1"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "-n", "0"], "1 or more"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "-n", "many"], "not a valid integer"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--temperature", "0"], "temperature 0"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--split", "tset"], "test"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--measure", "exactly"], "exact"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--shard", "3/2"], "1/4"),
+        (["known:target", "--task", "gender_us", "--taget", "labor"], "--target"),
+        (["known:target", "--task", "gender_us", "--backend", "vlm"], "vllm"),
+        (["vlm:model", "--task", "gender_us"], "vllm"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "-c", "no.yaml"], "no such file"),
+        (["server:model", "--task", "gender_us", "--target", "labor"], "http"),
+        (["--task", "gender_us"], "MODEL"),
+    ],
+)
+def test_bad_commands_are_one_message(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["evaluate", *arguments, "-o", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.err.count("distalign:") == 1
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_options_from_a_file_yield_to_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("task: gender_us\ntarget: [labor]\nn: 7\nmax-tokens: 5\n")
+    assert (
+        command(["evaluate", "known:target", "-c", str(config), "-n", "9", "-o", str(tmp_path / "runs")]) == 0
+    )
+    run = Run.open(next((tmp_path / "runs").glob("**/manifest.json")).parent)
+    assert run.n == 9
+    assert json.loads(json.dumps(run.identity["sampling"]))["max_tokens"] == 5
+    config.write_text("task: gender_us\nn: 7\nmaxtokens: 5\n")
+    capsys.readouterr()
+    assert command(["evaluate", "known:target", "-c", str(config)]) == 2
+    assert "run.yaml:3:maxtokens" in capsys.readouterr().err
+
+
+def test_environment_variables_are_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTALIGN_EVALUATE_N", "6")
+    assert (
+        command(["evaluate", "known:target", "--task", "gender_us", "--target", "labor", "-o", str(tmp_path)])
+        == 0
+    )
+    assert Run.open(next(tmp_path.glob("**/manifest.json")).parent).n == 6
+
+
+def test_known_target_has_the_stated_shift() -> None:
+    import numpy as np
+
+    from harness.targets import resolve
+
+    task = load_task("race_us")
+    race = task.attributes["race"]
+    target = resolve(task, race, "labor")
+    engine = KnownEngine("target,shift=0.2,refused=0.5", task, {"race": target})
+    truth = target.matrix(task, race, [c.id for c in task.contexts])
+    for row, shares in zip(truth, engine.tables["race"].values(), strict=True):
+        assert np.abs(shares[:4] / 0.5 - row).sum() / 2 == pytest.approx(0.2)
+        assert shares.sum() == pytest.approx(1)
+
+
+def test_scoring_refuses_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not a run folder"):
+        score(tmp_path)
