@@ -1,0 +1,63 @@
+"""How many rows a batch may have: found from memory, halved when memory runs out."""
+
+from __future__ import annotations
+
+import torch
+
+from harness.errors import UserError
+
+CPU_BYTES = 2**30
+"""For caches and logits on a CPU; on a GPU it is half of what is free once the model is loaded."""
+CPU_ROWS, GPU_ROWS = 1024, 4096
+CPU_PREFILL, GPU_PREFILL = 4096, 65536
+"""Prompt tokens in one forward."""
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch, on any device, says that memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+class Budget:
+    """Rows per forward. ``batch`` > 0 fixes them, but for running out of memory."""
+
+    def __init__(self, device: torch.device, vocabulary: int, batch: int = 0) -> None:
+        gpu = device.type == "cuda"
+        self.prefill = GPU_PREFILL if gpu else CPU_PREFILL
+        self.bytes = torch.cuda.mem_get_info(device)[0] // 2 if gpu else CPU_BYTES
+        self.most = batch or (GPU_ROWS if gpu else CPU_ROWS)
+        self.fixed = batch > 0
+        self.rows = self.most
+        # Logits, their weights and one intermediate, float32 each.
+        self.logit_bytes = 12 * vocabulary
+        self.spread = 0.0
+        """Distinct prefixes per prompt where they were most, lately; 0 before the first batch."""
+
+    def measured(self, row_bytes: int, length: int, longest: int) -> None:
+        """A cache row takes ``row_bytes`` at ``length`` positions and may grow to ``longest``."""
+        if not self.fixed:
+            per_row = row_bytes * longest // max(length, 1) + self.logit_bytes
+            self.rows = max(1, min(self.most, self.bytes // per_row))
+
+    def halve(self, rows: int) -> None:
+        """Memory ran out at ``rows`` rows."""
+        if rows <= 1 and self.rows <= 1:
+            raise UserError(
+                "out of memory with a single sequence",
+                hint="--dtype bfloat16, a shorter prompt, or a device with more memory",
+            )
+        self.rows = self.most = max(1, min(self.rows, rows) // 2)
+        self.prefill = max(1, self.prefill // 2)
+
+    def peaked(self, rows: int, prompts: int) -> None:
+        """A batch of ``prompts`` fresh prompts had ``rows`` distinct prefixes at its widest."""
+        self.spread = max(rows / prompts, 0.7 * self.spread)
+
+    def begin(self, n: int, length: int) -> int:
+        """How many fresh prompts of ``length`` tokens to begin together, with ``n`` draws each."""
+        spread = min(1.25 * self.spread, n) if self.spread else n
+        return max(1, min(int(self.rows / max(spread, 1)), self.prefill // max(length, 1)))
+
+    def resume(self, length: int) -> int:
+        """How many prefixes that wait at ``length`` tokens to take up again together."""
+        return max(1, min(self.rows, self.prefill // max(length, 1)))

@@ -1,0 +1,158 @@
+"""The key-value cache of a frontier: rows that do not branch stay in place, nothing is copied to append a token."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+ROOM = 16
+"""Positions to allocate beyond what is needed, at least."""
+
+
+class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
+    """Keys and values in a buffer with room to grow in both rows and positions."""
+
+    _layer_type = None
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers leaves it without types
+        self.key_buffer = self.value_buffer = torch.empty(0)
+        self.rows = self.length = 0
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append positions in place."""
+        if not self.is_initialized:
+            self.dtype, self.device = key_states.dtype, key_states.device
+            self.key_buffer, self.value_buffer = (
+                x.new_empty(0, x.shape[1], 0, x.shape[3]) for x in (key_states, value_states)
+            )
+            self.rows, self.is_initialized = key_states.shape[0], True
+        end = self.length + key_states.shape[2]
+        self._reserve(self.rows, end)
+        self.key_buffer[: self.rows, :, self.length : end] = key_states
+        self.value_buffer[: self.rows, :, self.length : end] = value_states
+        self.length = end
+        return self._view()
+
+    def select(self, parents: torch.Tensor, moved: torch.Tensor) -> None:
+        """Row i becomes a copy of row ``parents[i]``; only the rows in ``moved`` differ from what is there."""
+        self._reserve(len(parents), self.length)
+        if len(moved):
+            source = parents[moved]
+            for buffer in (self.key_buffer, self.value_buffer):
+                buffer[moved, :, : self.length] = buffer[source, :, : self.length]
+        self.rows = len(parents)
+        self._view()
+
+    def _view(self) -> tuple[torch.Tensor, torch.Tensor]:
+        self.keys = self.key_buffer[: self.rows, :, : self.length]
+        self.values = self.value_buffer[: self.rows, :, : self.length]
+        return self.keys, self.values
+
+    def _reserve(self, rows: int, length: int) -> None:
+        have_rows, _, have_length, _ = self.key_buffer.shape
+        if rows <= have_rows and length <= have_length:
+            return
+        rows = max(rows, have_rows)
+        if length > have_length:
+            length += max(ROOM, length // 4)
+        length = max(length, have_length)
+        used_rows, used = min(self.rows, have_rows), self.length
+        for name in ("key_buffer", "value_buffer"):
+            old: torch.Tensor = getattr(self, name)
+            new = old.new_empty(rows, old.shape[1], length, old.shape[3])
+            new[:used_rows, :, :used] = old[:used_rows, :, :used]
+            setattr(self, name, new)
+
+
+class Forward:
+    """Runs the model over a set of rows that branches, ends and grows by one token a step."""
+
+    def __init__(self, model: PreTrainedModel, pad: int) -> None:
+        self.model = model
+        self.pad = pad
+        names = inspect.signature(model.forward).parameters
+        self.takes_positions = "position_ids" in names
+        self.takes_keep = "logits_to_keep" in names
+        self.cache = DynamicCache()
+        self.mask: torch.Tensor | None = None
+        self.rows = 0
+        self.calls = 0
+        """Forward passes so far."""
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """A new set of rows, one per prompt; their next-token logits."""
+        self.cache = DynamicCache(config=self.model.config)
+        for i, layer in enumerate(self.cache.layers):
+            if type(layer) is DynamicLayer:
+                self.cache.layers[i] = FrontierLayer()
+        width = max(map(len, prompts))
+        ids = np.full((len(prompts), width), self.pad, dtype=np.int64)
+        for row, prompt in zip(ids, prompts, strict=True):
+            row[width - len(prompt) :] = prompt
+        self.mask, self.rows = None, len(prompts)
+        if any(len(p) < width for p in prompts):
+            lengths = np.array([[len(p)] for p in prompts])
+            self.mask = self._tensor(np.arange(width)[None] >= width - lengths)
+        return self._run(self._tensor(ids))
+
+    @torch.inference_mode()
+    def branch(self, parents: NDArray[np.int64]) -> None:
+        """Row i is now a copy of what was row ``parents[i]``."""
+        moved = np.flatnonzero(parents != np.arange(len(parents)))
+        index = self._tensor(parents)
+        if not len(moved) and len(parents) == self.rows:
+            return
+        self.rows = len(parents)
+        for layer in self.cache.layers:
+            if isinstance(layer, FrontierLayer):
+                layer.select(index, self._tensor(moved))
+            else:
+                layer.reorder_cache(cast(torch.LongTensor, index))
+        if self.mask is not None:
+            self.mask = self.mask[index]
+
+    def step(self, tokens: NDArray[np.int64]) -> torch.Tensor:
+        """Append tokens [rows] or [rows, several]; the next-token logits."""
+        ids = self._tensor(tokens if tokens.ndim == 2 else tokens[:, None])
+        if self.mask is not None:
+            self.mask = torch.cat([self.mask, self.mask.new_ones(ids.shape)], dim=1)
+        return self._run(ids)
+
+    def drop(self) -> None:
+        """Give the memory back."""
+        self.cache, self.mask = DynamicCache(), None
+
+    def row_bytes(self) -> int:
+        """What a row of the cache takes now."""
+        layers = [x for x in self.cache.layers if isinstance(x, CacheLayerMixin)]
+        held = [x for layer in layers for x in (layer.keys, layer.values) if x is not None]
+        return sum(x.nbytes for x in held) // max(self.rows, 1)
+
+    @torch.inference_mode()
+    def _run(self, ids: torch.Tensor) -> torch.Tensor:
+        options: dict[str, object] = {"logits_to_keep": 1} if self.takes_keep else {}
+        if self.mask is not None:
+            options["attention_mask"] = self.mask.long()
+            if self.takes_positions:
+                positions = (self.mask.cumsum(-1) - 1).clamp_(min=0)
+                options["position_ids"] = positions[:, -ids.shape[1] :]
+        out = self.model(input_ids=ids, past_key_values=self.cache, use_cache=True, **options)
+        self.calls += 1
+        logits: torch.Tensor = out.logits[:, -1]
+        return logits
+
+    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)

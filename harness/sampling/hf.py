@@ -1,0 +1,279 @@
+"""Finding and loading a transformers checkpoint: a folder or a hub id, an adapter or a whole model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import UserError, missing_package
+from harness.sampling.base import ModelCard
+
+try:
+    import torch
+    import transformers
+except ImportError as error:
+    raise missing_package("a model of transformers", error.name or "torch", "hf") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Kind = Literal["causal", "masked"]
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
+NOT_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
+CONTRACT = "distalign.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a checkpoint lies: a folder on disk that holds its files."""
+
+    name: str
+    """As the user gave it."""
+    folder: Path
+    revision: str = ""
+    """Hub commit; '' for a plain folder."""
+    base: Source | None = None
+    """The model under an adapter; None for a whole model."""
+    contract: Mapping[str, object] = field(default_factory=dict)
+
+
+def find(model: str, revision: str = "") -> Source:
+    """Find a checkpoint's files: a folder as it is, a hub id through the hub's cache."""
+    folder = Path(model).expanduser()
+    commit = ""
+    if not folder.is_dir():
+        if folder.exists():
+            raise UserError(
+                "not a model folder", where=model, expected="a folder with config.json, or a hub id"
+            )
+        folder, commit = _from_hub(model, revision)
+    elif revision:
+        raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
+    contract = _read_json(folder / CONTRACT) if (folder / CONTRACT).is_file() else {}
+    if (folder / "adapter_config.json").is_file():
+        return Source(model, folder, commit, _base_of(folder, model), contract)
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            "not a model folder: it has no config.json and no adapter_config.json",
+            where=model,
+            found=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+            expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
+        )
+    return Source(model, folder, commit, None, contract)
+
+
+def _base_of(folder: Path, model: str) -> Source:
+    settings = _read_json(folder / "adapter_config.json")
+    base = settings.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise UserError(
+            "the adapter does not say which model it belongs to",
+            where=f"{model}/adapter_config.json",
+            expected="base_model_name_or_path: a path or hub id",
+        )
+    beside = (folder / base).resolve()
+    found = find(str(beside) if not Path(base).expanduser().is_dir() and beside.is_dir() else base)
+    if found.base is not None:
+        raise UserError("the base of this adapter is itself an adapter", where=model, found=base)
+    return found
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError("cannot be read as JSON", where=str(path), found=str(error)) from error
+    if not isinstance(data, dict):
+        raise UserError("not a JSON object", where=str(path), found=type(data).__name__)
+    return data
+
+
+def _from_hub(model: str, revision: str) -> tuple[Path, str]:
+    """The snapshot folder of a hub id and its commit; weights in one format only."""
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) or model.startswith("."):
+        raise UserError(
+            "no such model folder", where=model, expected="a folder, or a hub id such as owner/name"
+        )
+    other = ["*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*"]
+    pin = revision or None
+    try:
+        if not constants.HF_HUB_OFFLINE:
+            names = HfApi().list_repo_files(model, revision=pin)
+            if not any(n.endswith(".safetensors") for n in names):
+                other = other[3:]
+        folder = Path(snapshot_download(model, revision=pin, ignore_patterns=other))
+    except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
+        try:
+            folder = Path(snapshot_download(model, revision=pin, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError, OSError):
+            raise UserError(
+                "neither a folder here nor a model that the hub gave",
+                where=model,
+                found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                expected="an existing folder, or a hub id that is cached or reachable",
+                hint=f"huggingface-cli download {model}   (then HF_HUB_OFFLINE=1 works)",
+            ) from error
+    except (HfHubHTTPError, HFValidationError) as error:
+        raise UserError(
+            "the hub refused this model", where=model, found=str(error).splitlines()[0]
+        ) from error
+    commit = folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else revision
+    return folder, commit
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over the sorted names and contents of the weight files; '' when there are none."""
+    files = sorted(
+        {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
+    )
+    if not files:
+        return ""
+    with ThreadPoolExecutor(4) as pool:
+        digests = pool.map(_file_digest, files)
+    lines = "".join(f"{p.name} {d}\n" for p, d in zip(files, digests, strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    # The hub's cache names a large file by its sha256: nothing to read then.
+    target = path.resolve().name
+    if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", target):
+        return target
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pick_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UserError("unknown device", found=device, expected="auto, cpu, cuda or cuda:N") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("no CUDA device is visible to torch", found=device, hint="--device cpu")
+    return chosen
+
+
+def pick_dtype(dtype: str, stored: object, device: torch.device) -> torch.dtype:
+    """``auto`` is the checkpoint's own; on a CPU float32, where half precision is slow and coarser."""
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype == "auto":
+        own = stored if isinstance(stored, torch.dtype) else torch.float32
+        return torch.float32 if device.type == "cpu" else own
+    if dtype not in names:
+        raise UserError("unknown dtype", found=dtype, expected=", ".join(["auto", *names]))
+    return names[dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded model with its tokenizer and its identity."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    source: Source
+    device: torch.device
+    dtype: torch.dtype
+
+    def card(self, template: str, engine: str = "hf") -> ModelCard:
+        """The identity for the manifest; reads the weight files."""
+        base = self.source.base or self.source
+        adapter = self.source if self.source.base else None
+        versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        return ModelCard(
+            model=base.name,
+            revision=base.revision,
+            weights=weights_digest(base.folder),
+            adapter=adapter.name if adapter else "",
+            adapter_weights=weights_digest(adapter.folder) if adapter else "",
+            template=template,
+            contract={**base.contract, **self.source.contract},
+            engine={
+                "name": engine,
+                **versions,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "device": self.device.type,
+            },
+        )
+
+
+def load(
+    source: Source,
+    *,
+    kind: Kind = "causal",
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Checkpoint:
+    """Load a checkpoint for inference; an adapter goes on top of its base."""
+    base = source.base or source
+    place = pick_device(device)
+    auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # has no types
+    try:
+        config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
+        chosen = pick_dtype(dtype, config.dtype, place)
+        model = auto.from_pretrained(
+            base.folder, config=config, dtype=chosen, trust_remote_code=trust_remote_code
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            _tokenizer_folder(source, base), trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        message = str(error).strip().splitlines()
+        raise UserError(
+            f"transformers cannot load this as a {kind} language model",
+            where=source.name,
+            found=message[0] if message else type(error).__name__,
+            hint="--trust-remote-code, if you trust its author" if "trust_remote_code" in str(error) else "",
+        ) from error
+    finally:
+        if bars:
+            transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # nor this
+    if source.base is not None:
+        model = _with_adapter(model, source)
+    torch.nn.Module.to(model, place)
+    return Checkpoint(model.eval(), tokenizer, source, place, chosen)
+
+
+def _tokenizer_folder(source: Source, base: Source) -> Path:
+    # An adapter may bring its own tokenizer, with added tokens or another chat template.
+    return source.folder if (source.folder / "tokenizer_config.json").is_file() else base.folder
+
+
+def _with_adapter(model: PreTrainedModel, source: Source) -> PreTrainedModel:
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise missing_package("an adapter folder", "peft", "train") from error
+    try:
+        wrapped = PeftModel.from_pretrained(model, source.folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            "the adapter does not fit its base model",
+            where=source.name,
+            found=str(error).strip().splitlines()[0],
+        ) from error
+    if wrapped.active_peft_config.is_prompt_learning:
+        raise UserError(
+            "adapters made of trained prompts cannot be sampled here",
+            where=source.name,
+            found=str(wrapped.active_peft_config.peft_type),
+            expected="an adapter inside the model's layers, such as LoRA",
+        )
+    # The base with the adapter's layers in it: its forward has the base's own arguments.
+    adapted: PreTrainedModel = wrapped.get_base_model()
+    return adapted

@@ -1,0 +1,145 @@
+"""Drawing next tokens: keyed randomness, the sampling filters, and many draws from many distributions at once.
+
+Randomness is a function of the path: each prefix has a key, made from its parent's key and its token, and the
+i-th draw from a prefix uses the i-th number of the key's stream (SplitMix64). So a request's draws depend on
+its seed and the model alone, not on what shares its batch or in which order prefixes are visited.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.sampling.base import Sampling
+
+    Keys = NDArray[np.uint64]
+    Ints = NDArray[np.int64]
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+BRANCH = np.uint64(0xD1B54A32D192ED03)
+BLOCK = 256
+"""Tokens per block of the two-level search."""
+
+
+def mix(x: Keys) -> Keys:
+    """SplitMix64's finaliser: a bijection of 64 bits whose outputs pass BigCrush on consecutive inputs."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def root_keys(seeds: list[int]) -> Keys:
+    """The keys of prompts, from their requests' seeds."""
+    return mix(np.array([s & (2**64 - 1) for s in seeds], dtype=np.uint64) + GOLDEN)
+
+
+def child_keys(keys: Keys, tokens: Ints) -> Keys:
+    """The keys of prefixes one token longer."""
+    return mix(mix(keys ^ BRANCH) + (tokens.astype(np.uint64) + np.uint64(1)) * GOLDEN)
+
+
+def uniforms(keys: Keys, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
+    """``counts[r]`` numbers in (0, 1) for each row r, with the row of each."""
+    rows = np.repeat(np.arange(len(keys)), counts)
+    index = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    bits = mix(keys[rows] + (index.astype(np.uint64) + np.uint64(1)) * GOLDEN)
+    # 52 bits, centred: neither 0 nor, after rounding, 1.
+    return rows, ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def filtered(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Float32 logits under temperature, then top-k, then top-p; what is cut off is -inf."""
+    scores = logits.float()
+    if sampling.temperature not in (0.0, 1.0):
+        scores = scores / sampling.temperature
+    vocabulary = scores.shape[-1]
+    if 0 < sampling.top_k < vocabulary:
+        least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    if sampling.top_p < 1:
+        ordered, order = scores.sort(dim=-1, descending=True, stable=True)
+        before = ordered.softmax(-1, dtype=torch.float64).cumsum(-1).roll(1, -1)
+        before[:, 0] = 0.0
+        cut = torch.zeros_like(before, dtype=torch.bool).scatter(-1, order, before >= sampling.top_p)
+        scores = scores.masked_fill(cut, -torch.inf)
+    return scores
+
+
+def draw_tokens(
+    logits: torch.Tensor, keys: Keys, counts: Ints, sampling: Sampling
+) -> tuple[Ints, Ints, Ints]:
+    """Draw ``counts[r]`` next tokens from each row r.
+
+    Returns:
+        Row, token and count of each distinct (row, token), sorted by row, then token.
+    """
+    if sampling.temperature == 0:
+        return np.arange(len(counts)), logits.argmax(-1).cpu().numpy(), counts
+    rows, u = uniforms(keys, counts)
+    tokens = _invert(filtered(logits, sampling), rows, u)
+    if len(tokens) and tokens.min() < 0:
+        raise UserError("the model's next-token probabilities are not numbers (NaN)", hint="--dtype float32")
+    if len(rows) == len(counts):
+        return rows, tokens, counts
+    width = logits.shape[-1]
+    codes, totals = np.unique(rows * width + tokens, return_counts=True)
+    return codes // width, codes % width, totals
+
+
+def _invert(scores: torch.Tensor, rows: Ints, u: NDArray[np.float64]) -> Ints:
+    """Inverse of the cumulative distribution of each row at each u; -1 where a row has none.
+
+    Two levels: float64 sums over blocks of tokens find the block, a float64 sum inside finds the token. One pass
+    over the vocabulary, and no tail is lost to a float32 running sum.
+    """
+    count, width = scores.shape
+    blocks = -(-width // BLOCK)
+    weights = scores.new_zeros(count, blocks * BLOCK)
+    # A row of nothing but -inf gives NaN here and -1 below, as does a NaN from the model.
+    torch.exp(scores - scores.amax(-1, keepdim=True), out=weights[:, :width])
+    weights = weights.view(count, blocks, BLOCK)
+    sums = weights.sum(-1).double()
+    row = torch.from_numpy(rows).to(scores.device)
+    at = torch.from_numpy(u).to(scores.device)
+    edges = sums.cumsum(-1)
+    block, offset = _locate(edges, row, at)
+    if len(row) == count:
+        pair, place = row * blocks + block, row
+    else:
+        pair, place = torch.unique(row * blocks + block, return_inverse=True)
+    inner = weights.view(-1, BLOCK)[pair].double().cumsum(-1)
+    token, _ = _locate(inner, place, offset / sums[row, block])
+    token += block * BLOCK
+    token.masked_fill_(~edges[row, -1].isfinite(), -1)
+    return token.cpu().numpy()
+
+
+def _locate(edges: torch.Tensor, row: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """First position whose running sum exceeds u of its row's total, and how far into it the point lies."""
+    total = edges[row, -1]
+    # Rounding must not carry a point to the very end, where the positions may have no weight.
+    point = torch.minimum(u * total, torch.nextafter(total, torch.zeros_like(total)))
+    if len(row) == len(edges):
+        found = torch.searchsorted(edges, point[:, None], right=True)[:, 0].clamp_(max=edges.shape[-1] - 1)
+    else:
+        found = _bisect(edges, row, point)
+    before = edges[row, (found - 1).clamp_(min=0)]
+    return found, point - torch.where(found > 0, before, torch.zeros_like(before))
+
+
+def _bisect(edges: torch.Tensor, row: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
+    """``searchsorted(edges[row], point, right=True)`` without a copy of the row for each of its points."""
+    low, high = torch.zeros_like(row), torch.full_like(row, edges.shape[-1] - 1)
+    for _ in range((edges.shape[-1] - 1).bit_length()):
+        middle = (low + high) // 2
+        beyond = edges[row, middle] > point
+        high = torch.where(beyond, middle, high)
+        low = torch.where(beyond, low, torch.minimum(middle + 1, high))
+    return high
