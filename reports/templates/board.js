@@ -1,0 +1,282 @@
+/* The board: one row per model and method, either all tasks at once or every measure of one. */
+
+const MEASURES = ["tv", "plugin", "js", "klt", "klm", "mae", "valid"];
+const distinct = (values) => [...new Set(values.filter((v) => v !== "" && !missing(v)))].sort();
+
+function shownColumns() {
+  return P.columns.map((_, col) => col).filter((col) => {
+    const c = P.columns[col];
+    return (!state.attribute || c.attribute === state.attribute) && (!state.lang || c.lang === state.lang) && (!state.target || c.target === state.target);
+  });
+}
+
+const SIZES = [["tiny", 0, 1e8], ["small", 1e8, 2e9], ["medium", 2e9, 1e10], ["large", 1e10, Infinity]];
+const sizeGroup = (size) => (missing(size) ? "" : SIZES.find(([, from, to]) => size >= from && size < to)[0]);
+
+function shownRows() {
+  const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+  return P.rows.map((_, row) => row).filter((row) => {
+    const r = P.rows[row];
+    const whole = `${r.model} ${r.base} ${r.method} ${methodName(r.method)} ${r.engine}`.toLowerCase();
+    return (!state.method || r.method === state.method) && (!state.size || sizeGroup(r.size) === state.size) && words.every((word) => whole.includes(word));
+  });
+}
+
+/* The task in focus, or null for all of them side by side. */
+function focus(columns) {
+  if (columns.length === 1) return columns[0];
+  const wanted = columns.find((col) => P.columns[col].id === state.col);
+  return wanted === undefined ? null : wanted;
+}
+
+function overall(row, columns) {
+  const found = columns.map((col) => cellOf(row, col)).filter(Boolean);
+  if (!found.length) return { value: null, of: 0 };
+  return { value: mean(found.map((cell) => cell.tv)), of: found.length };
+}
+
+/* Columns of the table: key, heading, line under it, value to sort by, and what a cell shows. */
+function fields(columns, inFocus) {
+  const id = [
+    { key: "rank", name: t("rank"), under: t("rank_under"), value: (row) => rankOf(row, columns, inFocus).lo, show: (row) => rankCell(row, columns, inFocus) },
+    { key: "model", name: t("model"), value: (row) => rowName(row).toLowerCase(), show: modelCell, head: true },
+    { key: "method", name: t("method"), value: (row) => methodName(P.rows[row].method), show: (row) => methodName(P.rows[row].method) },
+  ];
+  const cost = [
+    { key: "utility", name: t("utility"), under: t("utility_under"), value: (row) => P.rows[row].utility.main, show: utilityCell },
+    { key: "n", name: "n", under: t("n_under"), value: (row) => eachRun(row, inFocus, "n")[0], show: (row) => some(eachRun(row, inFocus, "n").map(whole)) },
+    { key: "engine", name: t("engine"), value: (row) => P.rows[row].engine, show: (row) => P.rows[row].engine || "–" },
+    { key: "cost", name: t("cost"), under: t("cost_under"), value: (row) => sum(eachRun(row, inFocus, "tokens", true)), show: (row) => costCell(row, inFocus) },
+    { key: "checked", name: t("checked"), value: (row) => checkedOf(row, inFocus), show: (row) => t("checked_" + checkedOf(row, inFocus)) },
+  ];
+  if (inFocus !== null) return [...id, ...focusFields(inFocus), ...cost];
+  const measure = MEASURES.includes(state.measure) ? state.measure : "tv";
+  const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t("overall_under"), value: (row) => overall(row, columns).value, show: (row) => overallCell(row, columns), num: true }] : [];
+  const tasks = columns.map((col) => ({
+    key: "c" + col, col, name: columnName(col), under: t("under_" + measure), num: true,
+    value: (row) => cellOf(row, col)?.[measure], show: (row) => taskCell(cellOf(row, col), measure),
+  }));
+  return [...id, ...many, ...tasks, ...cost];
+}
+
+function focusFields(col) {
+  const top = Math.max(0.02, P.columns[col].uniform.tv || 0, ...P.cells.filter((cell) => cell.col === col && !cell.apart.length).map((cell) => cell.hi));
+  const plain = (key, digits = 3) => ({
+    key, name: t("measure_" + key), under: t("under_" + key), num: true,
+    value: (row) => cellOf(row, col)?.[key],
+    show: (row) => { const cell = cellOf(row, col); return cell && !missing(cell[key]) ? [num(cell[key], digits), interval(cell[key + "Lo"], cell[key + "Hi"], digits)] : "–"; },
+  });
+  return [
+    { key: "tv", name: t("measure_tv"), under: t("under_tv"), num: true, value: (row) => cellOf(row, col)?.tv, show: (row) => tvCell(cellOf(row, col), top) },
+    plain("plugin"), plain("floor"), plain("js"), plain("klt"), plain("klm"), plain("mae"),
+    { key: "valid", name: t("measure_valid"), under: t("under_valid"), num: true, value: (row) => cellOf(row, col)?.valid, show: (row) => pct(cellOf(row, col)?.valid, 1) },
+    plain("conditional"),
+    { key: "diversity", name: t("diversity"), under: t("diversity_under"), num: true, value: (row) => P.rows[row].utility.diversity, show: (row) => num(P.rows[row].utility.diversity) },
+  ];
+}
+
+/* ---- cells ---- */
+
+const interval = (lo, hi, digits) => (missing(lo) ? null : h("small", {}, span(lo, hi, digits)));
+const some = (values) => distinct(values).join(", ") || "–";
+
+function rankOf(row, columns, inFocus) {
+  if (inFocus !== null) {
+    const cell = cellOf(row, inFocus);
+    return cell ? { lo: cell.rankLo, hi: cell.rankHi, band: cell.band } : {};
+  }
+  if (columns.length !== P.columns.length) return {};
+  const r = P.rows[row];
+  return { lo: r.rankLo, hi: r.rankHi, band: r.band };
+}
+
+function rankCell(row, columns, inFocus) {
+  const { lo, hi, band } = rankOf(row, columns, inFocus);
+  if (missing(lo)) return h("span", { class: "quiet" }, "–");
+  return h("span", { class: `rank band${band % 2}`, title: t("band", { band: band + 1 }) }, rankText(lo, hi));
+}
+
+function modelCell(row) {
+  const r = P.rows[row];
+  return [
+    h("a", { href: address({ view: "row", row: r.id }), class: "name" }, r.model),
+    r.untuned ? h("span", { class: "tag" }, t("untuned")) : null,
+    r.revision ? h("small", {}, r.revision) : null,
+  ];
+}
+
+function taskCell(cell, measure) {
+  if (!cell || missing(cell[measure])) return h("span", { class: "quiet" }, "–");
+  const value = measure === "valid" ? pct(cell.valid, 1) : num(cell[measure]);
+  return [value, interval(cell[measure === "tv" ? "lo" : measure + "Lo"], cell[measure === "tv" ? "hi" : measure + "Hi"])];
+}
+
+function tvCell(cell, top) {
+  if (!cell) return h("span", { class: "quiet" }, "–");
+  return h("span", { class: "estimate" }, h("span", {}, num(cell.tv), interval(cell.lo, cell.hi)), estimateBar(cell, top));
+}
+
+function overallCell(row, columns) {
+  const { value, of } = overall(row, columns);
+  if (!of) return "–";
+  const r = P.rows[row];
+  const full = columns.length === P.columns.length;
+  return [num(value), of < columns.length ? h("small", {}, t("of", { k: of, all: columns.length })) : full ? interval(r.overallLo, r.overallHi) : null];
+}
+
+function utilityCell(row) {
+  const u = P.rows[row].utility;
+  return missing(u.main) ? "–" : [num(u.main, u.main < 10 ? 3 : 1), h("small", {}, u.name)];
+}
+
+function runsOf(row, inFocus) {
+  const found = cellsOf(row).filter((cell) => !cell.apart.length && (inFocus === null || cell.col === inFocus));
+  return [...new Set(found.map((cell) => cell.run))].map((run) => P.runs[run]);
+}
+
+const eachRun = (row, inFocus, key) => runsOf(row, inFocus).map((run) => run[key]);
+
+function costCell(row, inFocus) {
+  const tokens = sum(eachRun(row, inFocus, "tokens"));
+  const seconds = sum(eachRun(row, inFocus, "seconds"));
+  return [whole(tokens), h("small", {}, duration(seconds))];
+}
+
+function checkedOf(row, inFocus) {
+  const found = cellsOf(row).filter((cell) => !cell.apart.length && (inFocus === null || cell.col === inFocus));
+  return found.length && found.every((cell) => cell.checked !== "claimed") ? "recomputed" : "claimed";
+}
+
+/* ---- the table ---- */
+
+function boardTable(columns, inFocus) {
+  const hidden = new Set((state.hide || "").split(",").filter(Boolean));
+  const all = fields(columns, inFocus);
+  const shown = all.filter((field) => field.head || !hidden.has(field.key));
+  const caption = inFocus === null ? t("caption_all", { k: columns.length }) : columnName(inFocus, true);
+  const head = h("thead", {}, h("tr", {}, shown.map(headCell)));
+  const body = h("tbody", { id: "rows" });
+  const table = h("table", { class: classText("board", inFocus === null && "wide") }, h("caption", {}, caption), head, referenceRows(shown, columns, inFocus), body);
+  const lines = new Map(shownRows().map((row) => [row, h("tr", { "data-row": row, class: P.rows[row].untuned ? "base" : null }, shown.map((field) => bodyCell(field, row)))]));
+  const sort = (key, direction) => {
+    const field = shown.find((one) => one.key === key) || shown[0];
+    const order = [...lines.keys()].map((row) => [field.value(row), row]).sort(([a, i], [b, j]) => {
+      if (missing(a) || missing(b)) return missing(a) - missing(b) || i - j;
+      const sign = typeof a === "string" ? a.localeCompare(b) : a - b;
+      return sign * direction || i - j;
+    });
+    body.append(...order.map(([, row]) => lines.get(row)));
+    for (const cell of head.querySelectorAll("th")) {
+      cell.setAttribute("aria-sort", cell.dataset.key !== field.key ? "none" : direction > 0 ? "ascending" : "descending");
+    }
+  };
+  head.addEventListener("click", (event) => {
+    const cell = event.target.closest("th");
+    if (!cell || !event.target.closest("button")) return;
+    const down = cell.getAttribute("aria-sort") === "ascending";
+    sort(cell.dataset.key, down ? -1 : 1);
+    state.sort = (down ? "-" : "") + cell.dataset.key;
+    history.replaceState(null, "", address({}));
+    say(t("sorted", { by: cell.dataset.name, way: t(down ? "descending" : "ascending") }));
+  });
+  const start = inFocus === null && columns.length > 1 ? "overall" : inFocus === null ? "c" + columns[0] : "tv";
+  const wanted = state.sort || start;
+  sort(wanted.replace(/^-/, ""), wanted.startsWith("-") ? -1 : 1);
+  return { table, all, count: lines.size };
+}
+
+function headCell(field) {
+  const inside = [h("button", { type: "button" }, field.name, h("span", { class: "arrow", "aria-hidden": "true" })), field.under ? h("small", {}, field.under) : null];
+  return h("th", { scope: "col", "data-key": field.key, "data-name": field.name, class: classText("k-" + field.key.replace(/\d+/, ""), field.num && "num"), "aria-sort": "none" }, inside);
+}
+
+function bodyCell(field, row) {
+  const kind = classText("k-" + field.key.replace(/\d+/, ""), field.num && "num");
+  return field.head ? h("th", { scope: "row", class: kind }, field.show(row)) : h("td", { class: kind }, field.show(row));
+}
+
+/* What a perfect model and an even guess would score: pinned above, never ranked. */
+function referenceRows(shown, columns, inFocus) {
+  const perfect = (col) => ({ tv: 0, lo: 0, hi: P.columns[col].perfect, perfect: P.columns[col].perfect, plugin: P.columns[col].floor, floor: P.columns[col].floor, js: 0, klt: 0, klm: 0, mae: 0, valid: 1, conditional: 0 });
+  const uniform = (col) => ({ ...P.columns[col].uniform, perfect: P.columns[col].perfect, plugin: P.columns[col].uniform.tv, valid: 1, conditional: P.columns[col].uniform.tv });
+  const line = (name, of) => {
+    const numbers = (field) => {
+      const measure = MEASURES.includes(state.measure) ? state.measure : "tv";
+      if (field.col !== undefined) return measure === "valid" ? "100%" : num(of(field.col)[measure]);
+      if (field.key === "overall") return num(mean(columns.map((col) => of(col).tv)));
+      if (inFocus === null) return "";
+      if (field.key === "valid") return "100%";
+      return field.key in of(inFocus) ? num(of(inFocus)[field.key]) : "";
+    };
+    return h("tr", {}, shown.map((field) => field.head
+      ? h("th", { scope: "row", class: "k-model" }, t(name), h("span", { class: "tag" }, t("reference")))
+      : h("td", { class: classText("k-" + field.key.replace(/\d+/, ""), field.num && "num") }, field.key === "method" || field.key === "rank" ? "" : numbers(field))));
+  };
+  return columns.length ? h("tbody", { class: "reference" }, line("perfect", perfect), line("uniform", uniform)) : null;
+}
+
+/* ---- the view ---- */
+
+function controls(columns, inFocus, all) {
+  const set = (key) => (value) => go({ [key]: value, ...(key === "col" ? { sort: "", hide: "" } : {}) });
+  const any = (options) => [["", t("any")], ...options];
+  const choice = (key, values, words) => (values.length > 1 ? select(t("filter_" + key), any(values.map((value) => [value, words ? words(value) : value])), state[key] || "", set(key), "f-" + key) : null);
+  const hidden = new Set((state.hide || "").split(",").filter(Boolean));
+  const toggle = (key, on) => {
+    if (on) hidden.delete(key); else hidden.add(key);
+    go({ hide: [...hidden].sort().join(",") });
+  };
+  return h("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
+    h("label", { class: "field grow" }, h("span", {}, t("search")), h("input", { id: "f-q", type: "search", value: state.q || "", oninput: (event) => go({ q: event.target.value }) })),
+    P.columns.length > 1 ? select(t("filter_col"), [["", t("all_tasks")], ...shownColumns().map((col) => [P.columns[col].id, columnName(col)])], inFocus === null ? "" : P.columns[inFocus].id, set("col"), "f-col") : null,
+    choice("attribute", distinct(P.columns.map((c) => c.attribute))),
+    choice("lang", distinct(P.columns.map((c) => c.lang)), (value) => LANGUAGES[value] || value),
+    choice("target", distinct(P.columns.map((c) => c.target))),
+    choice("method", distinct(P.rows.map((r) => r.method)), methodName),
+    choice("size", SIZES.map(([key]) => key).filter((key) => P.rows.some((r) => sizeGroup(r.size) === key)), (value) => t("size_" + value)),
+    inFocus === null ? select(t("filter_measure"), MEASURES.map((key) => [key, t("measure_" + key)]), state.measure || "tv", set("measure"), "f-measure") : null,
+    h("details", { class: "columns", id: "f-columns" }, h("summary", {}, t("columns")),
+      h("div", { class: "choices" }, all.filter((field) => !field.head).map((field) =>
+        h("label", {}, h("input", { type: "checkbox", id: "f-col-" + field.key, checked: !hidden.has(field.key), onchange: (event) => toggle(field.key, event.target.checked) }), " ", field.name)))));
+}
+
+function boardView() {
+  const columns = shownColumns();
+  const inFocus = focus(columns);
+  if (!P.rows.length) return [heading(t("board")), h("p", {}, t("nothing"))];
+  const { table, all, count } = boardTable(columns, inFocus);
+  const none = count ? null : h("p", { class: "empty" }, t("no_rows"));
+  return [
+    heading(t("board")),
+    h("p", { class: "lead" }, inFocus === null ? t("lead_all") : t("lead_focus")),
+    controls(columns, inFocus, all),
+    h("p", { class: "quiet small", role: "status" }, t("counted", { shown: count, all: P.rows.length })),
+    scroller(t("board"), table), none,
+    inFocus === null ? null : columnNotes(inFocus),
+    apartSection(),
+  ];
+}
+
+function columnNotes(col) {
+  const c = P.columns[col];
+  return h("p", { class: "quiet small" }, t("column_notes", { contexts: c.contexts.length, classes: c.classes.join(", "), target: c.ttitle || c.target, sampling: c.sampling, split: c.split, paraphrases: c.paraphrases }));
+}
+
+function apartSection() {
+  if (!apart.length) return null;
+  const head = [t("model"), t("method"), t("task_target"), t("reason"), t("measure_tv"), "n"];
+  return h("section", { class: "apart", "aria-labelledby": "apart-title" },
+    h("h2", { id: "apart-title" }, t("apart")),
+    h("p", { class: "lead" }, t("apart_lead")),
+    scroller(t("apart"), h("table", { class: "board" },
+      h("thead", {}, h("tr", {}, head.map((words) => h("th", { scope: "col" }, words)))),
+      h("tbody", {}, apart.map((cell) => h("tr", {},
+        h("th", { scope: "row" }, h("a", { class: "name", href: address({ view: "row", row: P.rows[cell.row].id, col: P.columns[cell.col].id, run: P.runs[cell.run].id }) }, rowName(cell.row))),
+        h("td", {}, methodName(P.rows[cell.row].method)),
+        h("td", {}, columnName(cell.col)),
+        h("td", {}, cell.apart.map(reason).join("; ")),
+        h("td", { class: "num" }, num(cell.tv), interval(cell.lo, cell.hi)),
+        h("td", { class: "num" }, whole(P.runs[cell.run].n))))))));
+}
+
+const reason = ([kind, detail]) => t("apart_" + kind, { detail });

@@ -1,0 +1,123 @@
+/* One row, opened: everything behind its numbers. */
+
+const FIRST = 24;
+
+function openedCell(row) {
+  const cells = cellsOf(row);
+  return cells.find((cell) => P.runs[cell.run].id === state.run && (!state.col || P.columns[cell.col].id === state.col))
+    || cells.find((cell) => P.columns[cell.col].id === state.col && !cell.apart.length)
+    || cells.find((cell) => P.columns[cell.col].id === state.col)
+    || cells.find((cell) => !cell.apart.length) || cells[0];
+}
+
+function rowView() {
+  const row = P.rows.findIndex((r) => r.id === state.row);
+  if (row < 0) return [heading(t("no_row")), back()];
+  const r = P.rows[row];
+  const cell = openedCell(row);
+  const choices = cellsOf(row).map((one) => [`${P.runs[one.run].id}|${P.columns[one.col].id}`, columnName(one.col) + (one.apart.length ? ` (${t("apart_short")})` : "")]);
+  const choose = (value) => { const [run, ...col] = value.split("|"); go({ run, col: col.join("|"), seed: "", every: "" }); };
+  return [
+    back(),
+    heading(r.model),
+    h("p", { class: "lead" }, methodName(r.method), r.base && r.base !== r.model ? ` — ${t("from_base", { base: r.base })}` : ""),
+    h("div", { class: "controls" }, select(t("task_target"), choices, `${P.runs[cell.run].id}|${P.columns[cell.col].id}`, choose, "f-cell"),
+      h("a", { class: "button", href: address({ view: "compare", a: r.id, col: P.columns[cell.col].id, row: "", run: "", seed: "", every: "" }) }, t("compare_with"))),
+    cell.apart.length ? h("p", { class: "notice" }, h("strong", {}, t("apart_short"), ": "), cell.apart.map(reason).join("; ")) : null,
+    numbersSection(cell), contextsSection(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
+  ];
+}
+
+const back = () => h("p", {}, h("a", { href: address({ view: "", row: "", run: "", seed: "", every: "" }) }, "← " + t("back")));
+const section = (title, ...children) => h("section", {}, h("h3", {}, title), children);
+
+function numbersSection(cell) {
+  const line = (key, digits = 3) => (missing(cell[key]) ? null : [t("measure_" + key), [num(cell[key], digits), " ", interval(cell[key + "Lo"], cell[key + "Hi"], digits)]]);
+  return section(t("numbers"),
+    h("p", { class: "verdict" }, verdictOf(cell)),
+    pairs([
+      [t("measure_tv"), [num(cell.tv), " ", interval(cell.lo, cell.hi)]], line("plugin"), line("floor"), line("js"), line("klt"), line("klm"), line("mae"),
+      [t("measure_valid"), pct(cell.valid, 1)], line("conditional"),
+      missing(cell.best) ? null : [t("bounds"), span(cell.best, cell.worst)],
+      [t("rank"), rankText(cell.rankLo, cell.rankHi)], [t("checked"), t("how_" + cell.checked)],
+    ]));
+}
+
+function verdictOf(cell) {
+  const uniform = P.columns[cell.col].uniform.tv;
+  if (cell.lo <= 0.0005) return t("verdict_floor", { hi: num(cell.hi) });
+  if (uniform > 0.0005 && cell.lo > uniform) return t("verdict_uniform", { lo: num(cell.lo), uniform: num(uniform) });
+  return t("verdict_off", { tv: num(cell.tv), lo: num(cell.lo), hi: num(cell.hi) });
+}
+
+function contextsSection(cell) {
+  const column = P.columns[cell.col];
+  const order = column.contexts.map((_, i) => i).sort((a, b) => cell.byContext[b] - cell.byContext[a] || a - b);
+  const shown = state.every ? order : order.slice(0, FIRST);
+  const more = order.length > shown.length ? h("p", {}, h("button", { type: "button", id: "f-every", onclick: () => go({ every: "1" }) }, t("show_all", { k: order.length }))) : null;
+  return section(t("contexts_worst"),
+    h("p", { class: "quiet small legend" }, t("contexts_legend")),
+    h("div", { class: "contexts" }, shown.map((context) => contextFigure(cell, context))), more,
+    h("details", { id: "f-counts" }, h("summary", {}, t("counts_table")), countsTable(cell, order)));
+}
+
+function countsTable(cell, order) {
+  const column = P.columns[cell.col];
+  const outcomes = [...column.classes, ...P.invalid.map((name) => t("outcome_" + name))];
+  return scroller(t("counts_table"), h("table", { class: "board" },
+    h("thead", {}, h("tr", {}, [t("context"), ...outcomes, t("draws")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
+    h("tbody", {}, order.map((context) => {
+      const counts = contextCounts(cell, context);
+      return h("tr", {}, h("th", { scope: "row" }, column.contexts[context]), [...counts, sum(counts)].map((count) => h("td", { class: "num" }, whole(count))));
+    }))));
+}
+
+function accountSection(cell) {
+  const column = P.columns[cell.col];
+  const names = [...column.classes, ...P.invalid.map((name) => t("outcome_" + name))];
+  const totals = names.map((name, i) => [name, sum(column.contexts.map((_, context) => contextCounts(cell, context)[i])), i < column.classes.length ? `fill class${i % 8}` : `fill invalid${i - column.classes.length}`]);
+  const all = sum(totals.map(([, count]) => count));
+  return section(t("account"), accountBar(totals),
+    h("ul", { class: "account-list" }, totals.map(([name, count, style]) => h("li", {},
+      h("svg", { class: "key", viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true", focusable: "false" }, h("rect", { class: style, width: 10, height: 10 })),
+      ` ${name} `, h("strong", {}, whole(count)), h("span", { class: "quiet" }, ` ${pct(count / all, 1)}`)))),
+    h("p", { class: "quiet small" }, t("account_sum", { all: whole(all) })));
+}
+
+function samplesSection(cell) {
+  const found = P.runs[cell.run].texts[P.columns[cell.col].attribute];
+  if (!found) return section(t("samples"), h("p", { class: "quiet" }, t("no_samples")));
+  const seed = Number.parseInt(state.seed || "0", 10) || 0;
+  const groups = Object.entries(found).map(([label, pool], i) => {
+    const chosen = pick(pool, pool.map(([, count]) => count), 5, seed * 31 + i);
+    return h("div", { class: "samples" },
+      h("h4", {}, WORDS.en["outcome_" + label] ? t("outcome_" + label) : label),
+      h("ul", {}, chosen.map(([id, count]) => h("li", {}, h("q", { lang: P.columns[cell.col].lang, dir: "auto" }, text(id) || " "), count > 1 ? h("span", { class: "quiet small" }, " " + t("times", { k: whole(count) })) : null))));
+  });
+  return section(t("samples"),
+    h("p", { class: "quiet small" }, t("samples_lead", { seed })),
+    h("p", {}, h("button", { type: "button", id: "f-seed", onclick: () => go({ seed: String(seed + 1) }) }, t("other_five"))),
+    h("div", { class: "sample-groups" }, groups));
+}
+
+function settingsSection(cell, r) {
+  const run = P.runs[cell.run];
+  const column = P.columns[cell.col];
+  const settings = run.settings.map(([key, value]) => [WORDS.en["set_" + key] ? t("set_" + key) : key, text(value)]);
+  return section(t("settings"),
+    pairs([["n", whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
+    run.first === null ? null : h("details", { id: "f-first" }, h("summary", {}, t("first_prompt")), h("pre", { tabindex: "0" }, text(run.first))),
+    h("h4", {}, t("remake")), h("pre", { tabindex: "0" }, text(run.command)),
+    h("p", { class: "quiet small" }, t("counts_file", { run: run.id })));
+}
+
+function targetSection(cell) {
+  const c = P.columns[cell.col];
+  const p = c.provenance;
+  if (!p) return section(t("target"), h("p", {}, c.kind === "uniform" ? t("uniform_target") : c.ttitle || c.target));
+  return section(t("target"), pairs([
+    [t("target"), c.ttitle || c.target], [t("publisher"), p.publisher], [t("table"), p.table], [t("year"), String(p.year)], [t("license"), p.license],
+    [t("link"), p.url ? h("a", { href: p.url, rel: "noopener noreferrer" }, p.link) : p.link],
+    p.note ? [t("note"), p.note] : null, c.smoothing ? [t("smoothing"), c.smoothing] : null,
+  ]));
+}

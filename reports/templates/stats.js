@@ -1,0 +1,106 @@
+/* Statistics of the page: from counts, the same formulas as the harness. */
+
+const Z = 1.959963984540054;
+
+/* 95% interval of a share (Wilson). */
+function wilson(k, n) {
+  if (!n) return [0, 1];
+  const p = k / n;
+  const d = 1 + (Z * Z) / n;
+  const middle = (p + (Z * Z) / (2 * n)) / d;
+  const half = (Z / d) * Math.sqrt((p * (1 - p)) / n + (Z * Z) / (4 * n * n));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/* Counts of one context: classes, then unparsed, refused, truncated, failed. */
+function contextCounts(cell, context) {
+  const column = P.columns[cell.col];
+  const flat = P.runs[cell.run].counts[column.attribute];
+  const width = column.classes.length + 4;
+  return flat.slice(context * width, (context + 1) * width);
+}
+
+const targetShares = (col, context) => {
+  const column = P.columns[col];
+  const k = column.classes.length;
+  return column.shares.slice(context * k, (context + 1) * k);
+};
+
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+const mean = (values) => sum(values) / values.length;
+
+/* A generator that a seed decides (mulberry32): the same five texts for everyone who opens the same link. */
+function seeded(seed) {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(a ^ (a >>> 15), a | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/* k of the items without replacement, an item's chance growing with its weight. */
+function pick(items, weights, k, seed) {
+  const random = seeded(seed);
+  const keyed = items.map((item, i) => [Math.log(random() || 1e-12) / weights[i], item]);
+  return keyed.sort((a, b) => b[0] - a[0]).slice(0, k).map(([, item]) => item);
+}
+
+/* Benjamini-Hochberg: p-values adjusted for how many were looked at. */
+function adjusted(ps) {
+  const order = ps.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
+  const out = [];
+  let least = 1;
+  order.forEach(([p, i], k) => {
+    least = Math.min(least, (p * ps.length) / (ps.length - k));
+    out[i] = least;
+  });
+  return out;
+}
+
+/* Student's t: two-sided tail probability, through the incomplete beta function; infinite freedom is the normal. */
+function logGamma(x) {
+  const c = [76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.1208650973866179e-2, -0.5395239384953e-5];
+  const base = x + 5.5 - (x + 0.5) * Math.log(x + 5.5);
+  return Math.log((2.5066282746310005 * c.reduce((s, v, i) => s + v / (x + 1 + i), 1.000000000190015)) / x) - base;
+}
+
+function betaFraction(x, a, b) {
+  const tiny = 1e-300;
+  let c = 1;
+  let d = 1 / (Math.abs(1 - ((a + b) * x) / (a + 1)) < tiny ? tiny : 1 - ((a + b) * x) / (a + 1));
+  let value = d;
+  for (let m = 1; m < 300; m += 1) {
+    for (const part of [(m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m)), (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))]) {
+      d = 1 / (1 + part * d || tiny);
+      c = 1 + part / c || tiny;
+      value *= c * d;
+    }
+    if (Math.abs(c * d - 1) < 1e-14) break;
+  }
+  return value;
+}
+
+function incompleteBeta(x, a, b) {
+  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log(1 - x));
+  return x < (a + 1) / (a + b + 2) ? (front * betaFraction(x, a, b)) / a : 1 - (front * betaFraction(1 - x, b, a)) / b;
+}
+
+function tTail(value, freedom) {
+  if (freedom === Infinity) {
+    /* The normal tail is the limit; at a million degrees they agree to 1e-6. */
+    return tTail(value, 1e6);
+  }
+  return incompleteBeta(freedom / (freedom + value * value), freedom / 2, 0.5);
+}
+
+function tQuantile(freedom) {
+  let [lo, hi] = [0, 1000];
+  for (let i = 0; i < 60; i += 1) {
+    const middle = (lo + hi) / 2;
+    if (tTail(middle, freedom) > 0.05) lo = middle; else hi = middle;
+  }
+  return hi;
+}
