@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +14,9 @@ from tests.importers.workbooks import bls_rows, bls_workbook, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from openpyxl.worksheet.worksheet import Worksheet
-
-SHIPPED = Path(__file__).parents[2] / "targets"
 
 
 def tables(out: Path) -> dict[str, str]:
@@ -289,20 +286,3 @@ def test_a_folder_that_is_no_target_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no target folder"):
         imported(tmp_path)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.txt"]
-
-
-REAL = {
-    2022: ("DISTALIGN_BLS_2022_XLSX", "labor_us_2022"),
-    2025: ("DISTALIGN_BLS_2025_CSV", "labor_us_2025"),
-}
-
-
-@pytest.mark.parametrize("year", REAL)
-def test_the_shipped_target_is_reproduced_byte_for_byte(year: int, tmp_path: Path) -> None:
-    variable, name = REAL[year]
-    if variable not in os.environ:
-        pytest.skip(f"BLS's own file is not part of the project: set {variable} to where it is")
-    out = import_bls(Path(os.environ[variable]), year, tmp_path / name)
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
-        p.name: p.read_bytes() for p in (SHIPPED / name).iterdir()
-    }
