@@ -1,0 +1,163 @@
+"""The noise floor: what a perfect model scores at this many draws, and what can be told from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from harness.scoring.divergence import plugin, unsmoothed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.scoring.divergence import FloatArray, IntArray
+
+_BUDGET = 3_000_000
+_POWER = 0.8
+_Z_POWER = float(stats.norm.ppf(0.975) + stats.norm.ppf(_POWER))
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """Scores of a perfect model, simulated."""
+
+    values: Mapping[str, FloatArray]
+    """Measure -> [repetitions, contexts]; nan in contexts without draws."""
+    fit: FloatArray
+    """The likelihood-ratio statistic 2n KL(observed || target), of the same shape."""
+
+    def floor(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Mean and 95% quantile per context."""
+        values = self.values[name]
+        return values.mean(axis=0), np.quantile(values, 0.95, axis=0)
+
+
+def simulate(n: IntArray, target: FloatArray, names: Iterable[str], *, seed: int = 0) -> Null:
+    """Draw ``n[C]`` answers per context from the target itself, many times, and score them.
+
+    Contexts are simulated in an order that depends on their contents only, so that the result for a set of
+    contexts does not depend on the order they are given in. The number of repetitions shrinks from 20,000 to no
+    less than 200 as the table grows.
+    """
+    contexts, classes = target.shape
+    repetitions = int(np.clip(_BUDGET // max(1, contexts * classes), 200, 20_000))
+    order = np.lexsort((*target.T, n))
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(np.broadcast_to(n[order], (repetitions, contexts)), _rows(target[order]))
+    back = np.empty_like(order)
+    back[order] = np.arange(contexts)
+    counts = counts[:, back]
+    values = {name: plugin(name, counts, target) for name in names}
+    return Null(values, fit_statistic(counts, target))
+
+
+def fit_statistic(counts: IntArray, target: FloatArray) -> FloatArray:
+    """2n KL(observed || target): 0 for a perfect fit, infinite when an impossible class was drawn."""
+    return np.asarray(2.0 * counts.sum(axis=-1) * unsmoothed("kl_model_target", counts, target))
+
+
+def tail(observed: FloatArray, null: FloatArray) -> FloatArray:
+    """P(a perfect model scores at least ``observed``), per column of ``null`` ``[repetitions, ...]``.
+
+    Counted where at least ten repetitions reach the observed value. Beyond that a gamma distribution with the
+    mean and variance of the repetitions stands in for them (a sum of chi-squares is close to one), so that p
+    does not stop at one over the number of repetitions; a table of many contexts could prove nothing otherwise.
+    """
+    repetitions = null.shape[0]
+    reached = (null >= observed - 1e-12).sum(axis=0)
+    counted = (reached + 1) / (repetitions + 1)
+    mean, variance = null.mean(axis=0), null.var(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fitted = stats.gamma.sf(observed, mean**2 / variance, scale=variance / mean)
+    p = np.where((reached >= 10) | ~np.isfinite(fitted), counted, np.minimum(fitted, counted))
+    p = np.where(np.isposinf(observed), 0.0, p)
+    return np.asarray(np.where(np.isnan(observed), np.nan, p))
+
+
+def goodness_of_fit(counts: IntArray, target: FloatArray, null: Null) -> tuple[FloatArray, float]:
+    """p of "the model is the target": per context, and over all contexts together (the statistics added up).
+
+    Chi-square where every expected count is at least 5, simulated otherwise. A class with target 0 that was
+    drawn gives p = 0, whatever the rest.
+    """
+    observed = fit_statistic(counts, target)
+    n = counts.sum(axis=-1)
+    possible = target > 0
+    least = np.where(possible, n[:, None] * target, np.inf).min(axis=-1)
+    with np.errstate(invalid="ignore"):
+        asymptotic = stats.chi2.sf(observed, np.maximum(possible.sum(axis=-1) - 1, 1))
+    per_context = np.where(least >= 5, asymptotic, tail(observed, null.fit))
+    per_context = np.where(n > 0, per_context, np.nan)
+    used = n > 0
+    if not used.any():
+        return per_context, float("nan")
+    total = observed[used].sum()
+    return per_context, float(tail(np.asarray(total), null.fit[:, used].sum(axis=1)))
+
+
+def _rows(target: FloatArray) -> FloatArray:
+    return np.asarray(target / target.sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Tellable:
+    """What this many draws can tell, in mean TV; printed before any draw is made."""
+
+    floor: float
+    """Mean TV of a perfect model."""
+    floor95: float
+    from_target: float
+    """The least mean TV, the same in every context, that lies above ``floor95`` in 80% of runs."""
+    between_models: float
+    """The least difference of two models' mean TV found with 80% power at a level of 5%."""
+
+
+def tellable(n: IntArray, target: FloatArray, *, seed: int = 0) -> Tellable:
+    """Noise floor and smallest tellable differences of the mean TV for ``n[C]`` draws per context."""
+    used = n > 0
+    if not used.any():
+        nan = float("nan")
+        return Tellable(nan, nan, nan, nan)
+    n, target = n[used], _rows(target[used])
+    repetitions = int(np.clip(_BUDGET // (4 * target.size), 100, 4_000))
+
+    def mean_tv(shift: float) -> FloatArray:
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(np.broadcast_to(n, (repetitions, len(n))), _rows(moved(target, shift)))
+        return np.asarray(plugin("tv", drawn, target).mean(axis=1))
+
+    null = mean_tv(0.0)
+    limit = float(np.quantile(null, 0.95))
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        if (mean_tv(middle) > limit).mean() >= _POWER:
+            high = middle
+        else:
+            low = middle
+    spread = max(float(null.std()), float(mean_tv(0.2).std()))
+    return Tellable(float(null.mean()), limit, high, _Z_POWER * np.sqrt(2) * spread)
+
+
+def moved(target: FloatArray, shift: float) -> FloatArray:
+    """A model at TV ``shift`` from each row of ``target`` (or as far as the row allows).
+
+    Mass is taken from the classes that have most, until ``shift`` is gathered, and given to the one that has
+    least: the plainest form of a model that overdoes one answer.
+    """
+    result = np.array(target, dtype=np.float64)
+    rows = np.arange(len(result))
+    least = result.argmin(axis=-1)
+    order = np.argsort(-result, axis=-1, kind="stable")
+    left = np.full(len(result), float(shift))
+    for rank in range(result.shape[1] - 1):
+        column = order[:, rank]
+        free = np.where(column == least, 0.0, result[rows, column])
+        taken = np.minimum(left, free)
+        result[rows, column] -= taken
+        result[rows, least] += taken
+        left -= taken
+    return result

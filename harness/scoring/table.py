@@ -1,0 +1,269 @@
+"""One table of counts against one target: every score, with its interval and its noise floor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.scoring import floor as noise
+from harness.scoring.aggregate import mean_limits
+from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugin, unsmoothed
+from harness.scoring.interval import Limits, context_limits, share_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.scoring.divergence import FloatArray, IntArray
+
+HEADLINE = ("tv", "js")
+"""Measures that take invalid draws as mass outside the target; the others are of valid draws only."""
+_KL = ("kl_target_model", "kl_model_target")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share with its 95% limits."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One measure, in one context or as the mean over contexts."""
+
+    plugin: float
+    """Read off the counts: too large on average, by about the floor when the model is good."""
+    estimate: float
+    """Corrected for that."""
+    low: float
+    high: float
+    """95% interval."""
+    floor: float
+    """Mean plug-in value of a perfect model at this n."""
+    floor95: float
+    """Its 95% quantile."""
+    p: float
+    """How often a perfect model's plug-in value would be at least this large."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextScore:
+    """All scores of one context."""
+
+    n: int
+    """Draws, invalid ones included."""
+    valid: Interval
+    """Share of draws that gave a declared class."""
+    scores: Mapping[str, Score]
+    """TV and JS over all draws; the KLs, MAE and the papers' variants over valid draws."""
+    conditional: Mapping[str, Score]
+    """TV and JS over valid draws."""
+    unsmoothed: Mapping[str, float]
+    """The KLs without add-1/2, over valid draws; may be infinite."""
+    best_tv: float
+    worst_tv: float
+    """TV if the invalid draws had gone to the classes where they serve best, and worst."""
+    shares: tuple[Interval, ...]
+    """Share of each class among valid draws."""
+    fit_p: float
+    """Goodness of fit of the valid draws to the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateScore:
+    """Means over the contexts that have draws (for conditional measures: valid draws)."""
+
+    n: int
+    """Draws in all contexts."""
+    contexts: int
+    """Contexts averaged over in the headline scores."""
+    empty: int
+    """Contexts left out because they have no draw at all."""
+    without_valid: int
+    """Contexts with draws but no valid one: in the headline scores, not in the conditional ones."""
+    valid: Interval
+    """Mean valid share; its interval treats contexts as fixed."""
+    scores: Mapping[str, Score]
+    conditional: Mapping[str, Score]
+    unsmoothed: Mapping[str, float]
+    best_tv: float
+    worst_tv: float
+    fit_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableScore:
+    """Every score of one table of counts."""
+
+    contexts: tuple[ContextScore, ...]
+    aggregate: AggregateScore
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Scores of several measures on one version of the counts."""
+
+    rows: list[dict[str, Score]]
+    mean: dict[str, Score]
+    fit: FloatArray
+    fit_all: float
+
+
+def score(counts: IntArray, invalid: IntArray, target: FloatArray, *, seed: int = 0) -> TableScore:
+    """Score counts against a target, context by context and in the mean.
+
+    Args:
+        counts: Draws of each declared class, contexts x classes.
+        invalid: Draws per context that gave no declared class.
+        target: Shares of the classes per context; each row sums to 1.
+        seed: Seed of the simulated noise floors; the same input and seed give the same digits, and the order of
+            contexts does not matter.
+    """
+    counts, invalid, target = _checked(counts, invalid, target)
+    everything, full_target = counts, target
+    if invalid.any():
+        everything = np.concatenate([counts, invalid[:, None]], axis=1)
+        full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
+        headline = _block(HEADLINE, everything, full_target, seed)
+        conditional = _block(tuple(MEASURES), counts, target, seed)
+    else:
+        headline = conditional = _block(tuple(MEASURES), counts, target, seed)
+    raw = {name: unsmoothed(name, counts, target) for name in _KL}
+    best, worst = best_and_worst_tv(counts, invalid, target)
+    valid_counts = np.stack([counts.sum(axis=1), invalid], axis=1)
+    valid = share_limits(valid_counts)
+    contexts = tuple(
+        ContextScore(
+            n=int(everything[i].sum()),
+            valid=Interval(*(float(v[i, 0]) for v in valid)),
+            scores={name: (headline if name in HEADLINE else conditional).rows[i][name] for name in MEASURES},
+            conditional={name: conditional.rows[i][name] for name in HEADLINE},
+            unsmoothed={name: float(raw[name][i]) for name in _KL},
+            best_tv=float(best[i]),
+            worst_tv=float(worst[i]),
+            shares=share_row,
+            fit_p=float(conditional.fit[i]),
+        )
+        for i, share_row in enumerate(_intervals(share_limits(counts)))
+    )
+    n, n_valid = everything.sum(axis=1), counts.sum(axis=1)
+    aggregate = AggregateScore(
+        n=int(n.sum()),
+        contexts=int((n > 0).sum()),
+        empty=int((n == 0).sum()),
+        without_valid=int(((n > 0) & (n_valid == 0)).sum()),
+        valid=_mean_share(valid_counts),
+        scores={name: (headline if name in HEADLINE else conditional).mean[name] for name in MEASURES},
+        conditional={name: conditional.mean[name] for name in HEADLINE},
+        unsmoothed={name: _mean(raw[name]) for name in _KL},
+        best_tv=_mean(best),
+        worst_tv=_mean(worst),
+        fit_p=conditional.fit_all,
+    )
+    return TableScore(contexts, aggregate)
+
+
+def to_json(table: TableScore) -> dict[str, object]:
+    """A tree of dicts, lists, numbers and strings that any JSON reader takes.
+
+    JSON knows neither inf nor nan: an infinite value becomes the string "inf", a value that does not exist
+    (nothing was drawn) becomes null.
+    """
+    return {name: _plain(value) for name, value in asdict(table).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(v) for name, v in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else f"{value:+g}".removeprefix("+")
+    return value
+
+
+def _block(names: tuple[str, ...], counts: IntArray, target: FloatArray, seed: int) -> _Block:
+    """The measures ``names`` of one version of the counts (with or without the invalid draws)."""
+    n = counts.sum(axis=1)
+    used = n > 0
+    null = noise.simulate(n, target, names, seed=seed)
+    rows: list[dict[str, Score]] = [{} for _ in n]
+    mean: dict[str, Score] = {}
+    for name in names:
+        value = plugin(name, counts, target)
+        floor, floor95 = null.floor(name)
+        limits = context_limits(name, counts, target, floor)
+        p = noise.tail(value, null.values[name])
+        columns = (value, *limits, floor, floor95, p)
+        table = np.stack([np.where(used, column, np.nan) for column in columns], axis=1).tolist()
+        for i, row in enumerate(table):
+            rows[i][name] = Score(*row)
+        mean[name] = _mean_score(name, counts[used], target[used], null.values[name][:, used])
+    fit, fit_all = noise.goodness_of_fit(counts, target, null)
+    return _Block(rows, mean, fit, fit_all)
+
+
+def _mean_score(name: str, counts: IntArray, target: FloatArray, null: FloatArray) -> Score:
+    nan = float("nan")
+    if not len(counts):
+        return Score(nan, nan, nan, nan, nan, nan, nan)
+    value = plugin(name, counts, target).mean()
+    means = null.mean(axis=1)
+    limits = mean_limits(name, counts, target, null.mean(axis=0))
+    return Score(
+        plugin=float(value),
+        estimate=float(limits.estimate),
+        low=float(limits.low),
+        high=float(limits.high),
+        floor=float(means.mean()),
+        floor95=float(np.quantile(means, 0.95)),
+        p=float(noise.tail(np.asarray(value), means)),
+    )
+
+
+def _intervals(limits: Limits) -> list[tuple[Interval, ...]]:
+    table = np.stack(limits, axis=-1).tolist()
+    return [tuple(Interval(*cell) for cell in row) for row in table]
+
+
+def _mean_share(counts: IntArray) -> Interval:
+    """Mean over contexts of the first column's share, with a stratified Wilson-like interval.
+
+    The effective number of draws is the one at which a single share would have the variance of the mean.
+    """
+    n = counts.sum(axis=1)
+    counts, n = counts[n > 0], n[n > 0].astype(np.float64)
+    if not len(n):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    value = float((counts[:, 0] / n).mean())
+    effective = len(n) ** 2 / (1.0 / n).sum()
+    drawn = np.array([[value * effective, (1 - value) * effective]])
+    limits = share_limits(drawn)
+    return Interval(value, float(limits.low[0, 0]), float(limits.high[0, 0]))
+
+
+def _mean(values: FloatArray) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _checked(
+    counts: IntArray, invalid: IntArray, target: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    counts = np.asarray(counts, dtype=np.int64)
+    invalid = np.asarray(invalid, dtype=np.int64)
+    target = np.asarray(target, dtype=np.float64)
+    if counts.ndim != 2 or target.shape != counts.shape or invalid.shape != counts.shape[:1]:
+        raise ValueError(
+            f"shapes differ: counts {counts.shape}, invalid {invalid.shape}, target {target.shape}"
+        )
+    if (counts < 0).any() or (invalid < 0).any() or (target < 0).any():
+        raise ValueError("a count or a target share is negative")
+    total = target.sum(axis=1, keepdims=True)
+    if len(target) and np.abs(total - 1).max() > 1e-6:
+        raise ValueError("a row of the target does not sum to 1")
+    return counts, invalid, target / np.where(total > 0, total, 1.0)
