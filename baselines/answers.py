@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
 from harness.files import read_csv
-from harness.reading import make_reader, read_draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +25,8 @@ def short_answers(task: Task, attribute: Attribute) -> Answers | None:
     The wording is the first, the class's name leading, that is written in the task's language and that the
     task's own reader reads as the class; its first letter is a capital.
     """
+    from harness.reading import make_reader, read_draws
+
     if attribute.reader.get("name") != SHORT:
         return None
     reader = make_reader(attribute.reader, attribute.classes, task.language)
@@ -81,6 +82,8 @@ def from_run(run: Run, task: Task, attribute: Attribute) -> Answers:
     a context's draws never show borrows texts of that class from all contexts, since a text of the right
     class about the wrong subject still teaches the distribution; give ``--completions`` where it must not.
     """
+    from harness.reading import make_reader, read_draws
+
     reader = make_reader(attribute.reader, attribute.classes, task.language)
     rows = [(chunk.context, draw) for chunk in run.chunks() for draw in chunk.draws if draw.finish == "stop"]
     texts = list(dict.fromkeys(draw.text for _, draw in rows))

@@ -205,7 +205,7 @@ def arguments(recipe: TrainingRecipe, folder: Path) -> dict[str, object]:
         )
     torch.use_deterministic_algorithms(True, warn_only=True)
     datasets.disable_progress_bars()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated
     return {
         "output_dir": str(folder),
         "seed": recipe.seed,

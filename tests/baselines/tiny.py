@@ -48,6 +48,13 @@ def tiny_task(folder: Path) -> Path:
     return write_task(folder, task=TASK, contexts=CONTEXTS, table=TABLE)
 
 
+def tiny_answers(folder: Path) -> Path:
+    """A file of texts for the tea task's classes."""
+    path = folder / "answers.csv"
+    path.write_text("label,text\ntea,Tea\ncoffee,Coffee\n", encoding="utf-8")
+    return path
+
+
 def tiny_tokenizer(template: str | None = CHATML) -> PreTrainedTokenizerFast:
     """Byte-level BPE with the special tokens of ChatML."""
     core = Tokenizer(models.BPE())
@@ -59,10 +66,8 @@ def tiny_tokenizer(template: str | None = CHATML) -> PreTrainedTokenizerFast:
         vocab_size=400, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
     core.train_from_iterator(TEXT * 4, trainer)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|pad|>", chat_template=template
-    )
-    return tokenizer
+    names = {"eos_token": "<|im_end|>", "pad_token": "<|pad|>"}
+    return PreTrainedTokenizerFast(tokenizer_object=core, chat_template=template, **names)  # type: ignore[no-untyped-call]  # not annotated
 
 
 def tiny_model(tokenizer: PreTrainedTokenizerFast, seed: int = 0, **config: object) -> LlamaForCausalLM:
@@ -81,7 +86,7 @@ def tiny_model(tokenizer: PreTrainedTokenizerFast, seed: int = 0, **config: obje
         "bos_token_id": None,
         **config,
     }
-    return LlamaForCausalLM(LlamaConfig(**sizes))
+    return LlamaForCausalLM(LlamaConfig(**sizes))  # type: ignore[no-untyped-call]  # not annotated
 
 
 def write_tiny(folder: Path, seed: int = 0) -> Path:

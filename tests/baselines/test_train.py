@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from baselines.answers import from_csv
+from baselines.klkto.trainer import Recipe as KlktoRecipe
+from baselines.recipe import read_recipe
+from baselines.stages import last_whole
+from baselines.train import Options, methods, train
+from harness.errors import UserError
+from harness.sampling.hf import find, load, weights_digest
+from harness.tasks import load_task
+from tests.baselines.tiny import tiny_answers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = ("rows=6", "precision=fp32")
+
+
+def options(folder: Path, *settings: str) -> Options:
+    return Options(settings=(*SMALL, *settings), completions=tiny_answers(folder))
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+@pytest.mark.parametrize("method", ["sft", "dpo", "klkto"])
+def test_a_trained_folder_loads_and_carries_its_making(
+    model: Path, tea: Path, tmp_path: Path, method: str, adapter: str
+) -> None:
+    chosen = options(tmp_path, f"adapter={adapter}")
+    out = train(method, str(model), str(tea), "survey", tmp_path / "out", chosen)
+    record = json.loads((out / "distalign.json").read_text())
+    assert record["method"] == record["contract"]["method"] == method
+    assert record["recipe"]["rows"] == 6
+    assert record["base"] == {"model": str(model), "revision": "", "weights": weights_digest(model)}
+    assert record["contract"].get("strip_leading") == (["0", "1"] if method == "klkto" else None)
+    assert len(record["data_hash"]) == 64
+    found = find(str(out))
+    assert (found.base is not None) == (adapter == "lora")
+    load(found, device="cpu")
+    assert (
+        AutoTokenizer.from_pretrained(out).chat_template == AutoTokenizer.from_pretrained(model).chat_template
+    )
+    assert "base_model" in (out / "README.md").read_text()
+    assert not list(out.glob("stages/*/checkpoint-*"))
+    if adapter == "full":
+        assert weights_digest(out) != weights_digest(model)
+        AutoModelForCausalLM.from_pretrained(out)
+
+
+def test_the_same_call_finds_it_done_and_another_is_refused(
+    model: Path, tea: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = options(tmp_path)
+    train("sft", str(model), str(tea), "survey", tmp_path / "out", chosen)
+    before = (tmp_path / "out" / "distalign.json").stat().st_mtime_ns
+    capsys.readouterr()
+    train("sft", str(model), str(tea), "survey", tmp_path / "out", chosen)
+    assert "trained already" in capsys.readouterr().err
+    assert (tmp_path / "out" / "distalign.json").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match="other settings") as caught:
+        train("sft", str(model), str(tea), "even", tmp_path / "out", chosen)
+    assert "target" in str(caught.value)
+
+
+def test_one_training_at_a_time_in_a_folder(model: Path, tea: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / ".lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another process"):
+            train("sft", str(model), str(tea), "survey", tmp_path / "out", options(tmp_path))
+
+
+def test_unknown_methods_and_attributes_are_named(model: Path, tea: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        train("klkt", str(model), str(tea), "survey", tmp_path)
+    assert caught.value.nearest.startswith("klkto")
+    with pytest.raises(UserError, match="no such attribute"):
+        train("sft", str(model), str(tea), "survey", tmp_path, Options(attribute="colour"))
+
+
+def test_a_model_whose_turns_have_no_end_is_refused(model: Path, tea: Path, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    AutoModelForCausalLM.from_pretrained(model).save_pretrained(endless)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    tokenizer.save_pretrained(endless)
+    with pytest.raises(UserError, match="end cannot be learned"):
+        train("sft", str(endless), str(tea), "survey", tmp_path / "out", options(tmp_path))
+
+
+def test_every_recipe_is_complete_and_says_where_its_numbers_come_from() -> None:
+    from importlib import import_module
+
+    from baselines.recipe import FOLDER
+
+    for method in methods():
+        kind = import_module(f"baselines.{method}.trainer").Recipe
+        read_recipe(kind, method)
+        lines = (FOLDER / method / "recipe.yaml").read_text().splitlines()
+        settings = [line for line in lines if line and not line.startswith(("#", " "))]
+        assert {line.partition(":")[0] for line in settings} == set(kind.model_fields)
+
+
+def test_settings_go_over_a_file_and_a_file_over_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("beta: 0.2\nlearning_rate: 1e-3\nlora_targets: all-linear\n")
+    recipe = read_recipe(KlktoRecipe, "klkto", file, ["beta=5e-1", "wrapper=true", "ablation=kl_only"])
+    assert (recipe.beta, recipe.learning_rate, recipe.lora_targets) == (0.5, 1e-3, "all-linear")
+    assert (recipe.wrapper, recipe.ablation) == (True, "kl_only")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("betta=1", "no 'betta'"),
+        ("beta", "KEY=VALUE"),
+        ("beta=-1", "greater than 0"),
+        ("beta=[", "cannot be read"),
+    ],
+)
+def test_wrong_settings_are_named(setting: str, message: str) -> None:
+    with pytest.raises(UserError, match="beta") as caught:
+        read_recipe(KlktoRecipe, "klkto", None, [setting])
+    assert message in str(caught.value)
+
+
+def test_a_recipe_s_wrong_key_is_shown_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("beta: 0.2\nlerning_rate: 1e-3\n")
+    with pytest.raises(UserError) as caught:
+        read_recipe(KlktoRecipe, "klkto", file)
+    assert "mine.yaml:2" in str(caught.value)
+    assert "learning_rate" in caught.value.nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("label,text\nwine,Wine\n", "unknown class"),
+        ("label,text,context\ntea,Tea,paris\n", "unknown context"),
+        ("label,text\ntea,\n", "an empty text"),
+    ],
+)
+def test_wrong_completions_are_shown_with_their_line(
+    tea: Path, tmp_path: Path, text: str, problem: str
+) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_text(text)
+    task = load_task(str(tea))
+    with pytest.raises(UserError, match=problem) as caught:
+        from_csv(file, task.attributes["drink"], [c.id for c in task.contexts])
+    assert caught.value.where == f"{file}:2"
+
+
+def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    for step in (4, 8, 12):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    for step in (4, 8):
+        (tmp_path / f"checkpoint-{step}" / "whole").touch()
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-8"
+    assert (tmp_path / "checkpoint-12").is_dir()
+    assert last_whole(tmp_path, remove_torn=True) == tmp_path / "checkpoint-8"
+    assert not (tmp_path / "checkpoint-12").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+@pytest.mark.parametrize("method", ["sft", "dpo", "klkto"])
+def test_a_killed_training_ends_like_an_undisturbed_one(
+    model: Path, tea: Path, tmp_path: Path, method: str, adapter: str
+) -> None:
+    answers = tiny_answers(tmp_path)
+
+    def command(out: str) -> list[str]:
+        settings = ("rows=40", "precision=fp32", f"adapter={adapter}", "save_steps=7")
+        return [
+            *(sys.executable, "-m", "harness", "train", method, str(model)),
+            *("--task", str(tea), "--target", "survey", "-o", str(tmp_path / out)),
+            *("--completions", str(answers)),
+            *(part for s in settings for part in ("--set", s)),
+        ]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment)
+    last = {"sft": "sft", "dpo": "dpo", "klkto": "klkto"}[method]
+    for stage in dict.fromkeys(["sft", last]):
+        child = subprocess.Popen(command("killed"), env=environment)
+        folder = tmp_path / "killed" / "stages" / stage
+        while last_whole(folder) is None and child.poll() is None:
+            time.sleep(0.02)
+        assert child.poll() is None
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert last_whole(folder) is not None
+    subprocess.run(command("killed"), check=True, env=environment)
+    assert weights_digest(tmp_path / "killed") == weights_digest(tmp_path / "whole")
+    records = [json.loads((tmp_path / o / "distalign.json").read_text()) for o in ("killed", "whole")]
+    assert records[0] == records[1]
