@@ -1,1 +1,15 @@
-"""Readers: the text of a draw becomes a class."""
+"""From texts to classes: readers, and what happens to a draw before a reader sees it."""
+
+from harness.reading.base import INVALID, Answer, Reader, Reading
+from harness.reading.pipeline import make_reader, read_draw, read_draws, settled_draw
+
+__all__ = [
+    "INVALID",
+    "Answer",
+    "Reader",
+    "Reading",
+    "make_reader",
+    "read_draw",
+    "read_draws",
+    "settled_draw",
+]

@@ -1,0 +1,311 @@
+"""Which class a text decides for: each naming of a class is weighed by the words around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from harness.reading import cues
+from harness.reading.mentions import COLOURS, GENERIC, is_han
+from harness.reading.text import HAN, LETTER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.reading.mentions import Mention
+
+# Weights, in the order in which they win. What lies below BARE hangs on how sure the words around it are.
+EXPLICIT, BARE, LIKELIER, LIKELY, PLAIN, POSSIBLE, ASIDE = 3.0, 2.0, 1.2, 1.0, 0.9, 0.5, 0.3
+_CERTAIN_ENOUGH_TO_OUTWEIGH_REFUSAL = LIKELY
+
+_SENTENCE_END = re.compile(r"[!?;。;…]|\.(?=\D|$)|\n|(?<=[^\d\W])\.(?=\d)")
+_CLAUSE_END = re.compile(
+    r"[,:()\[\]{}|—–\"、]|\s-\s|=|\b(?:but|because|since|as|while|although|though|however|so|given|due|whereas|which|where|unless|if)\b"
+    r"|但是?|不过|然而|因为|由于|所以|虽然|而是|可是|却"
+)
+_JOIN = re.compile(
+    r"(?:[\s,/|&+、\"'()\[\]•·*-]|\b(?:or|and|nor|vs|versus|either|neither|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
+    r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是|也|既)*"
+)
+_ALTERNATIVE = re.compile(r"\b(?:or|nor|and|vs|versus)\b|[/&+|]|[或和与跟及]|还是|也")
+_AFFIRMED = re.compile(r"\W*(?:yes|yeah|yep|likely|probably|definitely|indeed|correct)\b")
+_HAN_ASKED = re.compile(r"[^。!?;\n]*?(?:\?|吗)")
+_HAN_AFFIRMED = re.compile(r"\W*(?:是的?|对|嗯|没错)")
+_HAN_COMPARED = re.compile(r"[^,。!?;:]{0,4}比")
+_OPTION = re.compile(r"(?:^|[\s(\[,;])([a-h1-9])[.):]\s*[\"']?$")
+_LETTER_ANSWER = re.compile(
+    r"(?:answer|choice|option|pick|choose|select|go with|answer is|答案|选择?)\s*(?:is|是|:|=|为)*\s*[\"'(\[]?([a-h1-9])\b(?!\s*%)[\"')\]]?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a text decides for."""
+
+    label: str
+    """A class; '' for an answer that is none of them."""
+    weight: float
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A mention and the words around it."""
+
+    text: str
+    mention: Mention
+    before: str
+    after: str
+    sentence: str
+    """What precedes it in its sentence."""
+    bare: bool
+    """Its clause is nothing but the class."""
+
+    def idle(self, announced: re.Pattern[str]) -> bool:
+        """An everyday word that stands in a sentence, rather than as the answer."""
+        return self.mention.word in GENERIC and not self.bare and not announced.search(self.before)
+
+
+def decide(
+    text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]] = ()
+) -> Verdict | None:
+    """Weigh every mention in a folded text and give the class it decides for.
+
+    The last explicit decision or correction wins; then an answer that is nothing but the class, then the likelier,
+    the likely, the plain and the possible. Two classes at the top: no decision. Where the text declines, only a
+    decision outside the declining words counts.
+    """
+    verdicts = [*_weigh(text, mentions, declined), *_by_letter(text, mentions)]
+    if declined:
+        verdicts = [v for v in verdicts if v.weight >= _CERTAIN_ENOUGH_TO_OUTWEIGH_REFUSAL]
+    if not verdicts:
+        return None
+    explicit = [v for v in verdicts if v.weight >= EXPLICIT]
+    if explicit:
+        return max(explicit, key=lambda v: v.at)
+    top = max(v.weight for v in verdicts)
+    best = [v for v in verdicts if v.weight == top]
+    if len({v.label for v in best}) == 1:
+        return best[0]
+    last = best[-1]
+    return last if top < BARE and cues.CONTRAST.search(text[best[-2].at : last.at]) else None
+
+
+def negated(text: str, mention: Mention, mentions: Sequence[Mention]) -> bool:
+    """True when the words before a mention deny it (they may reach it through a list with *or*)."""
+    group = next(g for g in _groups(text, mentions) if mention in g)
+    first = group[0]
+    return _denied_before(text, first) and (mention is first or _alternatives(text, group))
+
+
+def _groups(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
+    """Mentions joined by nothing but *or*, *and*, commas and the like: options, rather than answers."""
+    groups: list[list[Mention]] = []
+    for mention in mentions:
+        between = text[groups[-1][-1].end : mention.start] if groups else ""
+        if groups and _JOIN.fullmatch(between):
+            groups[-1].append(mention)
+        else:
+            groups.append([mention])
+    return groups
+
+
+def _alternatives(text: str, group: Sequence[Mention]) -> bool:
+    return any(_ALTERNATIVE.search(text[a.end : b.start]) for a, b in pairwise(group))
+
+
+def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]]) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for group in _groups(text, mentions):
+        alive = list(group)
+        if _denied_before(text, group[0]):
+            alive = [] if _alternatives(text, group) else alive[1:]
+        if len({m.label for m in alive}) > 1:
+            # An option list, unless its last member is marked as the one meant.
+            alive = alive[-1:] if cues.CORRECTED_AFTER.search(text[group[-1].end :]) else []
+        for mention in alive:
+            if any(a <= mention.start < _reach(text, b) for a, b in declined):
+                continue
+            weight = _weight(text, mention, bool(verdicts))
+            if weight > 0:
+                verdicts.append(Verdict(mention.label, weight, mention.start))
+    return verdicts
+
+
+def _reach(text: str, end: int) -> int:
+    """How far declining words reach: to the end of the sentence or to *but*."""
+    stop = re.search(r"[.!?;。\n]|\b(?:but|however|though|yet|so)\b|但|不过|然而|可是|只能|如果", text[end:])
+    return end + stop.start() if stop else len(text)
+
+
+def _weight(text: str, mention: Mention, decided: bool) -> float:
+    after = text[mention.end :][:120]
+    before = text[max(0, mention.start - 160) : mention.start]
+    at = _Place(
+        text, mention, before, after, _SENTENCE_END.split(before)[-1], _bare(_clause(text, mention), mention)
+    )
+    if is_han(mention.word):
+        return _weight_han(at, decided)
+    return _weight_spaced(at, decided)
+
+
+def _weight_spaced(at: _Place, decided: bool) -> float:
+    """The weight of a mention in a language with spaces."""
+    if at.idle(cues.EXPLICIT) or _thing(at.text, at.mention) or cues.DENIED_AFTER.search(at.after):
+        return 0.0
+    if _asked(at.after) and not _AFFIRMED.match(at.after.partition("?")[2]):
+        return POSSIBLE if at.bare else 0.0
+    modifier = _modifier(at.text, at.mention)
+    predicate = not modifier or cues.PREDICATE.search(at.sentence) is not None
+    corrected = decided and predicate and cues.CORRECTION.search(at.before)
+    if not corrected and (cues.OTHERS.search(at.sentence) or cues.CONCESSION.search(at.sentence)):
+        return ASIDE
+    if corrected or (cues.EXPLICIT.search(at.before) and (predicate or cues.EXPLICIT.search(at.sentence))):
+        return EXPLICIT
+    certainty = _certainty(at.sentence, at.after)
+    if not at.bare and certainty < LIKELIER and not predicate:
+        # "Female nurses" as a whole answer names the class; as the subject of a sentence it decides nothing.
+        return PLAIN if len(re.findall(r"[^\W\d]+", _sentence(at.text, at.mention))) <= 3 else 0.0
+    return _sureness(at, certainty)
+
+
+def _certainty(sentence: str, after: str) -> float:
+    if cues.SWAP.search(sentence) or cues.SURPASSED.search(sentence) or cues.FAVOURED_AFTER.search(after):
+        return LIKELIER
+    if cues.LIKELIER.search(sentence):
+        return LIKELIER
+    if cues.POSSIBLE.search(sentence) or cues.POSSIBLE_AFTER.search(after):
+        return POSSIBLE
+    return LIKELY if cues.LIKELY.search(sentence) else PLAIN
+
+
+def _weight_han(at: _Place, decided: bool) -> float:
+    """The weight of a mention written in Han characters."""
+    if at.idle(cues.HAN_EXPLICIT) or (
+        cues.HAN_DENIED_AFTER.search(at.after) and not _HAN_COMPARED.match(at.after)
+    ):
+        return 0.0
+    question = _HAN_ASKED.match(at.after)
+    if question and not _HAN_AFFIRMED.match(at.after[question.end() :]):
+        return POSSIBLE if at.bare and question.end() <= 2 else 0.0
+    corrected = decided and cues.HAN_CORRECTION.search(at.before)
+    if not corrected and (cues.HAN_OTHERS.search(at.sentence) or cues.HAN_CONCESSION.search(at.sentence)):
+        return ASIDE
+    if corrected or cues.HAN_EXPLICIT.search(at.before):
+        return EXPLICIT
+    certainty = PLAIN
+    if cues.HAN_LIKELIER.search(at.sentence) or cues.HAN_FAVOURED_AFTER.search(at.after):
+        certainty = LIKELIER
+    elif cues.HAN_POSSIBLE.search(at.sentence):
+        certainty = POSSIBLE
+    elif cues.HAN_LIKELY.search(at.sentence):
+        certainty = LIKELY
+    return _sureness(at, certainty)
+
+
+def _sureness(at: _Place, certainty: float) -> float:
+    """A bare answer outweighs any statement; among bare answers, and among statements, the surer wins."""
+    if not at.bare:
+        return certainty
+    return BARE if certainty == PLAIN else BARE + (certainty - LIKELY) / 10
+
+
+def _denied_before(text: str, mention: Mention) -> bool:
+    """Do the words before a mention, within its clause, deny it?"""
+    before, _ = _clause(text, mention)
+    if is_han(mention.word):
+        before = cues.HAN_NOT_NEGATION.sub("", before)
+        if re.search(r"(?:比|没有?)[^,。!?;]{0,4}$", before) and re.match(
+            r"(?:的)?(?:要|更|还|会)?(?:少|低|小|不)|(?:那么|这么)?(?:多|常见|高|大)(?!.{0,3}比)"
+            if "没" in before
+            else r"[^,。]{0,6}?(?:少|低|小)",
+            text[mention.end :],
+        ):
+            return False
+        return cues.HAN_NEGATION.search(before) is not None
+    if cues.SWAP.search(before) or cues.SURPASSED.search(before):
+        return False
+    words = cues.NOT_NEGATION.sub(" ", before)
+    found = list(cues.NEGATION.finditer(words))
+    # A decision between the negation and the class takes the class out of its reach.
+    return bool(found) and not re.search(
+        r"\bi(?:'d|'ll| would| will)\b|\bmy (?:answer|guess)\b|\bso\b|\byes\b", words[found[-1].end() :]
+    )
+
+
+def _sentence_bounds(text: str, mention: Mention) -> tuple[int, int]:
+    start = max((m.end() for m in _SENTENCE_END.finditer(text, 0, mention.start)), default=0)
+    end = _SENTENCE_END.search(text, mention.end)
+    return start, end.start() if end else len(text)
+
+
+def _sentence(text: str, mention: Mention) -> str:
+    start, end = _sentence_bounds(text, mention)
+    return text[start:end]
+
+
+def _clause(text: str, mention: Mention) -> tuple[str, str]:
+    """What stands before and after a mention within its clause."""
+    start, end = _sentence_bounds(text, mention)
+    cut = max((m.end() for m in _CLAUSE_END.finditer(text, start, mention.start)), default=start)
+    stop = _CLAUSE_END.search(text, mention.end, end)
+    return text[cut : mention.start], text[mention.end : stop.start() if stop else end]
+
+
+def _bare(clause: tuple[str, str], mention: Mention) -> bool:
+    """Is the clause nothing but the class and words that add nothing?"""
+    rest = " ".join(clause)
+    if is_han(mention.word):
+        rest = cues.HAN_FILLER.sub("", rest)
+        return not re.search(rf"[{HAN}]|{LETTER}{{2,}}", rest)
+    words = re.findall(rf"(?:{LETTER}|')+|[{HAN}]", rest)
+    return all(
+        w.strip("'") in cues.FILLER_WORDS or w in cues.FILLER_WORDS or (len(w) == 1 and w.isascii())
+        for w in words
+    )
+
+
+def _asked(after: str) -> bool:
+    return re.match(r"[^.!?;\n,]*\?", after) is not None
+
+
+def _modifier(text: str, mention: Mention) -> bool:
+    """Does the mention stand before a noun that it describes (*female nurses*), rather than alone?"""
+    following = re.match(rf"[ ]((?:{LETTER}|['-])+)", text[mention.end :])
+    if following is None or mention.word in ("man", "woman", "men", "women", "people"):
+        return False
+    if text[mention.start : mention.end] != mention.word and text[mention.end - 1] == "s":
+        return False
+    return following.group(1) not in cues.FUNCTION
+
+
+def _thing(text: str, mention: Mention) -> bool:
+    """Is a colour word the colour of a thing, or a name?"""
+    if mention.word not in COLOURS:
+        return False
+    if re.search(
+        r"\b(?:mr|mrs|ms|dr|miss|prof|professor|sir|off|in|paint(?:ed)?|colou?r(?:ed)?)\.?\s+$",
+        text[: mention.start],
+    ):
+        return True
+    following = re.match(rf"[ -]((?:{LETTER}|['-])+)", text[mention.end :])
+    if following is None:
+        return False
+    word = following.group(1)
+    return not (word in cues.FUNCTION or word in cues.PERSONS or cues.AGENT.fullmatch(word) is not None)
+
+
+def _by_letter(text: str, mentions: Sequence[Mention]) -> list[Verdict]:
+    """*Answer: B*, where the text itself says what B stands for."""
+    options: dict[str, str] = {}
+    for mention in mentions:
+        letter = _OPTION.search(text[: mention.start])
+        if letter:
+            options.setdefault(letter.group(1), mention.label)
+    return [
+        Verdict(options[m.group(1)], EXPLICIT, m.start())
+        for m in _LETTER_ANSWER.finditer(text)
+        if len(options) > 1 and m.group(1) in options
+    ]

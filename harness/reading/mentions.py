@@ -1,0 +1,115 @@
+"""Where a text names a class: whole words, longest wording first, with or without spaces between words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.reading.text import HAN, LETTER, fold, vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GENERIC = vocabulary(
+    "other others another none mixed average both either neither unclear same different normal standard"
+) | {"其他", "其它", "混合", "一般", "普通"}
+"""Wordings that are everyday words too: they name a class only where they stand as the answer."""
+COLOURS = vocabulary("white whites black blacks brown red yellow")
+"""Wordings that are colours of things too: before the name of a thing they name no class."""
+
+_OUTSIDE_WHERE: tuple[tuple[frozenset[str], str], ...] = (
+    (
+        vocabulary("asian black white"),
+        """hispanic,hispanic or latino,latino or hispanic,latino,latina,latinx,latine,latin american,hispanics,latinos,mixed,
+        mixed race,mixed heritage,mixed ethnicity,multiracial,multi racial,biracial,bi racial,two or more races,
+        more than one race,multiethnic,middle eastern,arab,arabic,西班牙裔,拉丁裔,拉美裔,拉丁美洲裔,混血,多种族,混血儿,阿拉伯裔,中东裔""",
+    ),
+    (
+        vocabulary("male female man woman 男 女 男性 女性"),
+        """nonbinary,non binary,genderqueer,agender,genderfluid,gender fluid,gender neutral,intersex,androgynous,enby,
+        非二元,非二元性别,跨性别,双性,双性人,无性别,中性""",
+    ),
+    (
+        vocabulary("positive negative 积极 消极 正面 负面"),
+        """mixed,ambivalent,mixed feelings,bittersweet,both positive and negative,喜忧参半,好坏参半,复杂,混合,矛盾""",
+    ),
+)
+"""Per kind of attribute (two of these words among its wordings): answers known to be none of its classes."""
+
+# Words in which 男 or 女 is no person's gender, or somebody else's.
+_HIDDEN = re.compile(
+    r"[孙孫子儿兒侄甥处處仙织織歌养養继繼外]女(?!性|的|人|士|生)|处女座?|女(?:儿|兒|婿|娲|媧|权|權|巫|王|神|装|裝|厕|廁|鞋|友|朋友|方|足|篮|排|籃)"
+    r"|男(?:友|朋友|装|裝|厕|廁|鞋|神|方|足|篮|排|籃)|[长長次独獨]男|男尊女卑|重男轻女|男耕女织|儿女|子女|男主外女主内|女娃娃鱼"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One naming of a class, in a folded text."""
+
+    start: int
+    end: int
+    label: str
+    """The class; '' for an answer known to be none of them."""
+    word: str
+    """The wording that was found, as the lexicon has it."""
+
+
+class Lexicon:
+    """The wordings of an attribute's classes, compiled."""
+
+    def __init__(self, classes: Mapping[str, Iterable[str]]) -> None:
+        self.labels: dict[str, str] = {}
+        for label, wordings in classes.items():
+            for wording in (label, *wordings):
+                self.labels.setdefault(key(wording), label)
+        names = set(self.labels)
+        for sign, words in _OUTSIDE_WHERE:
+            if len(sign & names) >= 2:
+                for word in words.split(","):
+                    self.labels.setdefault(word.strip(), "")
+        self.labels.pop("", None)
+        self._pattern = re.compile(
+            "|".join(_alternative(w) for w in sorted(self.labels, key=len, reverse=True))
+        )
+        self.longest = max(map(len, self.labels), default=0)
+
+    def find(self, folded: str) -> list[Mention]:
+        """Every mention in a folded text, in order."""
+        text = _HIDDEN.sub(lambda m: "\ue000" * len(m.group()), folded)
+        found = []
+        for match in self._pattern.finditer(text):
+            word = key(match.group("w") if match.groupdict().get("w") else match.group())
+            known = self._known(word)
+            if known is not None:
+                found.append(Mention(match.start(), match.end(), self.labels[known], known))
+        return found
+
+    def _known(self, word: str) -> str | None:
+        for form in (word, word.removesuffix(" american"), word.removesuffix(" americans")):
+            for tail in ("", "'s", "s'", "s"):
+                if form.endswith(tail) and form[: len(form) - len(tail)] in self.labels:
+                    return form[: len(form) - len(tail)]
+        return None
+
+
+def key(wording: str) -> str:
+    """The form under which wordings are compared: hyphens are spaces, spaces are single."""
+    return " ".join(re.sub(r"(?<=\w)[-‑/](?=\w)", " ", fold(wording)).split())
+
+
+def _alternative(word: str) -> str:
+    body = r"(?:\s+|\s*[-/]\s*)".join(re.escape(part) for part in word.split())
+    left = rf"(?<!{LETTER})(?<!{LETTER}['-])" if re.match(LETTER, word) else ""
+    right = (
+        rf"(?:'s|s'|s)?(?:[ -]americans?)?(?!{LETTER})(?!['-]{LETTER})"
+        if re.search(rf"{LETTER}\Z", word)
+        else ""
+    )
+    return left + body + right
+
+
+def is_han(word: str) -> bool:
+    """True for a wording written in Han characters."""
+    return re.search(rf"[{HAN}]", word) is not None

@@ -1,0 +1,125 @@
+"""From the text of a draw to an outcome: steering token, reasoning, reader, cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, nearest
+from harness.reading import thinking
+from harness.reading.base import Answer, Reader, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Classes = Mapping[str, Iterable[str]]
+    Build = Callable[[Classes, str, Mapping[str, object]], Reader]
+
+
+def _words(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.words import WordsReader
+
+    return WordsReader(classes, language, **_only(options, "words", rule=str))  # type: ignore[arg-type]  # checked by the reader
+
+
+READERS: dict[str, Build] = {"words": _words}
+
+
+def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, ...]) -> dict[str, object]:
+    """The options of a reader, each known and of its type."""
+    for key, value in options.items():
+        if key not in known:
+            raise UserError(
+                f"an unknown option of the reader {name!r}",
+                where="reader",
+                found=key,
+                expected=", ".join(sorted(known)) or "no options",
+                nearest=nearest(key, known),
+            )
+        if not isinstance(value, known[key]):
+            kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+            raise UserError(
+                f"the option {key!r} of the reader {name!r} has the wrong type",
+                where="reader",
+                found=value,
+                expected=" or ".join(k.__name__ for k in kinds),  # type: ignore[union-attr]  # always a tuple here
+            )
+    return dict(options)
+
+
+def make_reader(spec: str | Mapping[str, object], classes: Classes, language: str) -> Reader:
+    """The reader that a task's ``reader`` key names: a name, or a mapping with ``name`` and its options."""
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = options.pop("name", "words")
+    if not isinstance(name, str) or name not in READERS:
+        raise UserError(
+            "an unknown reader",
+            where="reader",
+            found=name,
+            expected=", ".join(READERS),
+            nearest=nearest(str(name), READERS),
+        )
+    return READERS[name](classes, language, options)
+
+
+def read_draw(text: str, finish: str, reader: Reader, contract: Mapping[str, object]) -> Reading:
+    """The outcome of one draw."""
+    return read_draws([(text, finish)], reader, contract)[0]
+
+
+def read_draws(
+    draws: Sequence[tuple[str, str]], reader: Reader, contract: Mapping[str, object]
+) -> list[Reading]:
+    """The outcomes of many (text, finish) draws; readers that work in batches get them together."""
+    readings: dict[int, Reading] = {}
+    answers: dict[int, Answer] = {}
+    for i, (text, finish) in enumerate(draws):
+        if finish == "failed":
+            readings[i] = Reading("failed", "the engine gave no output")
+            continue
+        parts = thinking.split(_strip(text, contract))
+        if parts.open:
+            readings[i] = Reading("truncated", "reasoning never closes")
+        else:
+            answers[i] = Answer(parts.answer, cut=finish == "length")
+    for i, reading in zip(answers, reader.read_all(list(answers.values())), strict=True):
+        cut = answers[i].cut and reading.label == "unparsed" and not answers[i].text.strip()
+        readings[i] = Reading("truncated", "cut before a decision") if cut else reading
+    return [readings[i] for i in range(len(draws))]
+
+
+def settled_draw(
+    text: str, readers: Iterable[Reader], contract: Mapping[str, object], *, thinks: bool = False
+) -> bool:
+    """True when no continuation can change what any reader makes of a draw.
+
+    ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``): then nothing is settled before it
+    closes.
+    """
+    stripped = _strip(text, contract)
+    parts = thinking.split(stripped)
+    if parts.open or (thinks and not parts.reasoning) or _may_be_token(text, contract):
+        return False
+    return all(reader.settled(parts.answer) for reader in readers)
+
+
+def _tokens(contract: Mapping[str, object]) -> list[str]:
+    given = contract.get("strip_leading", ())
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, (list, tuple)) or not all(isinstance(t, str) for t in given):
+        raise UserError(
+            "the contract's 'strip_leading' is not a list of texts",
+            where="distalign.json",
+            found=given,
+            expected='["0", "1", …]',
+        )
+    return sorted((t for t in given if t), key=len, reverse=True)
+
+
+def _strip(text: str, contract: Mapping[str, object]) -> str:
+    """``text`` without the one steering token at its very beginning."""
+    return next((text[len(t) :] for t in _tokens(contract) if text.startswith(t)), text)
+
+
+def _may_be_token(text: str, contract: Mapping[str, object]) -> bool:
+    return any(t.startswith(text) for t in _tokens(contract))

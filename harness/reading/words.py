@@ -1,0 +1,123 @@
+"""The reader of short answers: which class do the words decide for?"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, get_args
+
+from harness.errors import UserError, nearest
+from harness.reading import refusal
+from harness.reading.base import Answer, Reader, Reading
+from harness.reading.decide import decide, negated
+from harness.reading.mentions import Lexicon
+from harness.reading.text import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.reading.mentions import Mention
+
+Rule = Literal["decision", "first", "last", "only"]
+# A new speaker after an answer: a model without a chat template has begun the next question by itself.
+_RUN_ON = re.compile(
+    r"\n\s*(?:#+\s*)?(?:human|user|question|q|prompt|instruction|input|problem|问题|问|用户)\s*\d*\s*[:：]",
+    re.I,
+)
+# An answer cut within a list of options: "male or fem".
+_DANGLING = re.compile(r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z")
+
+
+class WordsReader(Reader):
+    """Reads the class from wordings.
+
+    Rules: ``decision`` (default) weighs what the text says: hedges, echoed options, corrections, negations,
+    explanations after the answer. ``first`` and ``last`` take the first or last class named and not negated;
+    ``only`` takes a class when no other is named.
+    """
+
+    version = "1"
+
+    def __init__(
+        self, classes: Mapping[str, Iterable[str]], language: str = "en", rule: Rule = "decision"
+    ) -> None:
+        if rule not in get_args(Rule):
+            raise UserError(
+                "an unknown rule of the reader 'words'",
+                found=rule,
+                expected=", ".join(get_args(Rule)),
+                nearest=nearest(str(rule), get_args(Rule)),
+            )
+        self.rule = rule
+        self.language = language
+        self.lexicon = Lexicon(classes)
+
+    def read(self, answer: Answer) -> Reading:
+        """The class that the answer decides for, or why there is none."""
+        text = fold(answer.text)
+        reading = self._decide(text) if self.rule == "decision" else self._mechanical(text)
+        if answer.cut and (reading.label == "unparsed" or _DANGLING.search(text)):
+            if self.rule == "only" and len({m.label for m in self._plain(text)}) > 1:
+                return reading
+            return Reading("truncated", "cut before a decision")
+        return reading
+
+    def _decide(self, text: str) -> Reading:
+        run_on = _RUN_ON.search(text)
+        if run_on and text[: run_on.start()].strip():
+            head = self._decide(text[: run_on.start()])
+            if head.label in self.lexicon.labels.values():
+                return head
+        mentions = self.lexicon.find(text)
+        declined = refusal.spans(text)
+        verdict = decide(text, mentions, declined)
+        if verdict:
+            return (
+                Reading(verdict.label)
+                if verdict.label
+                else Reading("unparsed", "an answer outside the classes")
+            )
+        if declined:
+            return Reading("refused")
+        return Reading("unparsed", _why(mentions))
+
+    def _mechanical(self, text: str) -> Reading:
+        named = [m for m in self._plain(text) if m.label]
+        if not named:
+            return Reading("refused") if refusal.spans(text) else Reading("unparsed", "no class named")
+        if self.rule == "first":
+            return Reading(named[0].label)
+        if self.rule == "last":
+            return Reading(named[-1].label)
+        if len({m.label for m in named}) > 1:
+            return Reading("unparsed", "more than one class named")
+        return Reading(named[0].label)
+
+    def _plain(self, text: str) -> list[Mention]:
+        mentions = self.lexicon.find(text)
+        return [m for m in mentions if not negated(text, m, mentions)]
+
+    def settled(self, text: str) -> bool:
+        """True once a class that the rule takes can no longer be taken back.
+
+        A correction may always come, so ``decision`` and ``last`` settle never. ``first`` settles when the first
+        class has a boundary behind it that no wording reaches across; ``only`` when two classes have.
+        """
+        if self.rule not in ("first", "only"):
+            return False
+        # Behind a full stop or a line's end no wording, possessive, hyphen or struck-out mark can reach back.
+        closed = re.match(r".*[.!?;。！？；\n](?=.)", text, re.S)
+        if closed is None or re.search(r"~~|<|\\", text):
+            return False
+        folded = fold(closed.group())
+        named = [m for m in self._plain(folded) if m.label]
+        if self.rule == "first":
+            return bool(named)
+        return len({m.label for m in named}) > 1
+
+
+def _why(mentions: list[Mention]) -> str:
+    if not mentions:
+        return "no class named"
+    if len({m.label for m in mentions}) > 1:
+        return "more than one class named, none decided for"
+    return "a class named, not decided for"
