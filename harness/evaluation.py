@@ -161,10 +161,11 @@ def settled(task: Task, run: Run) -> Settled | None:
     """Whether no continuation of a text can change what any of the task's readers makes of it."""
     if run.contract.get("labels"):
         return None
-    from harness.reading import make_reader, settled_draw
+    from harness.reading import make_reader, settled_draw, thinking
 
+    thinks = thinking.opens(str(run.load("prompts.json")["first_rendered"]))
     readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
-    return lambda text: settled_draw(text, readers, run.contract)
+    return lambda text: settled_draw(text, readers, run.contract, thinks=thinks)
 
 
 def lost(run: Run) -> str:

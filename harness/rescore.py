@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.planning import targets_of
+from harness.reading import make_reader, read_draws, thinking
 from harness.runs import Run
 from harness.scoring import table
 from harness.scoring.counts import Counts, tally, to_csv
@@ -71,15 +72,17 @@ def count(run: Run, task: Task) -> dict[str, Counts]:
             item = draws.setdefault((draw.text, draw.finish), len(draws))
             rows.append(((chunk.context, chunk.prompt), item, draw.count))
     contract = run.contract
+    lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
     found = {}
     for attribute in task.attributes.values():
         if contract.get("labels"):
             labels = [stated_label(text, attribute) for text, _ in draws]
         else:
-            from harness.reading import make_reader, read_draws
-
             reader = make_reader(attribute.reader, attribute.classes, task.language)
-            labels = [reading.label for reading in read_draws(list(draws), reader, contract)]
+            labels = [
+                reading.label
+                for reading in read_draws([(lost + text, finish) for text, finish in draws], reader, contract)
+            ]
         triples = ((key, labels[item], n) for key, item, n in rows)
         found[attribute.name] = tally(attribute.name, list(attribute.classes), keys, triples)
     return found
@@ -97,7 +100,11 @@ def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: 
     shares = target.matrix(task, attribute, contexts)
     valid, invalid = counts.split()
     scored = table.score(valid, invalid, shares, seed=0)
-    return {**describe(attribute, target, contexts, shares), "totals": counts.totals(), **scored.to_json()}
+    return {
+        **describe(attribute, target, contexts, shares),
+        "totals": counts.totals(),
+        "table": table.to_json(scored),
+    }
 
 
 def describe(
@@ -110,7 +117,7 @@ def describe(
     return {
         "attribute": attribute.name,
         "classes": list(attribute.classes),
-        "contexts": list(contexts),
+        "context_ids": list(contexts),
         "target": {
             "name": target.name,
             "title": target.title,

@@ -15,6 +15,8 @@ VERBS = {
     "score": "Read and score a run's draws again, without a model.",
     "compare": "Compare two runs, paired over contexts.",
     "leaderboard": "Write the HTML leaderboard from runs.",
+    "train": "Train a remedy into a checkpoint, from a task and a target.",
+    "utility": "Measure what a remedy cost the model: perplexity, lm-eval tasks.",
     "task": "Make, check and show tasks.",
     "target": "Show targets, or import them from published tables.",
     "list": "List tasks, targets, methods or runs.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from harness.planning import Settings
     from harness.runs import Run
     from harness.tasks import Task
-
-Number = float | None
 
 
 def sweep(
@@ -72,7 +70,20 @@ def show(run: Run) -> None:
         )
         return
     scores = run.load("scores.json")
-    rows = [["attribute", "target", "TV", "95% interval", "floor", "JS", "KL(target||model)", "valid", "n"]]
+    rows = [
+        [
+            "attribute",
+            "target",
+            "TV",
+            "95% interval",
+            "as counted",
+            "floor",
+            "JS",
+            "KL(t||m)",
+            "valid",
+            "draws",
+        ]
+    ]
     for result in cast("list[dict[str, object]]", scores["results"]):
         rows.append(_row(result))
     click.echo(
@@ -83,14 +94,22 @@ def show(run: Run) -> None:
 
 
 def _row(result: dict[str, object]) -> list[str]:
+    aggregate = cast("dict[str, Any]", result["table"])["aggregate"]
+    scores = aggregate["scores"]
+    tv = scores["tv"]
     return [
         str(result["attribute"]),
-        str(result["target"]["name"]),
-        str(result["mean"]["tv"]),
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
+        str(cast("dict[str, object]", result["target"])["name"]),
+        _number(tv["estimate"]),
+        f"[{_number(tv['low'])}, {_number(tv['high'])}]",
+        _number(tv["plugin"]),
+        _number(tv["floor"]),
+        _number(scores["js"]["estimate"]),
+        _number(scores["kl_target_model"]["estimate"]),
+        f"{aggregate['valid']['value']:.1%}",
+        f"{aggregate['n']:,}",
     ]
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "none" if value is None else str(value)
