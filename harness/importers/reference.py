@@ -18,6 +18,8 @@ from harness.importers.corpus import Reply, read_replies
 from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
+from harness.reading.base import Answer
+from harness.reading.style import OUTCOMES, Feature, StyleReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
 Language = Literal["en", "zh"]
 Shape = Mapping[str, str]
 """Attribute -> class of one reply; an attribute that could not be read is left out."""
-
-SHAPES: dict[str, tuple[str, ...]] = {
-    "length": ("short", "medium", "long", "xlong"),
-    "act": ("question", "statement", "exclamation", "other"),
-    "sentiment": ("positive", "negative", "neutral"),
-    "list": ("list", "plain"),
-}
-"""Attributes and their classes."""
 
 SMALLEST = 20
 """A bucket with fewer replies is left out, as in PolyAlign."""
@@ -101,7 +95,7 @@ def import_reference(
         if name not in {r.source for r in replies}:
             raise UserError(f"no corpus is called {name!r}", found=", ".join({r.source for r in replies}))
     shapes = (read or _readers(options.language))([r.text for r in kept])
-    tables = {name: _table(name, kept, shapes, options) for name in SHAPES}
+    tables = {name: _table(name, kept, shapes, options) for name in OUTCOMES}
     if not tables["length"].rows:
         raise UserError(
             f"no kind of exchange has {SMALLEST} replies in {options.language!r}",
@@ -167,9 +161,9 @@ def _contexts(reply: Reply, shape: Shape, options: ReferenceOptions) -> list[tup
 
 
 def _table(
-    attribute: str, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
+    attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
 ) -> Table:
-    classes = SHAPES[attribute]
+    classes = OUTCOMES[attribute]
     counted: dict[tuple[str, str], dict[tuple[bool, str, str], Counter[str]]] = defaultdict(
         lambda: defaultdict(Counter)
     )
@@ -252,19 +246,15 @@ def _literal(text: str) -> str:
 
 def _readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
     """The readers that tasks of reply shape use, so that people and models are measured alike."""
-    from harness.reading import make_reader
-    from harness.reading.base import Answer
-
     readers = {
-        name: make_reader({"name": "style", "feature": name}, {c: (c,) for c in classes}, language)
-        for name, classes in SHAPES.items()
+        name: StyleReader({c: (c,) for c in classes}, language, name) for name, classes in OUTCOMES.items()
     }
 
     def read(texts: Sequence[str]) -> list[Shape]:
         answers = [Answer(text) for text in texts]
         labels = {name: [r.label for r in reader.read_all(answers)] for name, reader in readers.items()}
         return [
-            {name: labels[name][n] for name, classes in SHAPES.items() if labels[name][n] in classes}
+            {name: labels[name][n] for name, classes in OUTCOMES.items() if labels[name][n] in classes}
             for n in range(len(texts))
         ]
 
