@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -271,7 +271,7 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
         if path.is_file():
             link_or_copy(path, job.out / path.name)
     write_atomic(job.out / "README.md", model_card(job, identity))
-    contract = {"method": job.method, **outcome.contract}
+    contract = {"method": job.method, "attribute": job.attribute.name, **outcome.contract}
     record = {**identity, "data_hash": outcome.data_hash, "contract": contract}
     write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {job.out}")
@@ -330,7 +330,8 @@ def _own_draws(job: Job) -> Answers:
     if state.is_main_process:
         say(f"{job.task.name}'s answers are longer than a word: the model draws its own texts to train on")
         settings = Settings(n=OWN_DRAWS, seed=job.recipe.seed, split="train", paraphrases="train", out=folder)
-        evaluate(str(job.source.folder), job.task, job.target.name, settings)
+        alone = replace(job.task, attributes={job.attribute.name: job.attribute})
+        evaluate(str(job.source.folder), alone, job.target.name, settings)
     state.wait_for_everyone()
     return from_run(find_runs([str(folder)])[0], job.task, job.attribute)
 

@@ -56,7 +56,7 @@ def find(model: str, revision: str = "") -> Source:
         folder, commit = _from_hub(model, revision)
     elif revision:
         raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
-    contract = _read_json(folder / CONTRACT) if (folder / CONTRACT).is_file() else {}
+    contract = _contract(folder)
     if (folder / "adapter_config.json").is_file():
         return Source(model, folder, commit, _base_of(folder, model), contract)
     if not (folder / "config.json").is_file():
@@ -67,6 +67,17 @@ def find(model: str, revision: str = "") -> Source:
             expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
         )
     return Source(model, folder, commit, None, contract)
+
+
+def _contract(folder: Path) -> Mapping[str, object]:
+    """What reading the checkpoint's outputs needs: one key of a file that also says how it was made."""
+    path = folder / CONTRACT
+    found = _read_json(path).get("contract", {}) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise UserError(
+            "the contract is not a mapping", where=str(path), found=found, expected='{"contract": {…}}'
+        )
+    return found
 
 
 def _base_of(folder: Path, model: str) -> Source:

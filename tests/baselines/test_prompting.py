@@ -67,7 +67,12 @@ def test_an_arm_is_a_checkpoint_with_its_base_s_weights(
     AutoModelForCausalLM.from_pretrained(out)
     tokenizer = AutoTokenizer.from_pretrained(out)
     contract = json.loads((out / "distalign.json").read_text())["contract"]
-    assert contract == {"method": "prompting", "arm": arm, "sampled": arm != "verbalised"}
+    assert contract == {
+        "method": "prompting",
+        "attribute": "drink",
+        "arm": arm,
+        "sampled": arm != "verbalised",
+    }
     text = tokenizer.apply_chat_template([{"role": "user", "content": "In Bath?"}], tokenize=False)
     assert "In Bath?" in text
     assert ("35.0%" in text) == (arm == "target")
