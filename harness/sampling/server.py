@@ -33,11 +33,13 @@ _KEYS = ("DISTALIGN_API_KEY", "OPENAI_API_KEY")
 class ServerEngine:
     """An OpenAI-compatible chat or completions endpoint, named ``MODEL@http://host:port/v1``."""
 
+    max_chunk = 100
+
     def __init__(
         self,
         spec: str,
         *,
-        max_chunk: int = 25,
+        per_call: int = 25,
         concurrency: int = 32,
         timeout: float = 600.0,
         tries: int = 8,
@@ -47,7 +49,7 @@ class ServerEngine:
 
         Args:
             spec: ``MODEL@URL``, or a bare URL when the server has one model.
-            max_chunk: Choices per call. A call that fails costs at most these.
+            per_call: Choices per call. A call that fails costs at most these.
             concurrency: Calls in flight at most; lowered while the server answers 429.
             timeout: Seconds that one call may take.
             tries: Calls for the same draws before they are counted as failed.
@@ -56,12 +58,11 @@ class ServerEngine:
         match = _SPEC.fullmatch(spec)
         if match is None:
             raise UserError("not a server", found=spec, expected="MODEL@http://host:port/v1")
-        self.max_chunk = max_chunk
         self._url = httpx.URL(match["url"].rstrip("/"))
         self._where = str(self._url.copy_with(userinfo=b"", query=None))
         self._model = match["name"] or ""
         self._software = ""
-        self._manners = Manners(max_chunk, concurrency, timeout, tries, pause)
+        self._manners = Manners(per_call, concurrency, timeout, tries, pause)
         self._memory: Memory | None = None
 
     @property

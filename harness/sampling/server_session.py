@@ -42,7 +42,7 @@ class RefusedError(Exception):
 class Manners:
     """How the server is asked."""
 
-    max_chunk: int
+    per_call: int
     concurrency: int
     timeout: float
     tries: int
@@ -109,7 +109,7 @@ class Session:
         draws: list[Draw] = []
         left, asked = request.n, 0
         while left:
-            size = 1 if self._dialect.singles else min(left, self._manners.max_chunk)
+            size = 1 if self._dialect.singles else min(left, self._manners.per_call)
             sizes = [size] * (left // size) + [left % size] * (left % size > 0)
             # A server counts up from the seed of a call: calls of a chunk stand as far apart as they have draws.
             seeds = [request.seed + asked + before for before in (0, *accumulate(sizes))]

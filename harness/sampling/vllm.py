@@ -38,7 +38,7 @@ _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM
 class VllmEngine:
     """A checkpoint in vLLM, on a GPU or on the CPU build. See ``harness.sampling.base.Engine``."""
 
-    max_chunk = 100
+    max_chunk = 1000
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ def engine(server: FaultyServer, **options: float) -> ServerEngine:
         pause=settings["pause"],
         timeout=settings["timeout"],
         concurrency=int(settings["concurrency"]),
-        max_chunk=int(settings.get("max_chunk", 25)),
+        per_call=int(settings.get("per_call", 25)),
     )
 
 

@@ -1,0 +1,255 @@
+"""Draws from replicas of any engine on the machines of a Ray cluster: prompts are split, a chunk's draws never."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, clip, missing_package
+from harness.sampling.base import Draw, Message, ModelCard, Request
+from harness.sampling.open import open_real, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from ray.actor import ActorHandle
+
+    from harness.sampling.base import Engine, Sampling, Settled
+
+    Factory = Callable[[], Engine]
+
+_LOG = logging.getLogger(__name__)
+_ROUNDS = 3
+"""Pipelines for the same prompts before they are counted as failed. The first ends at the first error, which is
+then the reason; the others go on without the prompts that fail, the last with one prompt at a time."""
+_DEATHS = 4
+"""So many workers may die of one batch before it is left to the next pipeline."""
+_BATCHES = 8
+"""Batches per replica: a replica that is faster takes more of them."""
+_LARGEST = 64
+"""Requests per batch at most."""
+_ON_GPU = frozenset({"hf", "vllm", "lm-eval"})
+_SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Makes one replica's engine from its model string, on the replica's machine."""
+
+    name: str
+    rest: str
+
+    def __call__(self) -> Engine:
+        """Open the engine."""
+        return open_real(self.name, self.rest, {})
+
+
+class RayEngine:
+    """``replicas`` copies of an engine, as a Ray Data actor pool. See ``harness.sampling.base.Engine``."""
+
+    def __init__(self, model: str, *, replicas: int = 0, factory: Factory | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            model: the model string of a replica: a path, a hub id, ``vllm:PATH``, ``server:NAME@URL``...
+            replicas: copies; 0 is one per GPU of the cluster, or one per machine where there is none.
+            factory: makes a replica's engine, in place of ``model``.
+        """
+        if find_spec("ray") is None:
+            raise missing_package("a ray: model", "ray[data]", "ray")
+        name, rest = ("", model) if factory else parse(model)
+        self.model = model
+        self.max_chunk = 1000 if name in ("hf", "vllm") else 100
+        self._factory: Factory = factory or Opener(name, rest)
+        self._wants_gpu = name in _ON_GPU
+        self._replicas = replicas
+        self._card: ModelCard | None = None
+        self._rendered: dict[Request, str] = {}
+        self._own = False
+
+    def card(self) -> ModelCard:
+        """The card of a replica, and how many of them there are."""
+        if self._card is None:
+            self._card = self._ask(None)[0]
+        size = self._place()[0]
+        engine = {**self._card.engine, "name": f"ray/{self._card.engine['name']}", "replicas": str(size)}
+        return replace(self._card, engine=engine)
+
+    def render(self, request: Request) -> str:
+        """As a replica renders it."""
+        if request not in self._rendered:
+            self._card, self._rendered[request] = self._ask(request)
+        return self._rendered[request]
+
+    def draw(
+        self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None = None
+    ) -> Generator[tuple[Request, list[Draw]]]:
+        """Yield each request as its replica completes it; what a dead worker had goes back in the queue."""
+        self._start()
+        from ray.exceptions import RayError
+
+        pending = dict(enumerate(requests))
+        why = f"{_DEATHS} workers died of it"
+        for attempt in range(_ROUNDS):
+            try:
+                # A worker that is started again draws its batch again. The index tells what is here already;
+                # equal seeds make it the same draws.
+                for index, draws in self._pipeline(pending, sampling, settled, attempt):
+                    if index in pending:
+                        yield pending.pop(index), draws
+            except RayError as error:
+                _raise_user_error(error)
+                why = clip(str(error).strip().splitlines()[-1])
+                _LOG.warning("a Ray pipeline failed with %d requests to go: %s", len(pending), why)
+            if not pending:
+                return
+        for request in pending.values():
+            yield request, [Draw("", request.n, "failed", error=f"{why} ({_ROUNDS} pipelines)")]
+
+    def close(self) -> None:
+        """Stop Ray if it was started here."""
+        if self._own:
+            import ray
+
+            ray.shutdown()
+            self._own = False
+
+    def _start(self) -> None:
+        """Join the cluster of RAY_ADDRESS, or start Ray on this machine."""
+        for name, value in _SILENT.items():
+            os.environ.setdefault(name, value)
+        import ray
+
+        if not ray.is_initialized():
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+            self._own = True
+
+    def _place(self) -> tuple[int, dict[str, float]]:
+        """How many replicas, and what each of them reserves."""
+        self._start()
+        import ray
+
+        have = ray.cluster_resources()
+        gpus = int(have.get("GPU", 0)) if self._wants_gpu else 0
+        size = self._replicas or gpus or len(ray.nodes())
+        if gpus:
+            if size > gpus:
+                raise UserError(
+                    "more replicas than GPUs", found=size, expected=f"at most {gpus}, what this cluster has"
+                )
+            return size, {"num_cpus": 1.0, "num_gpus": 1.0}
+        # Half the CPUs stay free, so that the tasks that feed the replicas are never starved by them.
+        return size, {"num_cpus": min(1.0, have.get("CPU", 1.0) / (2 * size))}
+
+    def _ask(self, request: Request | None) -> tuple[ModelCard, str]:
+        """Open one replica for its card and, with a request, the text it renders."""
+        _, reserved = self._place()
+        import ray
+        from ray.exceptions import RayError
+
+        remote = ray.remote(max_retries=1, max_calls=1, **reserved)(_describe)
+        try:
+            answer: tuple[ModelCard, str] = ray.get(remote.remote(self._factory, request))
+        except RayError as error:
+            _raise_user_error(error)
+            raise UserError(
+                "a replica cannot be opened",
+                where=self.model,
+                found=clip(str(error).strip().splitlines()[-1]),
+            ) from error
+        return answer
+
+    def _pipeline(
+        self, pending: Mapping[int, Request], sampling: Sampling, settled: Settled | None, attempt: int
+    ) -> Iterator[tuple[int, list[Draw]]]:
+        size, reserved = self._place()
+        import ray.data
+
+        isolated = attempt == _ROUNDS - 1
+        batch = 1 if isolated else min(_LARGEST, -(-len(pending) // (size * _BATCHES)))
+        rows = [{"index": i, "request": json.dumps(asdict(r))} for i, r in pending.items()]
+        ledger = ray.remote(num_cpus=0)(Ledger).remote()
+        dataset = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // batch)).map_batches(
+            Replica,
+            fn_constructor_args=(self._factory, sampling, settled, ledger),
+            batch_size=batch,
+            compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2),
+            **reserved,
+        )
+        dataset.context.enable_progress_bars = False
+        dataset.context.max_errored_blocks = -1 if attempt else 0
+        dataset.context.target_max_block_size = 1  # a request goes to the driver as soon as it is complete
+        for row in dataset.iter_rows():
+            yield int(row["index"]), [Draw(**fields) for fields in json.loads(row["draws"])]
+
+
+class Ledger:
+    """Counts how often each batch was begun. Ray starts dead workers again without end, also for a batch that
+    kills them all."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+
+    def begin(self, batch: int) -> int:
+        """How often this batch was begun before."""
+        self._begun[batch] += 1
+        return self._begun[batch] - 1
+
+
+class Replica:
+    """One actor of the pool: opens its engine once and draws batch after batch."""
+
+    def __init__(
+        self, factory: Factory, sampling: Sampling, settled: Settled | None, ledger: ActorHandle[Ledger]
+    ) -> None:
+        self._factory = factory
+        self._sampling = sampling
+        self._settled = settled
+        self._ledger = ledger
+        self._engine: Engine | None = None
+
+    def __call__(
+        self, batch: Mapping[str, NDArray[np.generic]]
+    ) -> Iterator[dict[str, list[int] | list[str]]]:
+        """Draw a batch of packed requests; one row per request."""
+        import ray
+
+        if ray.get(self._ledger.begin.remote(int(batch["index"][0]))) >= _DEATHS:
+            return
+        # Opened here and not in the constructor, whose errors reach the driver as text alone.
+        self._engine = self._engine or self._factory()
+        requests = {_unpacked(str(r)): int(i) for i, r in zip(batch["index"], batch["request"], strict=True)}
+        for request, draws in self._engine.draw(list(requests), self._sampling, self._settled):
+            yield {"index": [requests[request]], "draws": [json.dumps([asdict(d) for d in draws])]}
+
+
+def _describe(factory: Factory, request: Request | None) -> tuple[ModelCard, str]:
+    engine = factory()
+    try:
+        return engine.card(), engine.render(request) if request else ""
+    finally:
+        engine.close()
+
+
+def _unpacked(text: str) -> Request:
+    fields = json.loads(text)
+    fields["messages"] = tuple(Message(**m) for m in fields["messages"])
+    return Request(**fields)
+
+
+def _raise_user_error(error: BaseException) -> None:
+    """Raise the user error that a worker's error was caused by, if it was."""
+    from ray.exceptions import RayError
+
+    cause: object = error
+    while isinstance(cause, BaseException):
+        if isinstance(cause, UserError) and not isinstance(cause, RayError):
+            raise cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
