@@ -1,0 +1,114 @@
+"""The verbs that need no model: tasks made, checked and shown, targets shown, lists, env."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.cli.main import VERBS
+from harness.cli.main import run as command
+from tests import helpers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    found = command(list(arguments))
+    captured = capsys.readouterr()
+    assert found == code, captured.err
+    return captured.out if code == 0 else captured.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Usage: distalign " + verb in said(capsys, verb, "--help")
+
+
+def test_a_new_task_passes_its_check_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "task", "new", "hands", "-o", str(tmp_path))
+    path = tmp_path / "hands" / "task.yaml"
+    assert len(path.read_text().splitlines()) <= 25
+    report = said(capsys, "task", "check", str(path))
+    assert "3 of 3 examples read right" in report
+    assert "1 task passed" in report
+    assert "picked by chance" in report
+    before = path.read_bytes()
+    assert "exists already" in said(capsys, "task", "new", "hands", "-o", str(tmp_path), code=2)
+    assert path.read_bytes() == before
+    assert "not a usable task name" in said(capsys, "task", "new", "../hands", "-o", str(tmp_path), code=2)
+
+
+def test_the_new_task_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "task", "new", "hands", "-o", str(tmp_path / "tasks"))
+    for target in ("uniform", "population"):
+        said(
+            capsys,
+            "--include",
+            str(tmp_path),
+            "evaluate",
+            "known:target",
+            "--task",
+            "hands",
+            "--target",
+            target,
+            "-o",
+            str(tmp_path / "runs"),
+        )
+
+
+def test_a_reader_that_errs_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = helpers.write_task(tmp_path, helpers.TASK.replace('text: "Coffee!"', 'text: "Water!"'))
+    report = said(capsys, "task", "check", str(path), code=2)
+    assert "do not pass" in report
+    assert "50%" in report
+
+
+def test_shown_tasks_and_targets_say_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(capsys, "task", "show", "gender_us")
+    assert "14 contexts" in shown
+    assert "temperature 1.0" in shown
+    shown = said(
+        capsys, "target", "show", "labor_us_2025", "--attribute", "gender", "--context", "registered_nurses"
+    )
+    assert "US Bureau of Labor Statistics" in shown
+    assert "0.8730" in shown
+    assert "registered_nurses" in said(
+        capsys, "target", "show", "labor_us_2025", "--context", "registered_nurse", code=2
+    )
+    assert "gender" in said(capsys, "target", "show", "labor_us_2025", "--attribute", "gendr", code=2)
+
+
+def test_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "gender_us " in said(capsys, "list", "tasks")
+    assert "labor_us_2025 " in said(capsys, "list", "targets")
+    assert "klkto" in said(capsys, "list", "methods")
+    said(
+        capsys,
+        "evaluate",
+        "known:uniform",
+        "--task",
+        "gender_us",
+        "--target",
+        "uniform",
+        "-n",
+        "5",
+        "-o",
+        str(tmp_path),
+    )
+    assert "known:uniform" in said(capsys, "list", "runs", str(tmp_path))
+    assert "tasks" in said(capsys, "list", "task", code=2)
+
+
+def test_an_unknown_verb_and_option_are_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nearest:  leaderboard" in said(capsys, "leaderbord", code=2)
+    assert "--target" in said(
+        capsys, "evaluate", "known:uniform", "--task", "gender_us", "--tarqet", "x", code=2
+    )
+
+
+def test_env_is_a_block_for_an_issue(capsys: pytest.CaptureFixture[str]) -> None:
+    report = said(capsys, "env")
+    for name in ("distalign", "python", "numpy", "tasks", "targets", "git"):
+        assert any(line.startswith(name) for line in report.splitlines())
