@@ -49,6 +49,10 @@ CORRECTED_AFTER = re.compile(
     r"^[\s,]*(?:actually|instead|rather|in fact|after all|on second thoughts?|i mean)\s*(?:[.!?;\n]|$)"
 )
 
+RECONSIDERED = re.compile(
+    r"\b(?:wait|actually|correction|oops|sorry|misread|mis-?spoke|mistake|scratch|strike|reconsider\w*|rethink\w*|second thoughts?|hold on|i mean|i meant|change my|wrong|instead|final(?:ly)?|no)\b|等等|等一下|不对|更正|纠正|看错|说错|其实|改|重新|错了|抱歉|最终|最后"
+)
+
 NEGATION = re.compile(
     r"\b(?:not|never|no|non|neither|nor|none|without|than|instead of|as opposed to|unlike|except|excluding|hardly|barely|scarcely"
     r"|unlikely|impossible|doubt|doubtful|doubt it's|less (?:likely|common|often|probable|frequently)|rul(?:e|ed|es|ing) out|cannot|incorrect|reject(?:s|ed)?|den(?:y|ies)"
@@ -66,12 +70,12 @@ SURPASSED = re.compile(
 )
 DENIED_AFTER = re.compile(
     r"^[^.!?;:\n()]{0,40}?(?:\b(?:less (?:likely|common|probable|frequent|often|typical|prevalent)|unlikely|rare|rarer|rarely|uncommon|minorit(?:y|ies)|under-?represented|outnumbered|wrong|incorrect|improbable|"
-    r"not (?:likely|correct|the|right|as|so|it|common|very|what|my|probable|typical|an? |applicable|possible)|out of the question|impossible|few and far|scarce|ruled out|far fewer|fewer|seldom|can be excluded|a mistake|too (?:narrow|simple)|doubtful|unusual)\b|n't\b)"
+    r"not (?:likely|correct|the|right|as|so|it|common|very|what|my|probable|typical|an? |applicable|possible)|out of the question|impossible|few and far|scarce|ruled out|far fewer|fewer|seldom|can be excluded|a mistake|only|just (?:about |around )?(?:a|\d)|(?:up|for) (?:about |around |roughly |nearly |less than |under )?(?:a (?:fifth|quarter|third|tenth|fraction|sliver|handful)|(?:one|two) in (?:five|ten|four|twenty)|[1-4]?\d(?:\.\d+)? ?(?:%|percent))|at first(?: sight| glance| thought)?|too (?:narrow|simple)|doubtful|unusual)\b|n't\b)"
     r"|^\s*[\"']?\s*[:=]\s*(?:false|no|0(?:\.0+)?%?)\b|^\s*[?]\s*(?:no|nope|nah)\b(?!\s*doubt)"
 )
 FAVOURED_AFTER = re.compile(
     r"^(?:[^.!?;:\n(),]{0,30}?)(?:\b(?:(?:is|are|'s|seems?|would be|feels?|appears?|being|looks?|remains?|were|was)\s+)?(?:the |a |an |much |far |by far |slightly |statistically |still )*(?:more|most|likelier|better|safest|safer|best|likeliest)\b(?:\s+(?:likely|probable|common|plausible|frequent|often|prevalent|typical|represented|numerous|fitting|accurate|guess|answer|bet|choice|option|appropriate|suitable))?"
-    r"|\b(?:make|makes|making|made|account|accounts) (?:up|for) (?:the|a|most|about|over|more|around|nearly|roughly|\d)|\bmajority|\bpredominat|\bpredominant|\bdominat|\boutnumber|\bit is\b|\bprevail|\bthe (?:answer|norm)|\bis (?:likely|probable|my|correct|right)\b|\bcommon\b|\boverrepresented)"
+    r"|\b(?:make|makes|making|made|account|accounts) (?:up|for) (?:most|(?:the|a) (?:\w+ )?(?:majority|bulk|larger|lion)|(?:well |slightly |just )?(?:over|more than) half|\w+ [5-9]\d ?%|[5-9]\d ?%|two thirds|three quarters|nearly all|almost all)|\bmajority|\bpredominat|\bpredominant|\bdominat|\boutnumber|\bit is\b|\bprevail|\bthe (?:answer|norm)|\bis (?:likely|probable|my|correct|right)\b|\bcommon\b|\boverrepresented)"
 )
 LIKELIER = re.compile(
     r"\b(?:more (?:likely|probably|often|commonly|frequently|typically)|most (?:likely|probably|often|commonly|typically)|likeliest|mostly|mainly|predominantly|majority|overwhelmingly|largely|primarily|chiefly|dominated by|outnumbered by|by far|mass|(?:most|nearly all|almost all|the bulk) of? ?(?:the |these |such )?[\w' -]{0,40}(?:are|is|be|were|tend to be)|leans?|leaning|tends?|skews?)\b[^.!?;,:]*$"

@@ -90,7 +90,9 @@ def decide(
     if len({v.label for v in best}) == 1:
         return best[0]
     last = best[-1]
-    return last if top < BARE and cues.CONTRAST.search(text[best[-2].at : last.at]) else None
+    between = text[best[-2].at : last.at]
+    turned = cues.RECONSIDERED if top >= BARE - 0.1 else cues.CONTRAST
+    return last if turned.search(between) else None
 
 
 def negated(text: str, mention: Mention, mentions: Sequence[Mention]) -> bool:
@@ -105,11 +107,18 @@ def _groups(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
     groups: list[list[Mention]] = []
     for mention in mentions:
         between = text[groups[-1][-1].end : mention.start] if groups else ""
-        if groups and _JOIN.fullmatch(between):
+        if groups and _JOIN.fullmatch(between) and not _explains(text, groups[-1], between, mention):
             groups[-1].append(mention)
         else:
             groups.append([mention])
     return groups
+
+
+def _explains(text: str, group: Sequence[Mention], between: str, mention: Mention) -> bool:
+    """*Male, female welders being rare*: what follows the comma is about the class, not a second option."""
+    if len(group) > 1 or "," not in between or _ALTERNATIVE.search(between):
+        return False
+    return not _bare(_clause(text, mention), mention)
 
 
 def _alternatives(text: str, group: Sequence[Mention]) -> bool:
@@ -167,8 +176,15 @@ def _weight_spaced(at: _Place, decided: bool) -> float:
     certainty = _certainty(at.sentence, at.after)
     if not at.bare and certainty < LIKELIER and not predicate:
         # "Female nurses" as a whole answer names the class; as the subject of a sentence it decides nothing.
-        return PLAIN if len(re.findall(r"[^\W\d]+", _sentence(at.text, at.mention))) <= 3 else 0.0
+        return PLAIN if _others(at) <= 2 else 0.0
     return _sureness(at, certainty)
+
+
+def _others(at: _Place) -> int:
+    """How many words of its sentence are neither the class nor an article."""
+    start, end = _sentence_bounds(at.text, at.mention)
+    rest = at.text[start : at.mention.start] + " " + at.text[at.mention.end : end]
+    return len([w for w in re.findall(r"[^\W\d]+", rest) if w not in ("a", "an", "the")])
 
 
 def _certainty(sentence: str, after: str) -> float:
@@ -239,11 +255,6 @@ def _sentence_bounds(text: str, mention: Mention) -> tuple[int, int]:
     start = max((m.end() for m in _SENTENCE_END.finditer(text, 0, mention.start)), default=0)
     end = _SENTENCE_END.search(text, mention.end)
     return start, end.start() if end else len(text)
-
-
-def _sentence(text: str, mention: Mention) -> str:
-    start, end = _sentence_bounds(text, mention)
-    return text[start:end]
 
 
 def _clause(text: str, mention: Mention) -> tuple[str, str]:

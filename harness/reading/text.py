@@ -69,7 +69,8 @@ def simplified(text: str) -> str:
 
 def fold(text: str) -> str:
     """``clean`` without markup, emphasis or struck-out words, in lower case and simplified characters."""
-    text = _STRUCK.sub(" ", clean(text))
+    # Before the widths are made one: a full-width "～～" is an ornament.
+    text = clean(_STRUCK.sub(" ", text))
     text = _EMPHASIS.sub("", _ELEMENT.sub(" ", text))
     return simplified(text.lower()).replace("--", "—")
 

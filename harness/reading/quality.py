@@ -1,0 +1,139 @@
+"""How well a reader reads: its confusion with labelled examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from harness.reading.base import INVALID
+from harness.reading.pipeline import read_draws
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.reading.base import Reader
+
+
+class Example(Protocol):
+    """A labelled text."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def cut(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An example that the reader read as something else."""
+
+    text: str
+    label: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A reader's confusion matrix and what follows from it."""
+
+    outcomes: tuple[str, ...]
+    """Classes, then the outcomes that are none."""
+    matrix: tuple[tuple[int, ...], ...]
+    """Rows: the label; columns: what was read."""
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many examples."""
+        return sum(map(sum, self.matrix))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of examples read right; 1 without examples."""
+        return sum(self.matrix[i][i] for i in range(len(self.outcomes))) / self.n if self.n else 1.0
+
+    def precision(self, outcome: str) -> float | None:
+        """Of what was read as ``outcome``, the share that is; None where nothing was."""
+        i = self.outcomes.index(outcome)
+        read = sum(row[i] for row in self.matrix)
+        return self.matrix[i][i] / read if read else None
+
+    def recall(self, outcome: str) -> float | None:
+        """Of what is ``outcome``, the share read so; None where there is none."""
+        i = self.outcomes.index(outcome)
+        total = sum(self.matrix[i])
+        return self.matrix[i][i] / total if total else None
+
+    def lines(self, name: str) -> list[str]:
+        """The matrix as text: a row per label, with recall, and precision below."""
+        used = [
+            i
+            for i, o in enumerate(self.outcomes)
+            if o not in INVALID or sum(self.matrix[i]) or any(r[i] for r in self.matrix)
+        ]
+        right = sum(self.matrix[i][i] for i in used)
+        width = max([9, *(len(self.outcomes[i]) for i in used)])
+        names = [self.outcomes[i] for i in used]
+        lines = [f"{name}: {right} of {self.n} examples read right ({self.accuracy:.1%}); rows are labels"]
+        lines.append("  ".join([" " * width, *(n.rjust(width) for n in names), "recall".rjust(width)]))
+        for i in used:
+            cells = [str(self.matrix[i][j]).rjust(width) for j in used]
+            recall = _share(self.recall(self.outcomes[i]))
+            lines.append("  ".join([self.outcomes[i].ljust(width), *cells, recall.rjust(width)]))
+        precision = [_share(self.precision(n)).rjust(width) for n in names]
+        lines.append("  ".join(["precision".ljust(width), *precision]))
+        lines.extend(f"misread as {m.read}, labelled {m.label}: {m.text!r}" for m in self.mistakes)
+        return lines
+
+    def to_json(self) -> dict[str, object]:
+        """What travels with the scores."""
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "outcomes": list(self.outcomes),
+            "confusion": [list(row) for row in self.matrix],
+        }
+
+
+def measure(reader: Reader, examples: Sequence[Example], classes: Sequence[str]) -> Quality:
+    """Read labelled examples as draws are read, and count what becomes of each label."""
+    outcomes = (*classes, *INVALID)
+    place = {o: i for i, o in enumerate(outcomes)}
+    matrix = [[0] * len(outcomes) for _ in outcomes]
+    mistakes = []
+    readings = read_draws([(e.text, "length" if e.cut else "stop") for e in examples], reader, {})
+    for example, reading in zip(examples, readings, strict=True):
+        matrix[place[example.label]][place[reading.label]] += 1
+        if reading.label != example.label:
+            mistakes.append(Mistake(example.text, example.label, reading.label))
+    return Quality(outcomes, tuple(map(tuple, matrix)), tuple(mistakes))
+
+
+def corrected_shares(shares: Mapping[str, float], quality: Quality) -> dict[str, float] | None:
+    """Class shares with the reader's confusion taken out (Rogan and Gladen 1978, for any number of classes).
+
+    Solves ``observed = confusion' x true`` over the classes by non-negative least squares and rescales the result
+    to sum to 1. None where an example for a class is missing or the confusion cannot be undone.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    k = len(shares)
+    index = [quality.outcomes.index(c) for c in shares]
+    matrix = np.array(quality.matrix, dtype=float)[np.ix_(index, index)]
+    totals = matrix.sum(axis=1)
+    if (totals == 0).any():
+        return None
+    rates = matrix / totals[:, None]
+    if np.linalg.matrix_rank(rates) < k:
+        return None
+    found, _ = nnls(rates.T, np.array(list(shares.values()), dtype=float))
+    return (
+        {c: float(v / found.sum()) for c, v in zip(shares, found, strict=True)} if found.sum() > 0 else None
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
