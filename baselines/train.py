@@ -271,7 +271,15 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
         if path.is_file():
             link_or_copy(path, job.out / path.name)
     write_atomic(job.out / "README.md", model_card(job, identity))
-    contract = {"method": job.method, "attribute": job.attribute.name, **outcome.contract}
+    made = cast("dict[str, dict[str, str]]", identity)
+    contract = {
+        "method": job.method,
+        "attribute": job.attribute.name,
+        "task": job.task.name,
+        "target": job.target.name,
+        "base": made["base"]["weights"],
+        **outcome.contract,
+    }
     record = {**identity, "data_hash": outcome.data_hash, "contract": contract}
     write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {job.out}")

@@ -70,6 +70,9 @@ def test_an_arm_is_a_checkpoint_with_its_base_s_weights(
     assert contract == {
         "method": "prompting",
         "attribute": "drink",
+        "task": "tea",
+        "target": "survey",
+        "base": weights_digest(model),
         "arm": arm,
         "sampled": arm != "verbalised",
     }
