@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 
 from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 CPU_BYTES = 2**30
 """For caches and logits on a CPU; on a GPU it is half of what is free once the model is loaded."""
@@ -16,6 +24,17 @@ CPU_PREFILL, GPU_PREFILL = 4096, 65536
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch, on any device, says that memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def survives(step: Callable[[], object]) -> bool:
+    """Run a step; false when memory ran out in it. On return the error's traceback holds no tensors any more."""
+    try:
+        step()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 class Budget:
@@ -33,10 +52,10 @@ class Budget:
         self.spread = 0.0
         """Distinct prefixes per prompt where they were most, lately; 0 before the first batch."""
 
-    def measured(self, row_bytes: int, length: int, longest: int) -> None:
-        """A cache row takes ``row_bytes`` at ``length`` positions and may grow to ``longest``."""
+    def measured(self, row_bytes: float, length: int, ahead: int) -> None:
+        """A cache row takes ``row_bytes`` at ``length`` positions and may grow by ``ahead``."""
         if not self.fixed:
-            per_row = row_bytes * longest // max(length, 1) + self.logit_bytes
+            per_row = int(row_bytes * (length + ahead) / max(length, 1)) + self.logit_bytes
             self.rows = max(1, min(self.most, self.bytes // per_row))
 
     def halve(self, rows: int) -> None:
@@ -53,11 +72,15 @@ class Budget:
         """A batch of ``prompts`` fresh prompts had ``rows`` distinct prefixes at its widest."""
         self.spread = max(rows / prompts, 0.7 * self.spread)
 
-    def begin(self, n: int, length: int) -> int:
-        """How many fresh prompts of ``length`` tokens to begin together, with ``n`` draws each."""
-        spread = min(1.25 * self.spread, n) if self.spread else n
-        return max(1, min(int(self.rows / max(spread, 1)), self.prefill // max(length, 1)))
+    def fit(self, owners: NDArray[np.int64], lengths: NDArray[np.int64], depth: int, n: int = 1) -> int:
+        """How many of the first prefixes to take up together, each to branch into ``n`` at most.
 
-    def resume(self, length: int) -> int:
-        """How many prefixes that wait at ``length`` tokens to take up again together."""
-        return max(1, min(self.rows, self.prefill // max(length, 1)))
+        A prompt (``owners``, of ``lengths`` tokens) is read once for all its prefixes, and then their ``depth``
+        tokens each.
+        """
+        spread = min(1.25 * self.spread, n) if self.spread else n
+        first = np.zeros(len(owners), dtype=np.int64)
+        first[np.unique(owners, return_index=True)[1]] = 1
+        read = np.cumsum(first * lengths + depth)
+        within = int(np.searchsorted(read, self.prefill, side="right"))
+        return max(1, min(int(self.rows / max(spread, 1)), within))

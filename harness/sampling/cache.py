@@ -88,12 +88,22 @@ class Forward:
         self.takes_keep = "logits_to_keep" in names
         self.cache = DynamicCache()
         self.mask: torch.Tensor | None = None
-        self.rows = 0
+        self.rows = self.length = 0
         self.calls = 0
         """Forward passes so far."""
 
-    def start(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
-        """A new set of rows, one per prompt; their next-token logits."""
+    def begin(self, prompts: Sequence[Sequence[int]], told: NDArray[np.integer]) -> torch.Tensor:
+        """New rows, each its prompt and then its tokens of ``told`` [rows, depth]; their next-token logits.
+
+        A prompt of several rows is read once.
+        """
+        distinct: dict[tuple[int, ...], int] = {}
+        place = np.array([distinct.setdefault(tuple(p), len(distinct)) for p in prompts])
+        logits = self._read(list(distinct))
+        self.branch(place)
+        return self.step(told.astype(np.int64)) if told.shape[1] else logits[self._tensor(place)]
+
+    def _read(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         self.cache = DynamicCache(config=self.model.config)
         for i, layer in enumerate(self.cache.layers):
             if type(layer) is DynamicLayer:
@@ -102,7 +112,7 @@ class Forward:
         ids = np.full((len(prompts), width), self.pad, dtype=np.int64)
         for row, prompt in zip(ids, prompts, strict=True):
             row[width - len(prompt) :] = prompt
-        self.mask, self.rows = None, len(prompts)
+        self.mask, self.rows, self.length = None, len(prompts), 0
         if any(len(p) < width for p in prompts):
             lengths = np.array([[len(p)] for p in prompts])
             self.mask = self._tensor(np.arange(width)[None] >= width - lengths)
@@ -151,6 +161,7 @@ class Forward:
                 options["position_ids"] = positions[:, -ids.shape[1] :]
         out = self.model(input_ids=ids, past_key_values=self.cache, use_cache=True, **options)
         self.calls += 1
+        self.length += ids.shape[1]
         logits: torch.Tensor = out.logits[:, -1]
         return logits
 

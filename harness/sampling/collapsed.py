@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from harness.sampling.base import Draw
-from harness.sampling.budget import Budget, out_of_memory
+from harness.sampling.budget import Budget, survives
 from harness.sampling.cache import Forward
 from harness.sampling.chat import Chat
 from harness.sampling.frontier import Rows, Waiting, in_place
@@ -22,9 +22,9 @@ from harness.sampling.outputs import Outputs
 from harness.sampling.pick import draw_tokens, root_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from harness.sampling.base import ModelCard, Request, Sampling, Settled
+    from harness.sampling.base import ModelCard, Request, Sampling, Settled, Shares
     from harness.sampling.hf import Checkpoint
 
 
@@ -121,6 +121,19 @@ class CollapsedEngine:
             yield from outputs.complete()
         self.forward.drop()
 
+    def exact(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        classify: Callable[[Draw], str],
+        settled: Settled | None = None,
+        epsilon: float = 1e-3,
+    ) -> Iterator[tuple[Request, Shares]]:
+        """The exact measure of each request: see ``harness.sampling.exact``."""
+        from harness.sampling.exact import exact
+
+        return exact(self, requests, sampling, classify, settled, epsilon)
+
     def close(self) -> None:
         """Give the model's memory back."""
         self._loaded = None
@@ -156,8 +169,10 @@ class Walk:
         if not self.waiting:
             return False
         rows = self.waiting.next()
-        length = len(self.prompts[rows.owner[0]]) + rows.depth
-        take = self.budget.resume(length) if rows.depth else self.budget.begin(int(rows.counts[0]), length)
+        head = rows.owner[: self.budget.rows]
+        lengths = np.array([len(self.prompts[i]) for i in head])
+        n = 1 if rows.depth else int(rows.counts[0])
+        take = self.budget.fit(head, lengths, rows.depth, n)
         self.waiting.put(rows.take(slice(take, None)))
         self.rows, self.logits = rows.take(slice(take)), None
         self.begun = 0 if rows.depth else len(self.rows)
@@ -166,15 +181,7 @@ class Walk:
 
     def advance(self) -> bool:
         """Draw one token for every prefix; false at the batch's end. Out of memory: what is left waits, halved."""
-        try:
-            self._advance()
-            ran_out = False
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            ran_out = True
-        # Outside the handler: the error's traceback holds the tensors that must go.
-        if ran_out:
+        if not survives(self._advance):
             self.logits = None
             self.forward.drop()
             self.budget.halve(len(self.rows))
@@ -186,7 +193,10 @@ class Walk:
 
     def _advance(self) -> None:
         if self.logits is None:
-            self.logits = self._prefill()
+            prompts = [self.prompts[i] for i in self.rows.owner]
+            self.logits = self.forward.begin(prompts, self.rows.tokens)
+            ahead = self.sampling.max_tokens - self.rows.depth
+            self.budget.measured(self.forward.row_bytes(), self.forward.length, ahead)
         parents, tokens, counts = draw_tokens(self.logits, self.rows.keys, self.rows.counts, self.sampling)
         children = self.rows.grow(parents, tokens, counts)
         alive = self.outputs.end(children)
@@ -203,16 +213,3 @@ class Walk:
         if len(self.rows):
             self.forward.branch(parents[order])
             self.logits = self.forward.step(self.rows.tokens[:, -1].astype(np.int64))
-
-    def _prefill(self) -> torch.Tensor:
-        """Next-token logits of rows that have no cache: each distinct prompt once, then what was generated."""
-        rows = self.rows
-        distinct: dict[tuple[int, ...], int] = {}
-        place = [distinct.setdefault(tuple(self.prompts[i]), len(distinct)) for i in rows.owner.tolist()]
-        logits = self.forward.start(list(distinct))
-        length = max(map(len, distinct))
-        self.budget.measured(self.forward.row_bytes(), length, length + self.sampling.max_tokens)
-        self.forward.branch(np.array(place))
-        if rows.depth:
-            return self.forward.step(rows.tokens.astype(np.int64))
-        return logits[torch.tensor(place, device=logits.device)]
