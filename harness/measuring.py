@@ -1,0 +1,109 @@
+"""The measures without draws: shares of outcomes from the model's probabilities, into ``shares.csv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.files import write_atomic
+from harness.reading import make_reader, read_draw, thinking
+from harness.reading.base import INVALID
+from harness.sampling.base import Draw, Request
+from harness.scoring.shares import Certain, from_csv, to_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from harness.planning import Settings
+    from harness.prompts import Rendered
+    from harness.runs import Run
+    from harness.sampling.base import Engine, Sampling, Settled, Shares
+    from harness.tasks import Task
+
+BETWEEN = "\x1f"
+"""Joins the outcomes of several attributes into one."""
+EVERY = 50
+"""Prompts between two writes of the file."""
+
+
+def enumerate_outputs(
+    engine: Engine,
+    task: Task,
+    rendered: Sequence[Rendered],
+    run: Run,
+    settings: Settings,
+    settled: Settled | None,
+) -> None:
+    """The exact measure of every prompt that ``shares.csv`` does not hold yet."""
+    from harness.sampling.collapsed import CollapsedEngine
+    from harness.sampling.exact import exact
+
+    if not isinstance(engine, CollapsedEngine):
+        raise UserError(
+            "the exact measure enumerates a transformers model",
+            where="--measure",
+            found=run.manifest["engine"],
+            expected="a path or hub id, without another engine",
+        )
+    sampling: Sampling = settings.effective(task)
+    outcome = outcomes_of(task, run)
+    done = known_shares(run)
+    left = [r for r in rendered if (r.context, r.prompt) not in done]
+    requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
+    store(run, task, rendered, done, exact(engine, requests, sampling, outcome, settled, settings.epsilon))
+
+
+def outcomes_of(task: Task, run: Run) -> Callable[[Draw], str]:
+    """The outcomes of one output, all attributes joined."""
+    readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
+    lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
+    seen: dict[tuple[str, str], str] = {}
+
+    def outcome(draw: Draw) -> str:
+        key = (draw.text, draw.finish)
+        if key not in seen:
+            seen[key] = BETWEEN.join(
+                read_draw(lost + draw.text, draw.finish, r, run.contract).label for r in readers
+            )
+        return seen[key]
+
+    return outcome
+
+
+def known_shares(run: Run) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
+    """(context, prompt) -> attribute -> the row of ``shares.csv``, as far as it was written."""
+    path = run.folder / "shares.csv"
+    done: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {}
+    for table in from_csv(path) if path.is_file() else []:
+        for key, row in table.cells.items():
+            done.setdefault(key, {})[table.attribute] = row
+    return done
+
+
+def store(
+    run: Run,
+    task: Task,
+    rendered: Sequence[Rendered],
+    done: dict[tuple[str, str], dict[str, tuple[float, ...]]],
+    results: Iterable[tuple[Request, Shares]],
+) -> None:
+    """Add results to ``shares.csv`` as they come, in the task's order."""
+    attributes = list(task.attributes.values())
+
+    def save() -> None:
+        keys = [(r.context, r.prompt) for r in rendered if (r.context, r.prompt) in done]
+        tables = [Certain(a.name, tuple(a.classes), {k: done[k][a.name] for k in keys}) for a in attributes]
+        write_atomic(run.folder / "shares.csv", to_csv(tables))
+
+    for number, (request, shares) in enumerate(results, 1):
+        row: dict[str, tuple[float, ...]] = {}
+        for place, attribute in enumerate(attributes):
+            outcomes = (*attribute.classes, *INVALID)
+            lower = dict.fromkeys(outcomes, 0.0)
+            for joint, mass in shares.lower.items():
+                lower[joint.split(BETWEEN)[place]] += mass
+            row[attribute.name] = (*(min(lower[o], 1.0) for o in outcomes), max(shares.undecided, 0.0))
+        done[request.context, request.prompt] = row
+        if number % EVERY == 0:
+            save()
+    save()
