@@ -21,7 +21,7 @@ CPU_PREFILL, GPU_PREFILL = 4096, 65536
 """Prompt tokens in one forward."""
 
 
-def out_of_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether torch, on any device, says that memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer
 
+from harness.sampling.budget import out_of_memory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOM = 16
 """Positions to allocate beyond what is needed, at least."""
+AGREE = 0.2
+"""Rounding moves logits by less than this share of their spread, in half precision too; a wrong cache by more."""
 
 
 class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
@@ -167,3 +171,76 @@ class Forward:
 
     def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
+
+
+class Uncached(Forward):
+    """The same without a cache, for models whose cache cannot branch or be padded: everything is read each time."""
+
+    def begin(self, prompts: Sequence[Sequence[int]], told: NDArray[np.integer]) -> torch.Tensor:
+        """New rows, each its prompt and then its tokens of ``told``; their next-token logits."""
+        self.texts = [[*p, *row] for p, row in zip(prompts, told.tolist(), strict=True)]
+        return self._read_all()
+
+    def branch(self, parents: NDArray[np.int64]) -> None:
+        """Row i is now a copy of what was row ``parents[i]``."""
+        self.texts = [self.texts[i] for i in parents]
+
+    def step(self, tokens: NDArray[np.int64]) -> torch.Tensor:
+        """Append one token to each row; the next-token logits."""
+        self.texts = [[*text, token] for text, token in zip(self.texts, tokens.tolist(), strict=True)]
+        return self._read_all()
+
+    def drop(self) -> None:
+        """Nothing is held."""
+        self.texts = []
+
+    @torch.inference_mode()
+    def _read_all(self) -> torch.Tensor:
+        lengths = np.array([len(text) for text in self.texts])
+        self.rows, self.length = len(lengths), int(lengths.max())
+        logits: list[torch.Tensor] = [torch.empty(0)] * len(lengths)
+        options: dict[str, object] = {"logits_to_keep": 1} if self.takes_keep else {}
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            ids = self._tensor(np.array([self.texts[i] for i in places]))
+            out = self.model(input_ids=ids, use_cache=False, **options).logits[:, -1]
+            self.calls += 1
+            for place, row in zip(places, out, strict=True):
+                logits[place] = row
+        return torch.stack(logits)
+
+
+def open_forward(model: PreTrainedModel, pad: int) -> Forward:
+    """A forward whose cache was seen to agree with the model read without one, or else one without a cache.
+
+    Padding, branching and going on are tried together: some architectures fail at them loudly, others silently.
+    """
+    cached, plain = Forward(model, pad), Uncached(model, pad)
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        return plain
+    low, high = 3, max(4, min(1000, int(model.config.get_text_config().vocab_size)))
+    told = np.random.default_rng(0).integers(low, high, (3, 9))
+    prompts = [told[0, :5].tolist(), told[1, :2].tolist()]
+    seen = []
+    for forward in (plain, cached):
+        try:
+            forward.begin(prompts, np.zeros((2, 0), dtype=np.int64))
+            forward.branch(np.array([0, 1, 1]))
+            forward.step(told[:, 5])
+            forward.branch(np.array([2, 1, 0, 2]))
+            seen.append(forward.step(np.append(told[:, 6], told[0, 7])).float())
+        except (
+            RuntimeError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            NotImplementedError,
+        ) as error:
+            if forward is plain or out_of_memory(error):
+                raise
+            return plain
+        finally:
+            forward.drop()
+    apart = (seen[0] - seen[1]).std(-1) / seen[0].std(-1)
+    return cached if apart.max().item() < AGREE else plain

@@ -14,7 +14,7 @@ import torch
 
 from harness.sampling.base import Draw
 from harness.sampling.budget import Budget, survives
-from harness.sampling.cache import Forward
+from harness.sampling.cache import open_forward
 from harness.sampling.chat import Chat
 from harness.sampling.frontier import Rows, Waiting, in_place
 from harness.sampling.hf import find, load
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from harness.sampling.base import ModelCard, Request, Sampling, Settled, Shares
+    from harness.sampling.cache import Forward
     from harness.sampling.hf import Checkpoint
 
 
@@ -75,7 +76,7 @@ class CollapsedEngine:
         model, tokenizer = checkpoint.model, checkpoint.tokenizer
         self.chat = Chat(tokenizer, self._template)
         self.ends = self.chat.ends(model)
-        self.forward = Forward(model, tokenizer.pad_token_id or 0)
+        self.forward = open_forward(model, tokenizer.pad_token_id or 0)
         config = model.config.get_text_config()
         self.budget = Budget(checkpoint.device, int(config.vocab_size), self._batch)
         self.window = int(getattr(config, "max_position_embeddings", 0) or 2**31)
