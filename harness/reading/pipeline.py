@@ -21,7 +21,19 @@ def _words(classes: Classes, language: str, options: Mapping[str, object]) -> Re
     return WordsReader(classes, language, **_only(options, "words", rule=str))  # type: ignore[arg-type]  # checked by the reader
 
 
-READERS: dict[str, Build] = {"words": _words}
+def _style(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.style import StyleReader
+
+    return StyleReader(classes, language, **_only(options, "style", feature=str))  # type: ignore[arg-type]  # checked by the reader
+
+
+def _sentiment(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.sentiment import SentimentReader
+
+    return SentimentReader(classes, language, **_only(options, "sentiment", scope=str))  # type: ignore[arg-type]  # checked by the reader
+
+
+READERS: dict[str, Build] = {"words": _words, "style": _style, "sentiment": _sentiment}
 
 
 def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, ...]) -> dict[str, object]:

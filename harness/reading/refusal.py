@@ -60,3 +60,21 @@ def declines(text: str) -> bool:
     """True when the speaker of a text, rather than someone quoted in it, declines to answer."""
     spoken = _FIRST_PERSON_TALE.sub(" ", simplified(clean(text)))
     return bool(spans(spoken))
+
+
+_TASK = re.compile(
+    rf"\b(?:i|we)(?:'m| am| are)?(?:\s+(?:so |very |really )?(?:sorry|afraid))?[^.!?\n]{{0,30}}?{_CANNOT}{_ADVERBS}\s+(?:write|create|generate|produce|provide|help|assist|fulfill?|complete|comply|continue|engage|support|participate|tell (?:a|this|that|such|you a) (?:story|tale)|do (?:that|this|so)|answer|respond|make up|invent|compose|craft|offer|share|depict|portray)\b"
+    r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|(?:ai |virtual |helpful )*assistant)\b[^.!?\n]*(?:not|n't|cannot|unable)\b"
+    r"|\b(?:against|violates?) (?:my|our|the) (?:guidelines|policy|policies|programming|principles)\b|\bi (?:must |have to |need to |respectfully |politely )*(?:decline|refuse) (?:to|this|that|your)\b"
+    r"|\b(?:sorry|apologi[sz]e)\b[^.!?\n]{0,20}\b(?:can'?t|cannot|unable|not able|won'?t)\b[^.!?\n]{0,40}\b(?:request|story|that|this|help|assist|write)\b"
+    r"|(?:抱歉|对不起|很遗憾|作为[^。]{0,12}(?:ai|人工智能|模型|助手))[^。!?]{0,24}(?:不能|无法|不便|不会|没办法|拒绝)|(?:我|本模型)(?:不能|无法|拒绝|不便|不方便|不适合)[^。!?]{0,6}(?:写|创作|生成|编写|提供|满足|完成|协助|讲述|回答)",
+    re.I,
+)
+
+
+def declines_task(text: str) -> bool:
+    """True when the writer declines to write, in the first sentences of a text: a character who says *I can't* does not."""
+    spoken = _FIRST_PERSON_TALE.sub(" ", simplified(clean(text))).strip()
+    opening = "".join(re.findall(r"[^.!?。!?\n]+(?:[.!?。!?\n]+|$)", spoken)[:2])
+    found = _TASK.search(opening)
+    return found is not None and len(spoken) - found.end() < 600

@@ -1,0 +1,136 @@
+"""Sentiment of a reply (its tone) and of a story (what it leaves behind), in English and Chinese."""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Literal, get_args
+
+from harness.errors import UserError, missing_package, nearest
+from harness.reading import refusal, sentiment_zh
+from harness.reading.base import Answer, Reader, Reading
+from harness.reading.text import clean, is_chinese
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+Scope = Literal["reply", "story"]
+NEUTRAL_BAND = 0.08
+"""Scores within this of zero are neutral, on VADER's scale of -1 to 1."""
+HALF_LIFE = 3.0
+"""A story's clause this many clauses before the end weighs half of the last one."""
+
+# Praise that is meant as blame: set phrases, and cheers at once followed by what went wrong.
+_CHEER = r"(?:great|fantastic|wonderful|brilliant|perfect|lovely|terrific|marvellous|marvelous|super|awesome|excellent|amazing|nice|congratulations|bravo|well done)"
+_IRONY = re.compile(
+    rf"\b(?:oh|yeah|wow|ah|well|just|sure),?\s+(?:just\s+)?{_CHEER}\b\s*[,.!:;—-]+\s*(?:just|another|yet|more|now|as if|so|the|my|our|they|it|he|she|because)\b"
+    rf"|^\W*{_CHEER}\s*[,.!:;—-]+\s*(?:(?:just|simply) {_CHEER}|another|yet another|more (?:delays?|paperwork|rain|work|meetings?|bugs?|overtime)|now (?:i|we|my|our|the|it|he|she|they)\b|as if|so now)"
+    r"|\bthanks? (?:you )?(?:for nothing|a lot for (?:nothing|the|ruining|losing|breaking|wasting|not)|so much for (?:nothing|ruining|losing|breaking|wasting|not))"
+    r"|\bjust what (?:i|we|he|she|they|everyone|everybody|you) (?:always )?(?:needed|wanted)\b|\bas if (?:that|this|it) weren'?t enough\b"
+    r"|\bwhat could (?:possibly )?go wrong\b|\b(?:love|adore|enjoy) (?:it )?(?:when|how) [^.!?]*\b(?:breaks?|crash\w*|fails?|late|ignor\w*|los(?:e|es|t)|delay\w*|never|nothing|nobody|wrong|cancel\w*|leak\w*|vanish\w*|forgets?|freez\w*|stops?|dies)\b"
+    r"|\b(?:nothing says|so much for|if you (?:enjoy|love|like) (?:being|waiting|wasting|paying|losing|queu\w+|standing|cold))\b"
+    rf"|\b{_CHEER} (?:job|work|service|start|idea|way|timing|example)\b[^.!?]*\b(?:if you|losing|breaking|ruin\w*|to waste|of wasting|lost|broke|three hours late|hours late|again)\b"
+    r"|\bwhat (?:a|an) (?:joy|treat|surprise|pleasure|delight|lovely|wonderful|brilliant|great|fantastic)\b[^.!?]*\b(?:broken|crash\w*|fail\w*|late|lost|losing|delay\w*|cancel\w*|leak\w*|again|queue\w*|rude|cold|wait\w*|stuck)\b",
+    re.I,
+)
+_CLAUSE = re.compile(r"(?:[^.!?,;\n…—]|(?<=\d)[.,](?=\d))+[.!?,;…—]*[\"')\]]*")
+
+
+def tone(text: str, language: str) -> str:
+    """The tone of a whole reply."""
+    if _chinese(text, language):
+        return sentiment_zh.label(sentiment_zh.tone(text))
+    return _label(_english(clean(text)))
+
+
+def left_behind(text: str, language: str) -> str:
+    """What a story leaves behind: the nearer the end, the more a clause weighs."""
+    if _chinese(text, language):
+        return sentiment_zh.label(sentiment_zh.left_behind(text))
+    return _label(ending([_english(c) for c in _CLAUSE.findall(clean(text)) if re.search(r"\w", c)]))
+
+
+def ending(scores: Sequence[float]) -> float:
+    """The mean of clauses' scores, weighted towards the end; flat clauses weigh a third."""
+    weights = [
+        0.5 ** ((len(scores) - 1 - i) / HALF_LIFE) * (1.0 if abs(s) > 0.05 else 1 / 3)
+        for i, s in enumerate(scores)
+    ]
+    return sum(w * s for w, s in zip(weights, scores, strict=True)) / sum(weights) if weights else 0.0
+
+
+def _chinese(text: str, language: str) -> bool:
+    return is_chinese(text) if language == "zh" else is_chinese(text) and not re.search("[A-Za-z]{3}", text)
+
+
+def _label(score: float) -> str:
+    if abs(score) < NEUTRAL_BAND:
+        return "neutral"
+    return "positive" if score > 0 else "negative"
+
+
+def _english(text: str) -> float:
+    pattern, score = _vader()
+    found = score(pattern.sub(lambda m: _as_word(m.group()), text))
+    return min(found, -0.4) if _IRONY.search(text) else found
+
+
+def _as_word(phrase: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in phrase.lower())
+
+
+@functools.cache
+def _vader() -> tuple[re.Pattern[str], Callable[[str], float]]:
+    """The phrases that are read as one word, and VADER with our additions."""
+    try:
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+    except ImportError as error:
+        raise missing_package("the English sentiment reader", "vaderSentiment", "sentiment") from error
+    analyser = SentimentIntensityAnalyzer()
+    phrases = []
+    text = resources.files("harness.reading").joinpath("data/sentiment_en.txt").read_text("utf-8")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            weight, *words = line.split(", ")
+            analyser.lexicon.update({_as_word(w): float(weight) for w in words})
+            phrases += [w for w in words if not w.isalnum()]
+    pattern = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"\b(?:{pattern})\b", re.I), lambda t: float(analyser.polarity_scores(t)["compound"])
+
+
+class SentimentReader(Reader):
+    """Reads positive, negative or neutral from a text that does not name its feeling."""
+
+    version = "1"
+
+    def __init__(self, classes: Mapping[str, Iterable[str]], language: str, scope: Scope = "story") -> None:
+        if scope not in get_args(Scope):
+            raise UserError(
+                "an unknown scope of the reader 'sentiment'",
+                where="reader",
+                found=scope,
+                expected=", ".join(get_args(Scope)),
+                nearest=nearest(str(scope), get_args(Scope)),
+            )
+        missing = [c for c in ("positive", "negative", "neutral") if c not in classes]
+        if missing:
+            raise UserError(
+                "the reader 'sentiment' gives classes that the task lacks",
+                where="classes",
+                found=", ".join(classes),
+                expected="positive, negative, neutral",
+            )
+        self.language = language
+        self.scope = scope
+
+    def read(self, answer: Answer) -> Reading:
+        """What the text leaves behind; a cut text's end is not there to be read."""
+        if not re.search(r"[^\W\d_]", answer.text):
+            return Reading("truncated" if answer.cut else "unparsed", "no words")
+        if refusal.declines_task(answer.text):
+            return Reading("refused")
+        if answer.cut:
+            return Reading("truncated", "cut before its end")
+        feel = left_behind if self.scope == "story" else tone
+        return Reading(feel(answer.text, self.language))
