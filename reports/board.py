@@ -1,0 +1,178 @@
+"""The board: rows, columns and cells, with ranks, from scored runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.scoring import divergence
+from reports.load import Entry, number, part
+from reports.ranks import Corrected, corrected_tv, rank
+from reports.standing import Reason, Who, column_key, reasons, who
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+MEASURES = {
+    "tv": "tv",
+    "js": "js",
+    "klt": "kl_target_model",
+    "klm": "kl_model_target",
+    "mae": "mae",
+}
+"""Short names of the page -> names in ``scores.json``."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """One result in its place."""
+
+    row: int
+    col: int
+    entry: Entry
+    apart: list[Reason]
+    rank: tuple[int, int, int] | None = None
+    """Least and greatest rank, and band."""
+
+    def score(self, measure: str, value: str, group: str = "scores") -> float:
+        """A number of the result's means over contexts, such as ``score("tv", "estimate")``."""
+        return number(part(part(self.entry.aggregate, group), measure), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One task's attribute against one target."""
+
+    key: tuple[str, ...]
+    entry: Entry
+    """The result that speaks for the column: of those ranked, one with the commonest n."""
+    uniform: Mapping[str, float]
+    """Scores of a model that gives every class equally often."""
+    floor: float
+    """Mean TV of a perfect model, as drawn."""
+    perfect: float
+    """What a perfect model's corrected TV stays under in 95 of 100 measurements."""
+
+
+@dataclass(slots=True)
+class Board:
+    """Everything that the page shows."""
+
+    rows: list[Who]
+    columns: list[Column]
+    cells: list[Cell]
+    overall: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    """Row -> mean of its corrected TVs with interval, for rows that are ranked in every column."""
+    overall_rank: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+
+    def ranked(self, col: int) -> list[Cell]:
+        """The ranked cells of a column."""
+        return [c for c in self.cells if c.col == col and not c.apart]
+
+
+def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None) -> Board:
+    """Put results in their places and rank them.
+
+    Args:
+        entries: scored results.
+        mismatches: run -> how its numbers fail to follow from its counts, as ``--check`` found.
+    """
+    people = [who(entry) for entry in entries]
+    rows = sorted(set(people), key=lambda w: (w.model.casefold(), w.model, w.method, w.arm, w.step or 0, w.id))
+    row_of = {w: i for i, w in enumerate(rows)}
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for i, entry in enumerate(entries):
+        groups.setdefault(column_key(entry), []).append(i)
+    cells: list[Cell] = []
+    columns: list[Column] = []
+    for col, key in enumerate(sorted(groups)):
+        members = groups[key]
+        found = reasons([entries[i] for i in members])
+        group = [
+            Cell(row_of[people[i]], col, entries[i], why) for i, why in zip(members, found, strict=True)
+        ]
+        for cell in group:
+            wrong = (mismatches or {}).get(str(cell.entry.run.manifest["run"]))
+            if wrong:
+                cell.apart.append(Reason("mismatch", wrong))
+        _only_one_per_row(group)
+        columns.append(_column(key, group))
+        cells.extend(group)
+    cells.sort(key=lambda c: (c.col, c.row, bool(c.apart), str(c.entry.run.manifest["run"])))
+    board = Board(rows, columns, cells)
+    _rank(board)
+    return board
+
+
+def _only_one_per_row(group: list[Cell]) -> None:
+    """Of several runs of one row, the one with most draws stands for it."""
+    best: dict[int, Cell] = {}
+    for cell in sorted(group, key=lambda c: (-c.entry.n, str(c.entry.run.manifest["run"]))):
+        if cell.apart:
+            continue
+        if cell.row in best:
+            cell.apart.append(Reason("again", f"n = {cell.entry.n}, {engine(cell.entry)}"))
+        else:
+            best[cell.row] = cell
+
+
+def engine(entry: Entry) -> str:
+    """Name of the engine that drew."""
+    found = entry.run.manifest.get("engine")
+    return str(found.get("name", "")) if isinstance(found, dict) else ""
+
+
+def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
+    pool = [c for c in group if not c.apart] or group
+    usual = Counter(c.entry.n for c in pool).most_common()
+    n = min(usual, key=lambda item: (-item[1], -item[0]))[0]
+    speaker = next(c for c in pool if c.entry.n == n)
+    entry, floor = speaker.entry, speaker.score("tv", "floor")
+    even = np.full_like(entry.shares, 1 / len(entry.classes))
+    uniform = {
+        short: float(divergence.MEASURES[name](even, entry.shares).mean()) for short, name in MEASURES.items()
+    }
+    return Column(key, entry, uniform, floor, max(speaker.score("tv", "floor95") - floor, 0.0))
+
+
+def _rank(board: Board) -> None:
+    corrected: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]] = []
+    for col in range(len(board.columns)):
+        cells = board.ranked(col)
+        corrected.append({})
+        if not cells:
+            continue
+        counts = np.stack([c.entry.counts for c in cells])
+        values = corrected_tv(counts, np.stack([c.entry.shares for c in cells]))
+        found = rank([values], np.array([c.score("tv", "estimate") for c in cells]))
+        for i, cell in enumerate(cells):
+            cell.rank = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
+            corrected[col][cell.row] = (values.value[i], values.error[i])
+    _rank_overall(board, corrected)
+
+
+def _rank_overall(
+    board: Board, corrected: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]]
+) -> None:
+    """Rank the rows that every column ranks, by the mean over columns."""
+    complete = [r for r in range(len(board.rows)) if all(r in c for c in corrected)]
+    if not complete or not corrected:
+        return
+    of: dict[int, list[Cell]] = {r: [] for r in complete}
+    for cell in board.cells:
+        if not cell.apart and cell.row in of:
+            of[cell.row].append(cell)
+    for row, cells in of.items():
+        low, value, high = np.array([[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]).T
+        below, above = (np.sqrt(((value - end) ** 2).sum()) / len(cells) for end in (low, high))
+        mean = float(value.mean())
+        board.overall[row] = (mean, max(mean - float(below), 0.0), mean + float(above))
+    columns = [Corrected(*(np.stack([c[r][i] for r in complete]) for i in (0, 1))) for c in corrected]
+    found = rank(columns, np.array([board.overall[r][0] for r in complete]))
+    for i, row in enumerate(complete):
+        board.overall_rank[row] = (int(found.low[i]), int(found.high[i]), int(found.band[i]))

@@ -1,0 +1,61 @@
+"""The leaderboard: one page and three files from run folders. Counts are read, no model is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import IncompleteError, UserError
+from harness.files import write_atomic
+from harness.progress import say
+from reports.board import build
+from reports.check import check
+from reports.load import entries
+from reports.page import render
+from reports.payload import payload
+from reports.tables import counts_csv, records, to_csv, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed: int = 0) -> Path:
+    """Write ``index.html``, ``leaderboard.csv``, ``leaderboard.json`` and ``counts.csv``; returns the page.
+
+    Args:
+        runs: run folders, or folders of them.
+        out: folder to write.
+        recompute: compute every score again from the counts, and the counts from the draws that are there.
+        seed: which texts are shown.
+
+    Raises:
+        IncompleteError: with ``recompute``, where numbers do not follow; the page is written and says so.
+    """
+    found, unscored = entries(runs)
+    for run in unscored:
+        say(f"{run.folder}: not scored, left out (distalign score {run.folder})")
+    if not found:
+        raise UserError(
+            "no scored run under these folders",
+            found=", ".join(runs),
+            expected="folders that distalign evaluate wrote",
+            hint="distalign list runs",
+        )
+    checked, wrong = check(found) if recompute else ({}, {})
+    board = build(found, wrong)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = records(board, checked)
+    write_atomic(out / "leaderboard.csv", to_csv(rows))
+    write_atomic(out / "leaderboard.json", to_json(rows))
+    write_atomic(out / "counts.csv", counts_csv(board))
+    page = out / "index.html"
+    write_atomic(page, render(board, payload(board, checked, seed)))
+    if wrong:
+        raise IncompleteError(
+            f"{len(wrong)} of {len({str(e.run.manifest['run']) for e in found})} runs claim what does not follow",
+            where=str(page),
+            found="; ".join(f"{run}: {what}" for run, what in sorted(wrong.items())),
+            expected="scores that follow from counts, and counts from draws",
+            hint="distalign score RUN",
+        )
+    return page

@@ -1,0 +1,130 @@
+"""Scored runs, read from their folders: what a board is made from. No model, no draw is looked at here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.reading.base import INVALID
+from harness.runs import find_runs
+from harness.scoring.counts import from_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.runs import Run
+    from harness.scoring.counts import Counts
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attribute of one run, scored against one target."""
+
+    run: Run
+    attribute: str
+    classes: tuple[str, ...]
+    contexts: tuple[str, ...]
+    target: Json
+    shares: NDArray[np.float64]
+    """Target shares, contexts x classes."""
+    table: Counts
+    counts: NDArray[np.int64]
+    """Contexts x outcomes: the classes, then what is no class."""
+    aggregate: Json
+    """Scores over all contexts, as in ``scores.json``."""
+    task_hash: str
+    """The task's files when the run was scored."""
+
+    @property
+    def n(self) -> int:
+        """Draws per prompt."""
+        return self.run.n
+
+    @property
+    def valid(self) -> float:
+        """Share of draws that gave a class."""
+        return number(part(self.aggregate, "valid"), "value")
+
+
+def entries(folders: Sequence[str]) -> tuple[list[Entry], list[Run]]:
+    """Every scored result under the folders, and the runs that hold no score yet."""
+    found: list[Entry] = []
+    unscored: list[Run] = []
+    for run in _once(find_runs(list(folders))):
+        if (run.folder / "scores.json").is_file():
+            found.extend(_entries(run))
+        else:
+            unscored.append(run)
+    return found, unscored
+
+
+def _once(runs: list[Run]) -> list[Run]:
+    """Runs in an order of their own, so that the page does not depend on where they lie; copies count once."""
+    seen: dict[tuple[str, int], Run] = {}
+    for run in runs:
+        seen.setdefault((str(run.manifest.get("run", "")), run.n), run)
+    return [seen[key] for key in sorted(seen)]
+
+
+def _entries(run: Run) -> list[Entry]:
+    scores = run.load("scores.json")
+    tables = {table.attribute: table for table in from_csv(run.folder / "counts.csv")}
+    results = scores.get("results")
+    where = str(run.folder / "scores.json")
+    if not isinstance(results, list):
+        raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
+    return [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
+
+
+def _entry(run: Run, result: Json, tables: Mapping[str, Counts], task_hash: str, where: str) -> Entry:
+    try:
+        attribute = str(result["attribute"])
+        classes = tuple(map(str, cast("list[object]", result["classes"])))
+        contexts = tuple(map(str, cast("list[object]", result["context_ids"])))
+        target = cast("Json", result["target"])
+        shares = np.array(target["shares"], dtype=np.float64).reshape(len(contexts), len(classes))
+        aggregate = part(cast("Json", result["table"]), "aggregate")
+        number(part(part(aggregate, "scores"), "tv"), "estimate")
+    except (KeyError, TypeError, ValueError) as err:
+        raise UserError(
+            f"scores of another layout: {err}", where=where, hint=f"distalign score {run.folder}"
+        ) from None
+    table = tables.get(attribute)
+    if table is None or table.classes != classes or tuple(table.contexts) != contexts:
+        raise UserError(
+            f"the counts of {attribute!r} are not those that were scored",
+            where=str(run.folder / "counts.csv"),
+            hint=f"distalign score {run.folder}",
+        )
+    return Entry(
+        run, attribute, classes, contexts, target, shares, table, table.by_context(), aggregate, task_hash
+    )
+
+
+def part(tree: Json, key: str) -> Json:
+    """A branch of a JSON tree; KeyError where it is no branch."""
+    branch = tree[key]
+    if not isinstance(branch, dict):
+        raise KeyError(key)
+    return branch
+
+
+def number(tree: Json, key: str) -> float:
+    """A number of a JSON tree: null is nan, the string "inf" is infinite."""
+    value = tree.get(key)
+    if value is None:
+        return math.nan
+    return float(cast("float | str", value))
+
+
+def outcomes(classes: Sequence[str]) -> tuple[str, ...]:
+    """The columns of ``Entry.counts``."""
+    return (*classes, *INVALID)

@@ -1,0 +1,267 @@
+"""What the page's scripts are given: the board as compact JSON, every text made fit to show and kept once."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, cast
+
+from harness import __version__
+from harness.reading.base import INVALID
+from reports.board import MEASURES, engine
+from reports.command import command
+from reports.published import published
+from reports.samples import find_task, texts
+from reports.standing import sampling, seen
+from reports.text import link, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.runs import Run
+    from reports.board import Board, Cell
+    from reports.check import Checked
+    from reports.samples import Texts
+
+TEXT_BUDGET = 1_500_000
+"""Characters of sample texts on a page, at most: a large board shows shorter and fewer ones."""
+LONGEST_TEXT = 1_200
+CELL_KEYS = (
+    ["row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked", "tv", "lo", "hi", "plugin"]
+    + ["floor", "perfect", "valid", "conditional", "best", "worst", "js", "jsLo", "jsHi", "klt", "kltLo"]
+    + ["kltHi", "klm", "klmLo", "klmHi", "mae"]
+)
+
+
+class Strings:
+    """Texts by number: each is written once, however often it is shown."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, int] = {}
+
+    def add(self, text: object, limit: int = LONGEST_TEXT) -> int:
+        """The number of a text."""
+        return self.found.setdefault(show(text, limit), len(self.found))
+
+
+def payload(board: Board, checked: Mapping[str, Checked], seed: int = 0) -> dict[str, object]:
+    """Everything that the page's scripts read."""
+    strings = Strings()
+    runs, index = _runs(board, strings, seed)
+    draws = sum(int(c.entry.counts.sum()) for c in _one_per_run(board))
+    return {
+        "meta": {
+            "models": f"{len(board.rows):,}",
+            "runs": f"{len(runs):,}",
+            "draws": f"{draws:,}",
+            "version": __version__,
+        },
+        "invalid": list(INVALID),
+        "columns": _columns(board),
+        "rows": _rows(board),
+        "cellKeys": CELL_KEYS,
+        "cells": [_cell(c, index[_key(c)], checked) for c in board.cells],
+        "runs": runs,
+        "published": published(),
+        "strings": list(strings.found),
+    }
+
+
+def _key(cell: Cell) -> tuple[str, int]:
+    return str(cell.entry.run.manifest["run"]), cell.entry.n
+
+
+def _one_per_run(board: Board) -> list[Cell]:
+    return list({_key(c): c for c in board.cells}.values())
+
+
+def short(value: float) -> float | str | None:
+    """A number to five significant digits; JSON knows neither nan nor inf."""
+    if math.isnan(value):
+        return None
+    return float(f"{value:.5g}") if math.isfinite(value) else "inf"
+
+
+def _columns(board: Board) -> list[dict[str, object]]:
+    names = [(c.key[0], c.key[2], c.key[3]) for c in board.columns]
+    made = []
+    for col, column in enumerate(board.columns):
+        entry, run = column.entry, column.entry.run
+        task = find_task(run.text("task"))
+        mark = f"{run.text('split')}/{run.text('paraphrases')}" if names.count(names[col]) > 1 else ""
+        provenance = cast("dict[str, object] | None", entry.target.get("provenance"))
+        made.append(
+            {
+                "id": "/".join(show(p, 60) for p in (*names[col], *([mark] if mark else []))),
+                "task": show(run.text("task")),
+                "version": show(run.text("task_version")),
+                "title": show(task.title) if task else "",
+                "attribute": show(entry.attribute),
+                "lang": show(run.text("language"), 10),
+                "mark": mark,
+                "split": show(run.text("split")),
+                "paraphrases": show(run.text("paraphrases")),
+                "target": show(entry.target.get("name", "")),
+                "ttitle": show(entry.target.get("title", "")),
+                "kind": show(entry.target.get("kind", "")),
+                "smoothing": show(entry.target.get("smoothing", ""), 600),
+                "provenance": provenance
+                and {k: show(v, 900) for k, v in provenance.items()} | {"url": link(provenance.get("link", ""))},
+                "classes": [show(c) for c in entry.classes],
+                "contexts": [show(c) for c in entry.contexts],
+                "shares": [short(float(x)) for x in entry.shares.ravel()],
+                "sampling": ", ".join(f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items()),
+                "uniform": {k: short(v) for k, v in column.uniform.items()},
+                "floor": short(column.floor),
+                "perfect": short(column.perfect),
+            }
+        )
+    return made
+
+
+def _rows(board: Board) -> list[dict[str, object]]:
+    names = {w.base: w.model for w in reversed(board.rows) if w.untuned}
+    made = []
+    for row, person in enumerate(board.rows):
+        mine = [c for c in board.cells if c.row == row]
+        value, low, high = board.overall.get(row, (math.nan,) * 3)
+        rank = board.overall_rank.get(row, (None, None, None))
+        made.append(
+            {
+                "id": person.id,
+                "model": show(person.model),
+                "method": show("/".join(filter(None, (person.method, person.arm)))) or "untuned",
+                "untuned": person.untuned,
+                "base": show(person.base, 64),
+                "baseName": show(names.get(person.base, "")),
+                "engine": ", ".join(sorted({show(engine(c.entry), 40) for c in mine})),
+                "revision": show(person.revision, 12),
+                "size": person.size,
+                "training": show(person.training),
+                "step": person.step,
+                "utility": _utility(mine),
+                "overall": short(value),
+                "overallLo": short(low),
+                "overallHi": short(high),
+                **dict(zip(("rankLo", "rankHi", "band"), rank, strict=True)),
+            }
+        )
+    return made
+
+
+def _utility(cells: list[Cell]) -> dict[str, object]:
+    """What ``distalign utility`` left beside the runs of a row: a headline, diversity, and every number."""
+    numbers: dict[str, float] = {}
+    diversity = []
+    for run in {id(c.entry.run): c.entry.run for c in cells}.values():
+        if not (run.folder / "utility.json").is_file():
+            continue
+        found = run.load("utility.json")
+        perplexity = found.get("perplexity")
+        if isinstance(perplexity, dict):
+            numbers.update({k: perplexity[k] for k in ("perplexity", "bits_per_byte") if _is_number(perplexity.get(k))})
+        for task, metrics in _tasks(found).items():
+            numbers.update({f"{task} {name}": value for name, value in metrics.items() if _is_number(value)})
+        drawn = found.get("draws")
+        if isinstance(drawn, dict):
+            diversity += [float(drawn["distinct_2"])] if _is_number(drawn.get("distinct_2")) else []
+            if _is_number(drawn.get("consistent")):
+                numbers["consistent"] = float(cast("float", drawn["consistent"]))
+    headline = next(iter(numbers), "")
+    return {
+        "name": show(headline),
+        "main": short(numbers[headline]) if headline else None,
+        "diversity": short(sum(diversity) / len(diversity)) if diversity else None,
+        "all": [[show(name), short(float(value))] for name, value in numbers.items()],
+    }
+
+
+def _tasks(found: dict[str, object]) -> dict[str, dict[str, float]]:
+    block = found.get("lm_eval")
+    tasks = block.get("tasks") if isinstance(block, dict) else None
+    return {k: v for k, v in tasks.items() if isinstance(v, dict)} if isinstance(tasks, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _cell(cell: Cell, run: int, checked: Mapping[str, Checked]) -> list[object]:
+    entry = cell.entry
+    rank = cell.rank or (None, None, None)
+    numbers = [cell.score("tv", k) for k in ("estimate", "low", "high", "plugin", "floor")]
+    numbers += [max(cell.score("tv", "floor95") - cell.score("tv", "floor"), 0.0), entry.valid]
+    numbers += [cell.score("tv", "estimate", "conditional")]
+    numbers += [float(cast("float", entry.aggregate[k])) for k in ("best_tv", "worst_tv")]
+    for name in ("js", "klt", "klm"):
+        numbers += [cell.score(MEASURES[name], k) for k in ("estimate", "low", "high")]
+    numbers.append(cell.score("mae", "plugin"))
+    apart = [[kind, show(detail)] for kind, detail in cell.apart]
+    how = checked.get(str(entry.run.manifest["run"]), "claimed")
+    return [cell.row, cell.col, run, apart, sorted(seen(entry)), *rank, how, *map(short, numbers)]
+
+
+def _runs(board: Board, strings: Strings, seed: int) -> tuple[list[dict[str, object]], dict[tuple[str, int], int]]:
+    index: dict[tuple[str, int], int] = {}
+    runs: list[dict[str, object]] = []
+    samples: list[dict[str, Texts]] = []
+    targets: dict[tuple[str, int], list[str]] = {}
+    for cell in board.cells:
+        targets.setdefault(_key(cell), []).append(str(cell.entry.target["name"]))
+    for cell in board.cells:
+        key, entry = _key(cell), cell.entry
+        if key not in index:
+            index[key] = len(runs)
+            runs.append(_run(entry.run, list(dict.fromkeys(targets[key])), strings))
+            samples.append({})
+        counts = cast("dict[str, list[int]]", runs[index[key]]["counts"])
+        if entry.attribute not in counts:
+            counts[entry.attribute] = entry.counts.ravel().tolist()
+            found = texts(entry.run, entry.attribute, seed)
+            if found is not None:
+                samples[index[key]][entry.attribute] = found
+    limit, kept = _affordable(samples)
+    for run, sample in zip(runs, samples, strict=True):
+        run["texts"] = {
+            a: {show(label): [[strings.add(t, limit), n] for t, n in pool[:kept]] for label, pool in pools.items()}
+            for a, pools in sample.items()
+        }
+    return runs, index
+
+
+def _affordable(samples: list[dict[str, Texts]]) -> tuple[int, int]:
+    """Characters per text and texts per class that keep the page within its budget."""
+    pools = [pool for sample in samples for found in sample.values() for pool in found.values()]
+    for limit, kept in ((LONGEST_TEXT, 12), (600, 12), (300, 8), (160, 5), (80, 5)):
+        shown = {text[:limit] for pool in pools for text, _ in pool[:kept]}
+        if sum(map(len, shown)) <= TEXT_BUDGET:
+            return limit, kept
+    return 80, 1
+
+
+def _run(run: Run, targets: list[str], strings: Strings) -> dict[str, object]:
+    manifest, identity = run.manifest, run.identity
+    settings: dict[str, object] = {k: identity.get(k) for k in ("model", "adapter", "revision", "weights", "template")}
+    settings |= cast("dict[str, object]", identity.get("sampling") or {})
+    settings |= {k: identity.get(k) for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
+    settings |= {k: _line(manifest.get(k)) for k in ("engine", "versions", "git", "independence", "state")}
+    first = run.load("prompts.json").get("first_rendered") if (run.folder / "prompts.json").is_file() else None
+    return {
+        "id": show(manifest["run"], 40),
+        "n": run.n,
+        "engine": strings.add(_line(manifest.get("engine"))),
+        "tokens": _amount(manifest.get("tokens")),
+        "seconds": _amount(manifest.get("seconds")),
+        "settings": [[k, strings.add(v, 600)] for k, v in settings.items() if v not in (None, "", [], {})],
+        "first": None if first is None else strings.add(first, 4_000),
+        "command": strings.add(command(run, targets), 2_000),
+        "counts": {},
+    }
+
+
+def _line(value: object) -> object:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+
+
+def _amount(value: object) -> float | None:
+    return round(float(value), 1) if _is_number(value) else None  # type: ignore[arg-type]  # just tested

@@ -1,0 +1,108 @@
+"""A few texts of every class, chosen by a seed and by how often each was drawn; draws are read, no model is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.reading import make_reader, read_draws, thinking
+from harness.rescore import stated_label
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.runs import Run
+    from harness.tasks import Attribute, Task
+
+POOL = 12
+"""Texts kept per class: the page shows five of them at a time."""
+READ = 400
+"""Texts that are read, at most, to fill the pools."""
+ROWS = 20_000
+"""Rows of draws that are looked at, at most."""
+NEEDS_MODEL = ("judge", "classifier")
+"""Readers that would load a model: their texts are shown without a class."""
+
+Texts = dict[str, list[tuple[str, int]]]
+"""Class or other outcome -> texts, each with the number of its draws."""
+
+
+@lru_cache(maxsize=256)
+def find_task(name: str) -> Task | None:
+    """A task of this name, where one is installed: a board needs none."""
+    try:
+        return load_task(name)
+    except UserError:
+        return None
+
+
+def texts(run: Run, attribute: str, seed: int = 0) -> Texts | None:
+    """Texts of a run by the class that its reader gives them; None where there are no draws or no task."""
+    task = find_task(run.text("task"))
+    if task is None or attribute not in task.attributes:
+        return None
+    drawn = _distinct(run, seed)
+    if not drawn:
+        return None
+    pools: Texts = {}
+    about = task.attributes[attribute]
+    for text, count, label in _labelled(run, task, about, _shuffled(run, drawn, seed)):
+        pool = pools.setdefault(label, [])
+        if len(pool) < POOL:
+            pool.append((text, count))
+    order = [*about.classes, *sorted(set(pools) - set(about.classes))]
+    return {label: pools[label] for label in order if label in pools}
+
+
+def _distinct(run: Run, seed: int) -> dict[tuple[str, str], int]:
+    """(text, finish) -> draws, from parts in an order that the seed decides, until there are enough."""
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowInvalid
+
+    parts = sorted((run.folder / "draws").glob("part-*.parquet"))
+    order = np.random.default_rng([seed, len(parts)]).permutation(len(parts))
+    found: dict[tuple[str, str], int] = {}
+    rows = 0
+    for index in order:
+        try:
+            table = pq.read_table(parts[index], columns=["text", "finish", "count"], use_threads=False)
+        except (ArrowInvalid, OSError) as err:
+            raise UserError(f"a damaged part: {err}", where=str(parts[index])) from None
+        columns = (table.column(name).to_pylist() for name in ("text", "finish", "count"))
+        for text, finish, count in zip(*columns, strict=True):
+            found[text, finish] = found.get((text, finish), 0) + count
+        rows += table.num_rows
+        if rows >= ROWS:
+            break
+    return found
+
+
+def _shuffled(run: Run, drawn: dict[tuple[str, str], int], seed: int) -> list[tuple[tuple[str, str], int]]:
+    """Texts in random order, frequent ones earlier: drawing without replacement, weighted by count."""
+    items = sorted(drawn.items())
+    rng = np.random.default_rng([seed, *str(run.manifest.get("run", "")).encode()])
+    weights = np.array([count for _, count in items], dtype=np.float64)
+    keys = np.log(rng.random(len(items))) / weights
+    return [items[i] for i in np.argsort(-keys, kind="stable")]
+
+
+def _labelled(
+    run: Run, task: Task, attribute: Attribute, items: list[tuple[tuple[str, str], int]]
+) -> Iterator[tuple[str, int, str]]:
+    if run.contract.get("labels"):
+        for (text, _), count in items[:READ]:
+            yield text, count, stated_label(text, attribute)
+    elif attribute.reader.get("name") in NEEDS_MODEL:
+        for (text, _), count in items[:POOL]:
+            yield text, count, ""
+    else:
+        reader = make_reader(attribute.reader, attribute.classes, task.language)
+        lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
+        draws = [(lost + text, finish) for (text, finish), _ in items[:READ]]
+        readings = read_draws(draws, reader, run.contract)
+        for ((text, _), count), reading in zip(items, readings, strict=False):
+            yield text, count, reading.label

@@ -1,0 +1,178 @@
+"""Which row and column a result belongs to, and why it may not be ranked there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from harness.files import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from reports.load import Entry
+
+LEAST_VALID = 0.5
+"""A run of which fewer draws than this gave a class is shown, and not ranked."""
+_STEP = re.compile(r"^(?:checkpoint|step|epoch)[-_]?(\d+)$", re.IGNORECASE)
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([BbMm])(?![A-Za-z0-9])")
+UNTRAINED = ("", "prompting")
+"""Methods that change no weight, so that nothing can have been trained on."""
+
+
+class Reason(NamedTuple):
+    """Why a result is shown apart: a kind with words of its own on the page, and what differs."""
+
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A row of the board: a model as one method left it."""
+
+    model: str
+    """Name to show: the last two parts of a path, a hub id whole."""
+    method: str
+    arm: str
+    base: str
+    """sha256 of the weights that it was made from; its own for an untuned model."""
+    adapter: str
+    revision: str
+    weights: str
+    template: str
+    training: str
+    """Folder of the training whose checkpoint it is, '' for none."""
+    step: int | None
+
+    @property
+    def id(self) -> str:
+        """A short name for links."""
+        return digest(
+            [self.model, self.method, self.arm, self.base, self.revision, self.weights, self.template]
+        )[:10]
+
+    @property
+    def untuned(self) -> bool:
+        """Whether no method was applied."""
+        return not self.method
+
+    @property
+    def size(self) -> float | None:
+        """Parameters, where the name says so."""
+        found = _SIZE.search(self.model)
+        return float(found[1]) * (1e9 if found[2] in "Bb" else 1e6) if found else None
+
+
+def who(entry: Entry) -> Who:
+    """The row of a result."""
+    run, contract = entry.run, entry.run.contract
+    path = run.text("adapter") or run.text("model")
+    parts = [p for p in re.split(r"[/\\]", path) if p]
+    step = _STEP.match(parts[-1]) if parts else None
+    method = "known" if contract.get("labels") else str(contract.get("method", ""))
+    own = run.text("weights") or run.text("model")
+    return Who(
+        model=_short(path, parts),
+        method=method,
+        arm=str(contract.get("arm", "")),
+        base=str(contract.get("base", "")) or own,
+        adapter=run.text("adapter"),
+        revision=run.text("revision"),
+        weights="+".join(filter(None, (run.text("weights"), run.text("adapter_weights")))),
+        template=run.text("template"),
+        training="/".join(parts[:-1][-2:]) if step else "",
+        step=int(step[1]) if step else None,
+    )
+
+
+def _short(path: str, parts: Sequence[str]) -> str:
+    """A local path by its last two parts, without the folders of whoever ran it; anything else as it is."""
+    local = path.startswith(("/", ".", "~")) or "\\" in path or len(parts) > 2
+    return "/".join(parts[-2:]) if local and "://" not in path else path
+
+
+def column_key(entry: Entry) -> tuple[str, ...]:
+    """What results must share to stand in one column."""
+    run = entry.run
+    answers = "choices" if run.text("measure") == "choices" else "answers"
+    return (
+        run.text("task"),
+        run.text("task_version"),
+        entry.attribute,
+        str(entry.target.get("name", "")),
+        str(entry.target.get("hash", "")),
+        digest(entry.classes),
+        run.text("split"),
+        run.text("paraphrases"),
+        answers,
+    )
+
+
+def sampling(entry: Entry) -> str:
+    """The effective sampling parameters as canonical text."""
+    return json.dumps(entry.run.identity.get("sampling", {}), sort_keys=True, ensure_ascii=False)
+
+
+def reasons(group: Sequence[Entry]) -> list[list[Reason]]:
+    """For each result of a column, why it is not ranked; what most of the column shares is the measure."""
+    usual = {
+        "sampling": _most([sampling(e) for e in group]),
+        "contexts": _most([e.contexts for e in group]),
+        "prompts": _most([e.run.text("prompts_hash") for e in group]),
+        "reader": _most([e.task_hash for e in group]),
+    }
+    return [_reasons(entry, usual) for entry in group]
+
+
+def _most(values: Sequence[Hashable]) -> Hashable:
+    """The commonest value; of equally common ones the first in an order that does not depend on the rows'."""
+    return min(Counter(values).items(), key=lambda item: (-item[1], str(item[0])))[0]
+
+
+def _reasons(entry: Entry, usual: Mapping[str, Hashable]) -> list[Reason]:
+    run, found = entry.run, []
+    state = str(run.manifest.get("state", ""))
+    if state != "complete":
+        found.append(Reason("incomplete", state))
+    if sampling(entry) != usual["sampling"]:
+        found.append(Reason("sampling", _difference(sampling(entry), str(usual["sampling"]))))
+    if entry.contexts != usual["contexts"]:
+        others = len(cast("tuple[str, ...]", usual["contexts"]))
+        found.append(Reason("contexts", f"{len(entry.contexts)} / {others}"))
+    elif run.text("prompts_hash") != usual["prompts"]:
+        found.append(Reason("prompts"))
+    if entry.task_hash != usual["reader"]:
+        found.append(Reason("reader"))
+    independence = run.manifest.get("independence")
+    if isinstance(independence, dict) and independence.get("ok") is False:
+        found.append(Reason("independence"))
+    if run.contract.get("sampled") is False:
+        found.append(Reason("verbal"))
+    if {"contexts", "prompts"} <= seen(entry):
+        found.append(Reason("leak", f"{run.text('split')} / {run.text('paraphrases')}"))
+    if not entry.valid >= LEAST_VALID:
+        found.append(Reason("valid", f"{100 * entry.valid:.1f}% < {100 * LEAST_VALID:.0f}%"))
+    return found
+
+
+def seen(entry: Entry) -> set[str]:
+    """What of a run's questions the checkpoint was trained on: ``contexts``, ``prompts``, both or neither.
+
+    Both together are questions it was trained to answer. A known context in new words, or known words about a
+    new context, is a measurement in its own right, and is marked.
+    """
+    run = entry.run
+    if run.contract.get("method", "") in UNTRAINED or run.contract.get("task") != run.text("task"):
+        return set()
+    parts = {"contexts": run.text("split"), "prompts": run.text("paraphrases")}
+    return {name for name, chosen in parts.items() if chosen in ("all", "train")}
+
+
+def _difference(own: str, usual: str) -> str:
+    mine, theirs = json.loads(own), json.loads(usual)
+    keys = [k for k in sorted({*mine, *theirs}) if mine.get(k) != theirs.get(k)]
+    return ", ".join(f"{k} {mine.get(k)} ({theirs.get(k)})" for k in keys)

@@ -1,0 +1,116 @@
+"""The board's numbers as files: ``leaderboard.csv``, ``leaderboard.json`` and ``counts.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, cast
+
+from harness import __version__
+from reports.board import MEASURES, engine
+from reports.standing import sampling
+from reports.text import cell as safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reports.board import Board, Cell
+    from reports.check import Checked
+
+SCHEMA = 1
+COUNTS = ("run", "model", "task", "attribute", "context", "prompt", "outcome", "count")
+
+
+def records(board: Board, checked: Mapping[str, Checked]) -> list[dict[str, object]]:
+    """One flat record per result, ranked ones first, in the board's order."""
+    ordered = sorted(board.cells, key=lambda c: (bool(c.apart), c.col, c.rank or (0, 0, 0), c.row))
+    return [_record(board, c, checked.get(str(c.entry.run.manifest["run"]), "claimed")) for c in ordered]
+
+
+def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
+    entry, person = cell.entry, board.rows[cell.row]
+    run, rank = entry.run, cell.rank or (None, None, None)
+    record: dict[str, object] = {
+        "model": person.model,
+        "method": "/".join(filter(None, (person.method, person.arm))),
+        "revision": person.revision,
+        "weights": person.weights,
+        "task": run.text("task"),
+        "task_version": run.text("task_version"),
+        "attribute": entry.attribute,
+        "language": run.text("language"),
+        "target": str(entry.target["name"]),
+        "contexts": len(entry.contexts),
+        "split": run.text("split"),
+        "paraphrases": run.text("paraphrases"),
+        "ranked": not cell.apart,
+        "apart": "; ".join(f"{kind}: {detail}" if detail else kind for kind, detail in cell.apart),
+        "rank_low": rank[0],
+        "rank_high": rank[1],
+        "band": rank[2],
+    }
+    for name in MEASURES.values():
+        for value in ("estimate", "low", "high", "plugin", "floor", "floor95", "p"):
+            record[name if value == "estimate" else f"{name}_{value}"] = _plain(cell.score(name, value))
+    record |= {
+        "tv_of_valid": _plain(cell.score("tv", "estimate", "conditional")),
+        "tv_best": _plain(float(cast("float", entry.aggregate["best_tv"]))),
+        "tv_worst": _plain(float(cast("float", entry.aggregate["worst_tv"]))),
+        "valid": _plain(entry.valid),
+        "n": entry.n,
+        "draws": int(entry.counts.sum()),
+        "measure": run.text("measure"),
+        "engine": engine(entry),
+        "sampling": sampling(entry),
+        "seed": run.identity.get("seed"),
+        "tokens": run.manifest.get("tokens"),
+        "seconds": run.manifest.get("seconds"),
+        "run": str(run.manifest["run"]),
+        "checked": checked,
+    }
+    return record
+
+
+def _plain(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else "inf"
+
+
+def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
+    """Records with the same keys as CSV; text that a spreadsheet would run is disarmed."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for i, row in enumerate(rows):
+        if not i:
+            writer.writerow(row)
+        writer.writerow([safe(value) for value in row.values()])
+    return out.getvalue()
+
+
+def to_json(rows: list[dict[str, object]]) -> str:
+    """The same records for programs, as they are."""
+    document = {"schema": SCHEMA, "distalign": __version__, "results": rows}
+    return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def counts_csv(board: Board) -> str:
+    """Counts of every run on the board: each number can be computed from these rows and the target."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COUNTS)
+    done = set()
+    for cell in board.cells:
+        entry = cell.entry
+        key = (str(entry.run.manifest["run"]), entry.n, entry.attribute)
+        if key in done:
+            continue
+        done.add(key)
+        head = [key[0], *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute))]
+        names = [safe(o) for o in entry.table.outcomes]
+        for (context, prompt), row in entry.table.cells.items():
+            place = [*head, safe(context), safe(prompt)]
+            writer.writerows([*place, o, c] for o, c in zip(names, row, strict=True))
+    return out.getvalue()
