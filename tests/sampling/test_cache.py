@@ -1,0 +1,93 @@
+"""The cache of a frontier against the model read without a cache, over architectures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from transformers.cache_utils import CacheLayerMixin
+
+from harness.sampling.cache import Forward, Uncached, open_forward
+from tests.sampling.reference import from_config, logits_after
+
+V = 60
+SMALL: dict[str, object] = {
+    "vocab_size": V,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+}
+SLIDING = {**SMALL, "sliding_window": 5, "head_dim": 8}
+STATES: dict[str, object] = {"vocab_size": V, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}
+CONFIGS: dict[str, tuple[type[Forward], dict[str, object]]] = {
+    "llama": (Forward, SMALL),
+    "gpt2": (Forward, {"vocab_size": V, "n_embd": 32, "n_layer": 2, "n_head": 4}),
+    "bloom": (Forward, {"vocab_size": V, "hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "mistral": (Forward, SLIDING),
+    "gemma3_text": (
+        Forward,
+        {**SLIDING, "layer_types": ["sliding_attention", "full_attention"] * 2, "num_hidden_layers": 4},
+    ),
+    "lfm2": (Forward, {**SMALL, "layer_types": ["conv", "full_attention", "conv"]}),
+    "mamba2": (Uncached, {**STATES, "num_heads": 8, "head_dim": 8, "n_groups": 1}),
+    "mamba": (Uncached, STATES),
+}
+
+
+def first_keys(forward: Forward) -> torch.Tensor:
+    layer = forward.cache.layers[0]
+    assert isinstance(layer, CacheLayerMixin)
+    assert layer.keys is not None
+    return layer.keys
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_rows_that_branch_end_and_grow_see_what_the_model_alone_sees(name: str) -> None:
+    kind, settings = CONFIGS[name]
+    model = from_config(name, **settings)
+    forward = open_forward(model, 0)
+    assert type(forward) is kind
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(3, V, size).tolist() for size in (9, 4, 7)]
+    rows = [list(p) for p in prompts]
+    seen = forward.begin(prompts, np.zeros((3, 0), dtype=np.int64))
+    moves = {0: [0, 1, 1, 2, 0], 3: [0, 4, 4, 3, 1, 0], 5: [5, 1, 2], 6: [1, 1, 0, 2, 2, 2, 2]}
+    for step in range(8):
+        for row, logits in zip(rows, seen, strict=True):
+            torch.testing.assert_close(logits, logits_after(model, row), atol=1e-4, rtol=1e-4)
+        if step in moves:
+            forward.branch(np.array(moves[step]))
+            rows = [list(rows[i]) for i in moves[step]]
+        tokens = rng.integers(3, V, len(rows))
+        seen = forward.step(tokens)
+        for row, token in zip(rows, tokens.tolist(), strict=True):
+            row.append(token)
+
+
+def test_prefixes_taken_up_again_are_read_from_a_shared_prompt() -> None:
+    model = from_config("llama", **SMALL)
+    forward = Forward(model, 0)
+    told = np.random.default_rng(1).integers(3, V, (3, 4))
+    prompts = [[5, 6, 7], [8, 9], [5, 6, 7]]
+    seen = forward.begin(prompts, told)
+    for prompt, row, logits in zip(prompts, told.tolist(), seen, strict=True):
+        torch.testing.assert_close(logits, logits_after(model, prompt + row), atol=1e-4, rtol=1e-4)
+    assert forward.calls == 2
+    assert first_keys(forward).shape[0] == 3
+
+
+def test_rows_that_do_not_branch_stay_where_they_are() -> None:
+    model = from_config("llama", **SMALL)
+    forward = Forward(model, 0)
+    forward.begin([[3, 4], [5, 6], [7, 8]], np.zeros((3, 0), dtype=np.int64))
+    forward.branch(np.array([0, 1, 2, 1, 1]))
+    forward.step(np.array([9, 9, 9, 10, 11]))
+    keys = first_keys(forward)
+    place, before = keys.data_ptr(), keys.clone()
+    forward.branch(np.array([0, 4, 2]))
+    after = first_keys(forward)
+    assert after.data_ptr() == place
+    torch.testing.assert_close(after, before[[0, 4, 2]])
