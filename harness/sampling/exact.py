@@ -66,7 +66,7 @@ class Leaves:
         count = int(np.searchsorted(np.cumsum(self.mass[order]), need)) + 1
         chosen = order[: min(max(count, least), most)]
         taken = [((*self.parents[self.parent[i]], int(self.token[i])), float(self.mass[i])) for i in chosen]
-        rest = np.sort(order[count:])
+        rest = np.sort(order[len(chosen) :])
         self.parent, self.token, self.mass = self.parent[rest], self.token[rest], self.mass[rest]
         return taken, taken[-1][1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sampling import tiny
+from tests.sampling import tiny, tiny_letters
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,9 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(fresh, kept)
     return kept
+
+
+@pytest.fixture(scope="session")
+def letters_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of six letters: few enough outputs to write them all down."""
+    return tiny_letters.make_letters(tmp_path_factory.mktemp("letters"))

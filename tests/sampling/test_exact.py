@@ -1,0 +1,173 @@
+"""The exact measure against every output written down, and against a million draws."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from transformers import TopKLogitsWarper, TopPLogitsWarper
+
+from harness.sampling.base import Draw, Request, Sampling
+from harness.sampling.cache import Forward
+from harness.sampling.collapsed import CollapsedEngine
+from harness.sampling.exact import exact
+from tests.sampling.tiny_letters import EOS, every_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LENGTH = 4
+PROMPTS = ("ab", "f", "cdeab")
+REQUESTS = [Request(t, "p", 0, 1, 0, text=t) for t in PROMPTS]
+
+
+def outcome(draw: Draw) -> str:
+    """A class by the first of a and b, ends told apart."""
+    first = min((draw.text.find(c), c) for c in "ab" if c in draw.text)[1] if set(draw.text) & {*"ab"} else ""
+    return first or ("truncated" if draw.finish == "length" else "unparsed")
+
+
+def decided(text: str) -> bool:
+    return "a" in text or "b" in text
+
+
+@pytest.fixture(scope="module")
+def engine(letters_model: Path) -> CollapsedEngine:
+    made = CollapsedEngine(str(letters_model), device="cpu")
+    _ = made.checkpoint
+    return made
+
+
+def truth(
+    folder: Path,
+    engine: CollapsedEngine,
+    text: str,
+    warp: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
+    read: Callable[[Draw], str] = outcome,
+) -> dict[str, float]:
+    """Share of each outcome over all outputs."""
+    (prompt,) = engine.chat.encode([Request(text, "p", 0, 1, 0, text=text)])
+    out: dict[str, float] = defaultdict(float)
+    for tokens, mass in every_output(folder, prompt, LENGTH, warp):
+        finish = "stop" if tokens[-1] == EOS else "length"
+        (words,) = engine.chat.decode([tokens], engine.ends)
+        out[read(Draw(words, 1, finish))] += mass  # type: ignore[arg-type]  # one of Finish
+    return out
+
+
+@pytest.mark.parametrize("settled", [None, decided])
+@pytest.mark.parametrize("epsilon", [0.1, 1e-3, 1e-6])
+def test_bounds_hold_the_truth_and_are_as_narrow_as_asked(
+    letters_model: Path, engine: CollapsedEngine, epsilon: float, settled: Callable[[str], bool] | None
+) -> None:
+    for request, shares in exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, settled, epsilon):
+        true = truth(letters_model, engine, request.context)
+        assert shares.undecided < epsilon
+        assert sum(shares.lower.values()) + shares.undecided == pytest.approx(1)
+        for name, share in true.items():
+            lower = shares.lower.get(name, 0.0)
+            assert lower - 1e-6 <= share <= lower + shares.undecided + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("sampling", "warp"),
+    [
+        (Sampling(max_tokens=LENGTH, temperature=0.6), lambda x: x / 0.6),
+        (Sampling(max_tokens=LENGTH, top_k=2), lambda x: TopKLogitsWarper(2)(None, x)),
+        (Sampling(max_tokens=LENGTH, top_p=0.7), lambda x: TopPLogitsWarper(0.7)(None, x)),
+        (
+            Sampling(max_tokens=LENGTH, temperature=0.6, top_k=4, top_p=0.8),
+            lambda x: TopPLogitsWarper(0.8)(None, TopKLogitsWarper(4)(None, x / 0.6)),
+        ),
+    ],
+)
+def test_sampling_parameters_count(
+    letters_model: Path,
+    engine: CollapsedEngine,
+    sampling: Sampling,
+    warp: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    for request, shares in engine.exact(REQUESTS, sampling, outcome, None, 1e-6):
+        true = truth(letters_model, engine, request.context, warp)
+        assert {k: v for k, v in shares.lower.items() if v > 1e-5} == pytest.approx(
+            {k: v for k, v in true.items() if v > 1e-5}, abs=1e-5
+        )
+
+
+def test_stop_strings_end_an_output(letters_model: Path, engine: CollapsedEngine) -> None:
+    def whole(draw: Draw) -> str:
+        return draw.text.partition("c")[0]
+
+    sampling = Sampling(max_tokens=LENGTH, stop=("c",))
+    for request, shares in exact(engine, REQUESTS, sampling, lambda d: d.text, None, 1e-4):
+        true = truth(letters_model, engine, request.context, read=whole)
+        for text, share in true.items():
+            lower = shares.lower.get(text, 0.0)
+            assert lower - 1e-6 <= share <= lower + shares.undecided + 1e-6
+
+
+def test_temperature_zero_is_one_outcome(engine: CollapsedEngine) -> None:
+    for _, shares in exact(engine, REQUESTS, Sampling(max_tokens=LENGTH, temperature=0.0), lambda d: d.text):
+        assert list(shares.lower.values()) == [1.0]
+
+
+def test_a_million_draws_lie_within(engine: CollapsedEngine) -> None:
+    sampling, n = Sampling(max_tokens=LENGTH), 1_000_000
+    drawn = {
+        r.context: d
+        for r, d in engine.draw([Request(t, "p", 0, n, i, text=t) for i, t in enumerate(PROMPTS)], sampling)
+    }
+    for request, shares in exact(engine, REQUESTS, sampling, outcome, decided, 1e-3):
+        seen: dict[str, int] = defaultdict(int)
+        for draw in drawn[request.context]:
+            seen[outcome(draw)] += draw.count
+        for name, count in seen.items():
+            error = 4.5 * (count * (n - count) / n) ** 0.5 / n
+            lower = shares.lower.get(name, 0.0)
+            assert lower - error <= count / n <= lower + shares.undecided + error
+
+
+def test_work_ends_at_the_stated_number_of_prefixes(engine: CollapsedEngine) -> None:
+    (result,) = exact(engine, REQUESTS[:1], Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=3)
+    _, shares = result
+    assert 0 < shares.undecided < 1
+    assert sum(shares.lower.values()) + shares.undecided == pytest.approx(1)
+
+
+def test_settling_saves_forwards_and_memory_running_out_changes_nothing(
+    letters_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampling = Sampling(max_tokens=LENGTH)
+    run = Forward._run
+    rows: list[int] = []
+
+    def limited(self: Forward, ids: torch.Tensor) -> torch.Tensor:
+        if len(ids) > 40:
+            raise torch.OutOfMemoryError
+        rows.append(len(ids))
+        return run(self, ids)
+
+    whole = CollapsedEngine(str(letters_model), device="cpu")
+    requests = REQUESTS[:1]
+    expected = {r.context: s for r, s in whole.exact(requests, sampling, outcome, None, 1e-4)}
+    poor = CollapsedEngine(str(letters_model), device="cpu")
+    _ = poor.checkpoint
+    monkeypatch.setattr(Forward, "_run", limited)
+    for request, shares in poor.exact(requests, sampling, outcome, None, 1e-4):
+        assert shares.undecided < 1e-4
+        for name, lower in shares.lower.items():
+            assert lower == pytest.approx(expected[request.context].lower[name], abs=2e-4)
+    unsettled = sum(rows)
+    rows.clear()
+    list(poor.exact(requests, sampling, outcome, decided, 1e-4))
+    assert sum(rows) < unsettled / 2
+
+
+def test_a_prompt_beyond_the_window_fails(engine: CollapsedEngine) -> None:
+    long = Request("long", "p", 0, 1, 0, text="a" * 40)
+    found = {r.context: s for r, s in exact(engine, [long, *REQUESTS], Sampling(max_tokens=LENGTH), outcome)}
+    assert found["long"].lower == {"failed": 1.0}
+    assert len(found) == 4
