@@ -88,19 +88,21 @@ class Chat:
         out: list[list[int]] = [[] for _ in prompts]
         for templated in (True, False):
             places = [i for i, (_, t) in enumerate(prompts) if t is templated]
-            if not places:
-                continue
-            encoded = self.tokenizer(
-                [prompts[i][0] for i in places],
-                add_special_tokens=not templated,
-                return_attention_mask=False,
-                verbose=False,
-            )["input_ids"]
-            for i, ids in zip(places, encoded, strict=True):
-                out[i] = list(ids) or self._start()
+            for i, ids in zip(places, self.tokens([prompts[i][0] for i in places], templated), strict=True):
+                out[i] = ids or self.start()
         return out
 
-    def _start(self) -> list[int]:
+    def tokens(self, texts: list[str], templated: bool) -> list[list[int]]:
+        """Token ids of rendered texts."""
+        if not texts:
+            return []
+        found = self.tokenizer(
+            texts, add_special_tokens=not templated, return_attention_mask=False, verbose=False
+        )
+        return [list(ids) for ids in found["input_ids"]]
+
+    def start(self) -> list[int]:
+        """What stands before a text that has no token before it."""
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
             if token is not None:
                 return [int(token)]
