@@ -33,7 +33,19 @@ def _sentiment(classes: Classes, language: str, options: Mapping[str, object]) -
     return SentimentReader(classes, language, **_only(options, "sentiment", scope=str))  # type: ignore[arg-type]  # checked by the reader
 
 
-READERS: dict[str, Build] = {"words": _words, "style": _style, "sentiment": _sentiment}
+def _story_gender(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.story import StoryGenderReader
+
+    _only(options, "story_gender")
+    return StoryGenderReader(classes, language)
+
+
+READERS: dict[str, Build] = {
+    "words": _words,
+    "style": _style,
+    "sentiment": _sentiment,
+    "story_gender": _story_gender,
+}
 
 
 def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, ...]) -> dict[str, object]:

@@ -47,7 +47,7 @@ class Quality:
     @property
     def n(self) -> int:
         """How many examples."""
-        return sum(map(sum, self.matrix))
+        return sum(sum(row) for row in self.matrix)
 
     @property
     def accuracy(self) -> float:
@@ -71,7 +71,7 @@ class Quality:
         used = [
             i
             for i, o in enumerate(self.outcomes)
-            if o not in INVALID or sum(self.matrix[i]) or any(r[i] for r in self.matrix)
+            if o not in INVALID or sum(self.matrix[i]) > 0 or any(r[i] > 0 for r in self.matrix)
         ]
         right = sum(self.matrix[i][i] for i in used)
         width = max([9, *(len(self.outcomes[i]) for i in used)])
