@@ -1,0 +1,82 @@
+"""Certain bounds on divergences, where outcome shares are known up to an undecided mass.
+
+The shares of a context lie in the slice {lower + u s : s >= 0, sum s = 1} of the simplex, u being undecided. Every
+measure here is convex in the model's shares, so its greatest value is at a vertex: all of u on one outcome. Its
+least value is at p = max(lower, c target), with c such that p sums to 1: each measure is a sum of terms that
+depend on an outcome through p / target, so raising p where that ratio is lowest lowers the measure the most
+(water-filling). The bounds are attained, so no narrower ones exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.scoring.divergence import MEASURES
+
+if TYPE_CHECKING:
+    from harness.scoring.divergence import FloatArray
+
+CERTAIN = ("tv", "js", "kl_target_model", "kl_model_target", "mae")
+"""Measures with certain bounds. The variants of single papers are not convex, or not functions of p / target."""
+HALVINGS = 60
+
+
+class Bounds(NamedTuple):
+    """The least and the greatest value that the undecided mass allows."""
+
+    low: FloatArray
+    high: FloatArray
+
+
+def undecided(lower: FloatArray) -> FloatArray:
+    """The mass ``[...]`` that lower bounds ``[..., K]`` leave."""
+    return np.asarray(np.maximum(1.0 - lower.sum(axis=-1), 0.0))
+
+
+def closest(lower: FloatArray, target: FloatArray) -> FloatArray:
+    """The possible shares that are closest to the target by every measure in ``CERTAIN``."""
+    lower, target = np.broadcast_arrays(lower, target)
+    low, high = np.zeros(lower.shape[:-1]), np.ones(lower.shape[:-1])
+    for _ in range(HALVINGS):
+        c = (low + high) / 2
+        short = np.maximum(lower, c[..., None] * target).sum(axis=-1) < 1
+        low, high = np.where(short, c, low), np.where(short, high, c)
+    return np.asarray(np.maximum(lower, high[..., None] * target))
+
+
+def bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:
+    """Bounds ``[...]`` on a measure, per context.
+
+    Args:
+        name: a measure in ``CERTAIN``.
+        lower: lower bounds ``[..., K]`` of the outcomes' shares; what they lack to 1 is undecided.
+        target: shares ``[..., K]`` that sum to 1; 0 for outcomes that the target does not have.
+    """
+    if name not in CERTAIN:
+        raise UserError("a measure without certain bounds", found=name, expected=", ".join(CERTAIN))
+    measure = MEASURES[name]
+    vertices = lower[..., None, :] + undecided(lower)[..., None, None] * np.eye(lower.shape[-1])
+    high = measure(vertices, target[..., None, :]).max(axis=-1)
+    # Where nothing is undecided both are the value itself; rounding must not turn them around.
+    low = np.minimum(measure(closest(lower, target), target), high)
+    return Bounds(low, high)
+
+
+def mean_bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:
+    """Bounds on the mean of a measure over contexts ``[contexts, K]``: the undecided masses are free of each other."""
+    low, high = bounds(name, lower, target)
+    return Bounds(low.mean(axis=0), high.mean(axis=0))
+
+
+def conditional(lower: FloatArray, kept: int) -> FloatArray:
+    """Lower bounds on shares within the first ``kept`` outcomes, given one of them.
+
+    What is undecided may lie outside them, which never widens the set of conditional shares: it is the slice in
+    which all of it lies inside. nan where neither mass was found nor any is undecided.
+    """
+    inside = lower[..., :kept]
+    mass = inside.sum(axis=-1) + undecided(lower)
+    return np.asarray(inside / np.where(mass > 0, mass, np.nan)[..., None])
