@@ -160,6 +160,7 @@ def _rank_overall(
     board: Board, corrected: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]]
 ) -> None:
     """Rank the rows that every column ranks, by the mean over columns."""
+    corrected = [c for c in corrected if c]
     complete = [r for r in range(len(board.rows)) if all(r in c for c in corrected)]
     if not complete or not corrected:
         return

@@ -38,7 +38,7 @@ def render(board: Board, data: Mapping[str, object]) -> str:
         meta=meta,
         words=english,
         sub=english["sub"].format_map(meta),
-        caption=english["caption_all"].format(k=len(board.columns)),
+        caption=english["caption_all"].format(k=sum(bool(board.ranked(c)) for c in range(len(board.columns)))),
         table=_static(board, data, english),
         files=FILES,
         style=Markup(style),  # noqa: S704  # our own file
@@ -70,11 +70,13 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
     assert isinstance(rows, list)  # noqa: S101  # made by payload(); narrows for the type checker
     assert isinstance(columns, list)  # noqa: S101
     names = [_name(c) for c in columns]
+    shown = [col for col, column in enumerate(columns) if column["ranked"]]
     cells = {(c.row, c.col): c for c in board.cells if not c.apart}
-    order = sorted(range(len(rows)), key=lambda r: (board.overall.get(r, (9.0,))[0], r))
+    ranked = {c.row for c in board.cells if not c.apart}
+    order = sorted(ranked, key=lambda r: (board.overall.get(r, (9.0,))[0], r))
     lines = []
     for row in order:
-        mine = [cells.get((row, col)) for col in range(len(columns))]
+        mine = [cells.get((row, col)) for col in shown]
         lines.append(
             {
                 "rank": _range(*board.overall_rank[row][:2]) if row in board.overall_rank else "–",
@@ -100,13 +102,12 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
         for c in board.cells
         if c.apart
     ]
-    head = [words["rank"], words["model"], words["method"], *names, "n", words["engine"]]
+    head = [words["rank"], words["model"], words["method"], *(names[col] for col in shown), "n", words["engine"]]
     return {"head": head, "rows": lines, "apart": apart}
 
 
-def _name(column: Mapping[str, str]) -> str:
-    about = column["task"] if column["attribute"] == column["task"] else f"{column['task']} · {column['attribute']}"
-    return f"{about} → {column['target']}" + (f" [{column['mark']}]" if column["mark"] else "")
+def _name(column: Mapping[str, object]) -> str:
+    return f"{column['about']} → {column['target']}" + (f" [{column['mark']}]" if column["mark"] else "")
 
 
 def method_name(method: str, words: Mapping[str, str]) -> str:

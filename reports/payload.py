@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
@@ -84,6 +85,7 @@ def short(value: float) -> float | str | None:
 
 def _columns(board: Board) -> list[dict[str, object]]:
     names = [(c.key[0], c.key[2], c.key[3]) for c in board.columns]
+    several = Counter(task for task, _ in {(task, attribute) for task, attribute, _ in names})
     made = []
     for col, column in enumerate(board.columns):
         entry, run = column.entry, column.entry.run
@@ -97,8 +99,10 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "version": show(run.text("task_version")),
                 "title": show(task.title) if task else "",
                 "attribute": show(entry.attribute),
+                "about": show(run.text("task")) + (f" · {show(entry.attribute)}" if several[names[col][0]] > 1 else ""),
                 "lang": show(run.text("language"), 10),
                 "mark": mark,
+                "ranked": len(board.ranked(col)),
                 "split": show(run.text("split")),
                 "paraphrases": show(run.text("paraphrases")),
                 "target": show(entry.target.get("name", "")),
@@ -108,7 +112,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "provenance": provenance
                 and {k: show(v, 900) for k, v in provenance.items()} | {"url": link(provenance.get("link", ""))},
                 "classes": [show(c) for c in entry.classes],
-                "contexts": [show(c) for c in entry.contexts],
+                "contexts": [show(c.replace("_", " ")) for c in entry.contexts],
                 "shares": [short(float(x)) for x in entry.shares.ravel()],
                 "sampling": ", ".join(f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items()),
                 "uniform": {k: short(v) for k, v in column.uniform.items()},

@@ -6,17 +6,21 @@ const distinct = (values) => [...new Set(values.filter((v) => v !== "" && !missi
 function shownColumns() {
   return P.columns.map((_, col) => col).filter((col) => {
     const c = P.columns[col];
-    return (!state.attribute || c.attribute === state.attribute) && (!state.lang || c.lang === state.lang) && (!state.target || c.target === state.target);
+    return c.ranked && (!state.attribute || c.attribute === state.attribute) && (!state.lang || c.lang === state.lang) && (!state.target || c.target === state.target);
   });
 }
 
 const SIZES = [["tiny", 0, 1e8], ["small", 1e8, 2e9], ["medium", 2e9, 1e10], ["large", 1e10, Infinity]];
 const sizeGroup = (size) => (missing(size) ? "" : SIZES.find(([, from, to]) => size >= from && size < to)[0]);
 
+const rankedRows = new Set([...ranked.values()].map((cell) => cell.row));
+const rankedColumns = P.columns.filter((c) => c.ranked).length;
+
 function shownRows() {
   const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
   return P.rows.map((_, row) => row).filter((row) => {
     const r = P.rows[row];
+    if (!rankedRows.has(row)) return false;
     const whole = `${r.model} ${r.base} ${r.method} ${methodName(r.method)} ${r.engine}`.toLowerCase();
     return (!state.method || r.method === state.method) && (!state.size || sizeGroup(r.size) === state.size) && words.every((word) => whole.includes(word));
   });
@@ -35,6 +39,12 @@ function overall(row, columns) {
   return { value: mean(found.map((cell) => cell.tv)), of: found.length };
 }
 
+/* Rows that lack a column come after those that have all: their mean is of other things. */
+function sortedOverall(row, columns) {
+  const { value, of } = overall(row, columns);
+  return of ? value + (of < columns.length ? 10 : 0) : null;
+}
+
 /* Columns of the table: key, heading, line under it, value to sort by, and what a cell shows. */
 function fields(columns, inFocus) {
   const id = [
@@ -51,9 +61,9 @@ function fields(columns, inFocus) {
   ];
   if (inFocus !== null) return [...id, ...focusFields(inFocus), ...cost];
   const measure = MEASURES.includes(state.measure) ? state.measure : "tv";
-  const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t("overall_under"), value: (row) => overall(row, columns).value, show: (row) => overallCell(row, columns), num: true }] : [];
+  const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t("overall_under"), value: (row) => sortedOverall(row, columns), show: (row) => overallCell(row, columns), num: true }] : [];
   const tasks = columns.map((col) => ({
-    key: "c" + col, col, name: columnName(col), under: t("under_" + measure), num: true,
+    key: "c" + col, col, name: P.columns[col].about, under: `→ ${P.columns[col].target}${P.columns[col].mark ? ` [${P.columns[col].mark}]` : ""}`, num: true,
     value: (row) => cellOf(row, col)?.[measure], show: (row) => taskCell(cellOf(row, col), measure),
   }));
   return [...id, ...many, ...tasks, ...cost];
@@ -85,7 +95,7 @@ function rankOf(row, columns, inFocus) {
     const cell = cellOf(row, inFocus);
     return cell ? { lo: cell.rankLo, hi: cell.rankHi, band: cell.band } : {};
   }
-  if (columns.length !== P.columns.length) return {};
+  if (columns.length !== rankedColumns) return {};
   const r = P.rows[row];
   return { lo: r.rankLo, hi: r.rankHi, band: r.band };
 }
@@ -100,7 +110,9 @@ function modelCell(row) {
   const r = P.rows[row];
   return [
     h("a", { href: address({ view: "row", row: r.id }), class: "name" }, r.model),
-    r.untuned ? h("span", { class: "tag" }, t("untuned")) : null,
+    h("small", { class: "narrow" }, methodName(r.method)),
+    cellsOf(row).some((cell) => !cell.apart.length && cell.seen.includes("contexts")) ? h("span", { class: "tag" }, t("seen_contexts")) : null,
+    cellsOf(row).some((cell) => !cell.apart.length && cell.seen.includes("prompts")) ? h("span", { class: "tag" }, t("seen_prompts")) : null,
     r.revision ? h("small", {}, r.revision) : null,
   ];
 }
@@ -120,7 +132,7 @@ function overallCell(row, columns) {
   const { value, of } = overall(row, columns);
   if (!of) return "–";
   const r = P.rows[row];
-  const full = columns.length === P.columns.length;
+  const full = columns.length === rankedColumns;
   return [num(value), of < columns.length ? h("small", {}, t("of", { k: of, all: columns.length })) : full ? interval(r.overallLo, r.overallHi) : null];
 }
 
@@ -149,8 +161,10 @@ function checkedOf(row, inFocus) {
 
 /* ---- the table ---- */
 
+const hiddenFields = () => new Set((state.hide || "mae,conditional,diversity").split(","));
+
 function boardTable(columns, inFocus) {
-  const hidden = new Set((state.hide || "").split(",").filter(Boolean));
+  const hidden = hiddenFields();
   const all = fields(columns, inFocus);
   const shown = all.filter((field) => field.head || !hidden.has(field.key));
   const caption = inFocus === null ? t("caption_all", { k: columns.length }) : columnName(inFocus, true);
@@ -221,10 +235,10 @@ function controls(columns, inFocus, all) {
   const set = (key) => (value) => go({ [key]: value, ...(key === "col" ? { sort: "", hide: "" } : {}) });
   const any = (options) => [["", t("any")], ...options];
   const choice = (key, values, words) => (values.length > 1 ? select(t("filter_" + key), any(values.map((value) => [value, words ? words(value) : value])), state[key] || "", set(key), "f-" + key) : null);
-  const hidden = new Set((state.hide || "").split(",").filter(Boolean));
+  const hidden = hiddenFields();
   const toggle = (key, on) => {
     if (on) hidden.delete(key); else hidden.add(key);
-    go({ hide: [...hidden].sort().join(",") });
+    go({ hide: [...hidden].sort().join(",") || "none" });
   };
   return h("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
     h("label", { class: "field grow" }, h("span", {}, t("search")), h("input", { id: "f-q", type: "search", value: state.q || "", oninput: (event) => go({ q: event.target.value }) })),
@@ -250,7 +264,7 @@ function boardView() {
     heading(t("board")),
     h("p", { class: "lead" }, inFocus === null ? t("lead_all") : t("lead_focus")),
     controls(columns, inFocus, all),
-    h("p", { class: "quiet small", role: "status" }, t("counted", { shown: count, all: P.rows.length })),
+    h("p", { class: "quiet small", role: "status" }, t("counted", { shown: count, all: rankedRows.size })),
     scroller(t("board"), table), none,
     inFocus === null ? null : columnNotes(inFocus),
     apartSection(),

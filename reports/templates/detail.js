@@ -20,15 +20,17 @@ function rowView() {
   return [
     back(),
     heading(r.model),
-    h("p", { class: "lead" }, methodName(r.method), r.base && r.base !== r.model ? ` — ${t("from_base", { base: r.base })}` : ""),
+    h("p", { class: "lead" }, methodName(r.method), !r.untuned && r.baseName ? ` — ${t("from_base", { base: r.baseName })}` : ""),
     h("div", { class: "controls" }, select(t("task_target"), choices, `${P.runs[cell.run].id}|${P.columns[cell.col].id}`, choose, "f-cell"),
       h("a", { class: "button", href: address({ view: "compare", a: r.id, col: P.columns[cell.col].id, row: "", run: "", seed: "", every: "" }) }, t("compare_with"))),
+    !cell.apart.length && cell.seen.length ? h("p", { class: "notice" }, cell.seen.map((what) => t("seen_" + what + "_note")).join(" ")) : null,
     cell.apart.length ? h("p", { class: "notice" }, h("strong", {}, t("apart_short"), ": "), cell.apart.map(reason).join("; ")) : null,
     numbersSection(cell), contextsSection(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
   ];
 }
 
 const back = () => h("p", {}, h("a", { href: address({ view: "", row: "", run: "", seed: "", every: "" }) }, "← " + t("back")));
+const facts = (entries) => h("dl", { class: "facts" }, entries.filter(Boolean).map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
 const section = (title, ...children) => h("section", {}, h("h3", {}, title), children);
 
 function numbersSection(cell) {
@@ -40,6 +42,7 @@ function numbersSection(cell) {
       [t("measure_valid"), pct(cell.valid, 1)], line("conditional"),
       missing(cell.best) ? null : [t("bounds"), span(cell.best, cell.worst)],
       [t("rank"), rankText(cell.rankLo, cell.rankHi)], [t("checked"), t("how_" + cell.checked)],
+      ...P.rows[cell.row].utility.all.map(([name, value]) => [name, num(value)]),
     ]));
 }
 
@@ -52,7 +55,8 @@ function verdictOf(cell) {
 
 function contextsSection(cell) {
   const column = P.columns[cell.col];
-  const order = column.contexts.map((_, i) => i).sort((a, b) => cell.byContext[b] - cell.byContext[a] || a - b);
+  const off = column.contexts.map((_, i) => contextTv(cell, i).raw);
+  const order = off.map((_, i) => i).sort((a, b) => off[b] - off[a] || a - b);
   const shown = state.every ? order : order.slice(0, FIRST);
   const more = order.length > shown.length ? h("p", {}, h("button", { type: "button", id: "f-every", onclick: () => go({ every: "1" }) }, t("show_all", { k: order.length }))) : null;
   return section(t("contexts_worst"),
@@ -105,7 +109,7 @@ function settingsSection(cell, r) {
   const column = P.columns[cell.col];
   const settings = run.settings.map(([key, value]) => [WORDS.en["set_" + key] ? t("set_" + key) : key, text(value)]);
   return section(t("settings"),
-    pairs([["n", whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
+    facts([["n", whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
     run.first === null ? null : h("details", { id: "f-first" }, h("summary", {}, t("first_prompt")), h("pre", { tabindex: "0" }, text(run.first))),
     h("h4", {}, t("remake")), h("pre", { tabindex: "0" }, text(run.command)),
     h("p", { class: "quiet small" }, t("counts_file", { run: run.id })));
@@ -115,7 +119,7 @@ function targetSection(cell) {
   const c = P.columns[cell.col];
   const p = c.provenance;
   if (!p) return section(t("target"), h("p", {}, c.kind === "uniform" ? t("uniform_target") : c.ttitle || c.target));
-  return section(t("target"), pairs([
+  return section(t("target"), facts([
     [t("target"), c.ttitle || c.target], [t("publisher"), p.publisher], [t("table"), p.table], [t("year"), String(p.year)], [t("license"), p.license],
     [t("link"), p.url ? h("a", { href: p.url, rel: "noopener noreferrer" }, p.link) : p.link],
     p.note ? [t("note"), p.note] : null, c.smoothing ? [t("smoothing"), c.smoothing] : null,

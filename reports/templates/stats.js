@@ -29,6 +29,33 @@ const targetShares = (col, context) => {
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const mean = (values) => sum(values) / values.length;
 
+/* The error function (Abramowitz and Stegun 7.1.26; right to 2e-7). */
+function erf(x) {
+  const k = 1 / (1 + 0.3275911 * Math.abs(x));
+  const tail = k * (0.254829592 + k * (-0.284496736 + k * (1.421413741 + k * (-1.453152027 + k * 1.061405429)))) * Math.exp(-x * x);
+  return Math.sign(x) * (1 - tail);
+}
+
+/* TV of one context: as drawn, corrected for what noise folds over, and the error the draws leave (reports/ranks.py). */
+function contextTv(cell, context) {
+  const shares = targetShares(cell.col, context);
+  const counts = contextCounts(cell, context);
+  const grouped = [...counts.slice(0, shares.length), sum(counts.slice(shares.length))];
+  const n = Math.max(sum(grouped), 1);
+  let [raw, value, first, second] = [0, 0, 0, 0];
+  grouped.forEach((count, i) => {
+    const off = count / n - (shares[i] || 0);
+    const soft = (count + 0.5) / (n + 0.5 * grouped.length);
+    const spread = Math.sqrt((soft * (1 - soft)) / n);
+    const folded = spread * Math.sqrt(2 / Math.PI) * Math.exp(-((off / spread) ** 2) / 2) + off * erf(off / spread / Math.SQRT2);
+    raw += Math.abs(off) / 2;
+    value += Math.abs(off) - folded / 2;
+    first += (Math.sign(off) / 2) * soft;
+    second += soft * (Math.sign(off) / 2) ** 2;
+  });
+  return { raw, value, error: Math.sqrt(Math.max(0, second - first * first) / n) };
+}
+
 /* A generator that a seed decides (mulberry32): the same five texts for everyone who opens the same link. */
 function seeded(seed) {
   let a = seed >>> 0;

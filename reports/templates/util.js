@@ -56,7 +56,7 @@ function t(key, values) {
 /* ---- numbers ---- */
 
 const missing = (x) => x === null || x === undefined || Number.isNaN(x);
-const num = (x, digits = 3) => (missing(x) ? "–" : x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−"));
+const num = (x, digits = 3) => (missing(x) ? "–" : x === "inf" ? "∞" : x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−"));
 const pct = (x, digits = 0) => (missing(x) ? "–" : (100 * x).toFixed(digits) + "%");
 const whole = (x) => (missing(x) ? "–" : Math.round(x).toLocaleString("en-US"));
 const span = (lo, hi, digits = 3) => (missing(lo) ? "" : t("to", { lo: num(lo, digits), hi: num(hi, digits) }));
@@ -98,9 +98,13 @@ function select(label, options, value, onchange, id) {
 /* ---- names ---- */
 
 const rowName = (row) => P.rows[row].model;
-const methodName = (method) => WORDS[language()]["method_" + method] ?? method;
+function methodName(method) {
+  const [name, arm] = method.split("/");
+  const known = WORDS.en["method_" + name] ? t("method_" + name) : name;
+  return arm ? `${known}: ${arm}` : known;
+}
 function columnName(col, long) {
   const c = P.columns[col];
-  const about = c.attribute === c.task ? c.task : `${c.task} · ${c.attribute}`;
-  return long ? `${c.title || about} — ${c.target} (${c.note})` : `${about} → ${c.target}`;
+  if (long && c.title) return `${c.title} (${c.about}) → ${c.ttitle || c.target}`;
+  return `${c.about} → ${c.target}${c.mark ? ` [${c.mark}]` : ""}`;
 }

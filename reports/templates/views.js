@@ -4,13 +4,14 @@
 function paired(a, b) {
   const column = P.columns[a.col];
   const rows = column.contexts.map((name, i) => {
-    const value = a.byContext[i] - b.byContext[i];
-    const half = Z * Math.sqrt(a.spread[i] ** 2 + b.spread[i] ** 2);
-    return { name, value, lo: value - half, hi: value + half };
+    const [x, y] = [contextTv(a, i), contextTv(b, i)];
+    const value = x.value - y.value;
+    const error = Math.hypot(x.error, y.error);
+    return { name, value, error, lo: value - Z * error, hi: value + Z * error };
   });
   const k = rows.length;
   const value = mean(rows.map((row) => row.value));
-  const draws = Math.sqrt(sum(column.contexts.map((_, i) => a.spread[i] ** 2 + b.spread[i] ** 2))) / k;
+  const draws = Math.sqrt(sum(rows.map((row) => row.error ** 2))) / k;
   const between = k > 1 ? Math.sqrt(sum(rows.map((row) => (row.value - value) ** 2)) / (k - 1) / k) : 0;
   const freedom = between > draws ? k - 1 : Infinity;
   const error = Math.max(draws, between);
