@@ -20,6 +20,7 @@ VERBS = {
     "task": "Make, check and show tasks.",
     "target": "Show targets, or import them from published tables.",
     "list": "List tasks, targets, methods or runs.",
+    "export": "Write a task in the form of another harness.",
     "merge": "Unite the shards of one run.",
     "env": "Print what an issue report needs.",
 }
