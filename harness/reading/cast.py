@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from harness.reading import people
-from harness.reading.text import clean, vocabulary
+from harness.reading import grammar, people, phrases
+from harness.reading.text import clean
+
+if TYPE_CHECKING:
+    from harness.reading.phrases import Name
 
 Kind = Literal["person", "other", "kin", "thing"]
 PRONOUNS = {
@@ -18,32 +21,6 @@ _QUOTE = re.compile(
 )
 _ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Mx|Lt|Sgt|Capt)\.")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?;,:()§—]|\d+")
-_DETERMINERS = vocabulary("a an the this that one another every each no some his her my their our your its")
-_POSSESSIVES = vocabulary("his her my their our your")
-_PREPOSITIONS = vocabulary(
-    """of to for with from by at in on into onto about over under beside behind after before near against like than between among
-    toward towards around past without through across beneath above below outside inside until during despite onto upon off"""
-)
-_VERBS = vocabulary(
-    """was is had has were did does went said took came made knew got gave found thought told became left felt kept let began
-    stood heard ran held brought wrote sat spoke lost paid met led understood set learned spent grew drew lay rose won bought sent built
-    fell cut drove broke wore chose ate flew rode sang taught caught fought slept swung woke wiped swept hung shook hid could would should
-    might must can will may always never often still just also rarely usually knows loves works likes lives wakes keeps takes makes
-    gets goes comes says looks feels stands starts checks sits runs holds writes leaves finds gives tells thinks who whose
-    slipped stepped wasn't isn't didn't couldn't doesn't won't wouldn't had hadn't finally quietly slowly carefully read put shut tied dug knelt bent"""
-)
-_STARTERS = vocabulary(
-    """the a an in on at it its there this that these those when while after before as if but and or so yet for with without by from to
-    one two three every each some many most all no not his her my their our your he she they we i you what who how why where then now once
-    later soon still even just only until since because although though during despite between outside inside under over across through
-    by today tomorrow yesterday tonight monday tuesday wednesday thursday friday saturday sunday january february march april may june july
-    august september october november december morning evening noon night nobody everyone everybody someone something nothing people
-    suddenly finally eventually slowly quietly carefully outside years weeks days hours minutes another other both neither such here meanwhile"""
-)
-_BOUNDARY = vocabulary(
-    ". ! ? ; , : ( ) § — and but when while as because that who if until then so before after once where although though since or"
-)
-_COPULA = vocabulary("was is became become been being be remained as were am becoming")
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +73,12 @@ class Cast:
                 self.narrator += 0.3
             if word in PRONOUNS or word.split("'")[0] in ("he", "she"):
                 self._pronoun(number, words, at)
-            elif words[at][0].isupper() and (name := self._name(words, at)):
-                at += self._named(number, words, at, name) - 1
+            elif words[at][0].isupper() and (name := phrases.name_at(words, at)):
+                self._named(number, words, at, name)
+                at += name.length - 1
             else:
                 self._noun(number, words, at)
-            if word in _BOUNDARY:
+            if word in grammar.BOUNDARY:
                 self._clause = None
             at += 1
 
@@ -110,7 +88,9 @@ class Cast:
         word = words[at].lower().split("'")[0]
         gender = PRONOUNS[word]
         subject = word in ("he", "she")
-        own = word in ("himself", "herself", "his", "hers") or (word == "her" and _owns(words, at))
+        own = word in ("himself", "herself", "his", "hers") or (
+            word == "her" and phrases.possessive(words, at)
+        )
         candidates = []
         for person in self.people:
             if person.gender not in ("", gender) or number - person.last > 6:
@@ -149,80 +129,26 @@ class Cast:
 
     # Names
 
-    def _name(self, words: list[str], at: int) -> tuple[str, int] | None:
-        """The gender that a name at this place tells ('' for none) and its length in words, or None for no name."""
-        word = words[at].lower().removesuffix("'s")
-        after = words[at + 1] if at + 1 < len(words) else ""
-        if word in people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES and after[:1].isupper():
-            rest = 1
-            while (
-                at + rest + 1 < len(words)
-                and words[at + rest + 1][0].isupper()
-                and words[at + rest][-2:] != "'s"
-            ):
-                rest += 1
-            gender = "m" if word in people.MALE_TITLES else "f" if word in people.FEMALE_TITLES else ""
-            if not gender and (rest > 1 or word in ("nurse", "coach", "chef", "judge", "agent")):
-                gender = people.first_names().get(after.lower().removesuffix("'s"), "")
-            return (gender + ("!" if word not in people.NEUTRAL_TITLES else ""), rest + 1)
-        known = people.first_names().get(word)
-        length = 1
-        while (
-            at + length < len(words)
-            and words[at + length][0].isupper()
-            and words[at + length - 1][-2:] != "'s"
-            and words[at + length].lower() not in ("i", "i'm")
-        ):
-            length += 1
-        verb = after.lower() in _VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
-        before = words[at - 1].lower() if at else ""
-        if known is not None:
-            fresh = at == 0 or before in ".!?:§"
-            if (
-                fresh
-                and word in _AMBIGUOUS
-                and not (verb or after in (",", "and") or length > 1 or words[at].endswith("'s"))
-            ):
-                return None
-            return (known, length)
-        if (at == 0 or before == "§") and word in _STARTERS:
-            return None
-        if word in people.KIN and (at == 0 or before not in _DETERMINERS):
-            return None
-        if (
-            verb
-            and before not in _PREPOSITIONS | _DETERMINERS
-            and word not in _STARTERS
-            and people.noun_gender(word) is None
-        ):
-            return ("", length)
-        return None
-
-    def _named(self, number: int, words: list[str], at: int, name: tuple[str, int]) -> int:
-        gender, length = name
-        certain = gender.endswith("!")
-        gender = gender.rstrip("!")
-        parts = [w.lower().removesuffix("'s") for w in words[at : at + length]]
-        titled = parts[0] in people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES
-        label = " ".join(parts[1:] if titled else parts)
-        person = next((p for p in self.people if p.named and set(label.split()) & set(p.named.split())), None)
-        before = words[at - 1].lower() if at else ""
+    def _named(self, number: int, words: list[str], at: int, name: Name) -> None:
+        person = next(
+            (p for p in self.people if p.named and set(name.label.split()) & set(p.named.split())), None
+        )
+        subject = phrases.is_subject(words, at, name.length)
+        owner = words[at + name.length - 1].endswith("'s")
         if person is None:
-            person = self._apposed(words, at, gender) or self._introduced(words, at, length, gender, number)
+            person = self._apposed(words, at, name.gender) or self._introduced(number, words, at, name)
         if person is None:
             person = Person("person", born=number)
-            if self._reachable("person") and self._minor(words, at):
+            if owner or (self._reachable("person") and not subject):
                 person.kind = "other"
             self._add(person)
-        person.named = f"{person.named} {label}".strip()
-        if gender and not person.gender:
-            person.gender, person.certain = gender, certain
-        subject = self._is_subject(words, at, length)
-        self._mention(person, number, subject=subject)
-        self._pair(person, words, at, before)
-        if words[at + length - 1].endswith("'s"):
+        person.named = f"{person.named} {name.label}".strip()
+        if name.gender and not person.gender:
+            person.gender, person.certain = name.gender, name.certain
+        self._mention(person, number, subject=subject and not owner)
+        self._pair(person, words, at)
+        if owner:
             self._clause = None
-        return length
 
     def _apposed(self, words: list[str], at: int, gender: str) -> Person | None:
         """*her husband Tom*, *a nurse named Maria*, *the baker, Tom,*: the noun and the name are one person."""
@@ -235,44 +161,28 @@ class Cast:
         heads = [w for w in before if w not in (",", "named", "called", "name", "is", "was")]
         return last if heads and heads[-1] == last.head and last.kind != "thing" else None
 
-    def _introduced(self, words: list[str], at: int, length: int, gender: str, number: int) -> Person | None:
+    def _introduced(self, number: int, words: list[str], at: int, name: Name) -> Person | None:
         """*The nurse was tired, but Michael...*: a name that soon follows a role without one is the role's."""
         lead = self.leading()
-        if lead is None or lead.named or lead.kind != "person" or number - lead.last > 2 or lead.certain:
+        if lead is None or lead.named or lead.kind != "person" or lead.certain or number - lead.last > 2:
             return None
-        after = words[at + length].lower() if at + length < len(words) else ""
-        other = "f" if gender == "m" else "m"
-        if (
-            not gender
-            or lead.told[other] > lead.told[gender]
-            or after in (",", "and")
-            or number == lead.born == lead.last
-        ):
-            if not (number == lead.last and "but" in [w.lower() for w in words[:at]]):
-                return None
-        return (
-            lead
-            if self._is_subject(words, at, length) and at and words[at - 1].lower() != "and" or at == 0
-            else None
-        )
+        after = words[at + name.length].lower() if at + name.length < len(words) else ""
+        other = "f" if name.gender == "m" else "m"
+        if not name.gender or lead.told[other] > lead.told[name.gender] or after in (",", "and"):
+            return None
+        if number == lead.last and "but" not in (w.lower() for w in words[:at]):
+            return None
+        return lead if phrases.is_subject(words, at, name.length) else None
 
-    def _minor(self, words: list[str], at: int) -> bool:
-        """A name met as an object, or right behind a kin word of another person, is not the story's subject."""
-        return not self._is_subject(words, at, 1)
-
-    def _pair(self, person: Person, words: list[str], at: int, before: str) -> None:
+    def _pair(self, person: Person, words: list[str], at: int) -> None:
         """*Anna and Tom*: two who enter together are equals."""
-        if before == "and" and len(self.people) > 1 and person is self.people[-1]:
-            partner = self.people[-2]
-            if (
-                partner.named
-                and partner.kind == "person"
-                and at > 1
-                and words[at - 2].lower() in partner.named.split()
-            ):
-                person.paired = partner.paired = True
-                person.kind = "person"
-                person.weight = partner.weight
+        if at < 2 or words[at - 1].lower() != "and" or len(self.people) < 2 or person is not self.people[-1]:
+            return
+        partner = self.people[-2]
+        if partner.kind == "person" and words[at - 2].lower() in partner.named.split():
+            person.paired = partner.paired = True
+            person.kind = "person"
+            person.weight = partner.weight
 
     # Nouns
 
@@ -282,34 +192,40 @@ class Cast:
         word = word.removesuffix("'s")
         thing = word in people.THINGS
         gender = people.noun_gender(word)
+        if gender is None and number == 0 and not self.people and phrases.is_worker(words, at):
+            gender = ""
         if gender is None and not thing:
             return
         following = words[at + 1].lower() if at + 1 < len(words) else ""
         if not owner and people.noun_gender(following) is not None and following not in people.KIN:
             return
-        determiner, place = _determiner(words, at)
-        subject = self._is_subject(words, place, at - place + 1) and not owner
+        determiner, place = phrases.determiner(words, at)
+        subject = phrases.is_subject(words, place, at - place + 1) and not owner
         if word in people.KIN and (
-            determiner in _POSSESSIVES or determiner.endswith("'s") or determiner == "'s"
+            determiner in grammar.POSSESSIVES or determiner.endswith("'s") or determiner == "'s"
         ):
             self._kin(number, word, gender or "", subject, words, place)
             return
         verb = words[place - 1].lower() if place else ""
         if (
             not thing
-            and verb in _COPULA
+            and verb in grammar.COPULA
             and determiner in ("a", "an", "the", "one", "")
             and self._subject is not None
         ):
             self._learn(self._subject, gender or "")
             return
+        if not determiner and verb in grammar.PREPOSITIONS:
+            # "The kind of manager who": a role, rather than somebody in it.
+            return
         if verb == "," and place > 1 and determiner in ("a", "an", "the") and self.people and not thing:
             named = self.people[-1]
-            if words[place - 2].lower() in (*named.named.split(), named.head):
+            if named.kind != "thing" and words[place - 2].lower() in (*named.named.split(), named.head):
                 named.head = word
                 self._learn(named, gender or "")
                 return
-        person = self._same(word, gender or "", determiner, subject, thing)
+        apart = following in grammar.PREPOSITIONS or following in ("who", "in")
+        person = self._same(word, gender or "", determiner, subject and not apart, thing)
         if person is None:
             kind = self._kind(word, determiner, thing)
             person = Person(
@@ -339,13 +255,11 @@ class Cast:
     def _kind(self, word: str, determiner: str, thing: bool) -> Kind:
         if thing:
             return "thing"
+        if word in people.OTHER_ROLES:
+            return "other"
         if not self._reachable("person"):
             return "person"
-        return (
-            "other"
-            if word in people.OTHER_ROLES or determiner != "the" or people.noun_gender(word)
-            else "person"
-        )
+        return "other" if determiner != "the" or people.noun_gender(word) else "person"
 
     def _same(self, word: str, gender: str, determiner: str, subject: bool, thing: bool) -> Person | None:
         """Whom a noun phrase means, when somebody who is there already."""
@@ -354,19 +268,15 @@ class Cast:
         same = next((p for p in reversed(self.people) if p.head == word), None)
         if same is not None or thing:
             return same
+        lead = self.leading()
         if gender and word not in people.KIN:
             fit = [p for p in self.people if p.gender == gender and p.kind != "thing"]
-            if fit:
-                return max(fit, key=lambda p: p.last)
-            lead = self.leading()
-            if lead is not None and subject and not lead.gender and not any(lead.told.values()):
+            if not fit and lead is not None and subject and not lead.gender and not any(lead.told.values()):
                 self._learn(lead, gender)
                 return lead
-            return None
-        if word in people.OTHER_ROLES or determiner != "the":
-            return None
-        lead = self.leading()
-        return lead if lead is not None and (lead.named or lead.gender) and not lead.head else None
+            return max(fit, key=lambda p: p.last, default=None)
+        free = lead is not None and (lead.named or lead.gender) and not lead.head
+        return lead if free and determiner == "the" and word not in people.OTHER_ROLES else None
 
     def _add(self, person: Person) -> None:
         self.people.append(person)
@@ -391,13 +301,6 @@ class Cast:
         minor = {"person": 1.0, "other": 0.6, "kin": 0.6, "thing": 0.0}[person.kind]
         person.weight += share * minor * (1.0 if subject else 0.4)
 
-    def _is_subject(self, words: list[str], place: int, length: int) -> bool:
-        before = words[place - 1].lower() if place else "."
-        after = words[place + length].lower() if place + length < len(words) else ""
-        if before in _PREPOSITIONS and before not in _BOUNDARY:
-            return False
-        return before in _BOUNDARY or after in _VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
-
     def _reachable(self, kind: Kind) -> bool:
         return any(p.kind == kind for p in self.people)
 
@@ -407,42 +310,3 @@ class Cast:
             p for p in self.people if p.kind in ("kin", "other")
         ]
         return max(cast, key=lambda p: p.weight + (1.5 if p is cast[0] or p.paired else 0.0), default=None)
-
-
-def _owns(words: list[str], at: int) -> bool:
-    """Is this *her* a possessive, rather than an object?"""
-    after = words[at + 1].lower() if at + 1 < len(words) else "."
-    return after not in _BOUNDARY | _PREPOSITIONS | _DETERMINERS and after not in (
-        ",",
-        ".",
-        "again",
-        "up",
-        "down",
-        "out",
-    )
-
-
-def _determiner(words: list[str], at: int) -> tuple[str, int]:
-    """The determiner of the noun at ``at`` and where its phrase begins."""
-    for back in range(1, 5):
-        place = at - back
-        if (
-            place < 0
-            or not words[place][0].isalpha()
-            or words[place].lower() in _BOUNDARY | _PREPOSITIONS | _COPULA
-        ):
-            return "", at - back + 1
-        word = words[place].lower()
-        if word in _DETERMINERS:
-            return word, place
-        if word.endswith("'s"):
-            return "'s", place
-    return "", at
-
-
-_AMBIGUOUS = vocabulary(
-    """will mark bill grant frank jack guy dick rich miles dean hope faith joy grace rose ruby crystal amber daisy lily iris ivy olive pearl
-    violet ginger art may june april dawn eve holly rob pat sandy chase victor angel rusty woody chuck hank glen heath cliff clay gene norm
-    ray drew max gay page rocky dusty sunny melody harmony trinity destiny miracle sage river sky penny nick lance pierce robin christian jewel
-    cherry candy bob mike jean gale dale lane basil reed ash wren summer blossom fern hazel myrtle heather laurel sue carol major earl"""
-)

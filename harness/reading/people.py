@@ -40,7 +40,7 @@ ROLES = vocabulary(
     chemist pharmacist dentist therapist psychologist vet veterinarian paramedic firefighter soldier sergeant detective dispatcher
     bartender server hairdresser barber tailor butcher courier person individual employee adult elder youngster teenager teen newcomer
     veteran hero protagonist someone somebody figure candidate applicant interviewer investor partner rival landlord banker broker trader auditor
-    bookkeeper administrator coordinator planner specialist professional expert repairer fitter lineman tester coder hacker student-teacher"""
+    barista sous-chef gardener florist jeweler potter sculptor dancer athlete player referee umpire sailor ranger lifeguard paralegal attorney actuary economist statistician biologist geologist physicist historian translator interpreter planner recruiter marketer publicist stylist manicurist dishwasher busser packer loader picker sorter stocker roofer glazier tiler plasterer joiner fitter rigger foundryman blacksmith locksmith watchmaker shoemaker butler nanny babysitter childminder bookkeeper administrator coordinator planner specialist professional expert repairer fitter lineman tester coder hacker student-teacher"""
 )
 OTHER_ROLES = vocabulary(
     """patient patients customer customers client clients boss supervisor foreman colleague coworker co-worker student pupil neighbor neighbour friend
@@ -102,4 +102,4 @@ def noun_gender(word: str) -> str | None:
         return "m"
     if word in FEMALE_NOUNS:
         return "f"
-    return "" if word in ROLES or word in KIN else None
+    return "" if word in ROLES or word in KIN or word.rpartition("-")[2] in ROLES else None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first)\s+(?:\w+ ){0,3}?"
+_TOGETHER = re.compile(
+    r"\b(?:they|both|together|each other|one another|the two|the pair|the couple|neither)\b", re.I
+)
 _TELLING = 15.0
 """Salience by which one supposition must be ahead of the other."""
 _MALE = r"(?:man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
@@ -91,7 +94,7 @@ def gender_en(text: str) -> tuple[str, str]:
     if lead is None:
         # No person but a pronoun from the first word on.
         return _pronouns_alone(text)
-    equal = _equal(cast, lead)
+    equal = _equal(cast, lead, _TOGETHER.search(text) is not None)
     if equal is not None:
         return "", f"two main persons: {lead.named or lead.head} and {equal.named or equal.head}"
     if not lead.gender and any(any(p.told.values()) for p in cast.people):
@@ -115,14 +118,14 @@ def person_gender(person: Person) -> tuple[str, str]:
     male, female = person.told["m"], person.told["f"]
     total, side = male + female, "m" if male > female else "f"
     clear = total > 0 and max(male, female) / total >= 0.7
-    if person.gender and (not clear or total < 1.5 or side == person.gender):
+    if person.gender and (not clear or total < 1.5 or person.told[person.gender] > 0):
         return person.gender, "by the first name"
     if clear and total >= 0.5:
         return side, "by pronouns"
     return "", "pronouns of both genders" if total > 0.5 else "no gender told"
 
 
-def _equal(cast: Cast, lead: Person) -> Person | None:
+def _equal(cast: Cast, lead: Person, together: bool) -> Person | None:
     """Somebody of another gender whom the story is as much about."""
     sex, _ = person_gender(lead)
     for other in cast.people:
@@ -130,7 +133,13 @@ def _equal(cast: Cast, lead: Person) -> Person | None:
             continue
         theirs, _ = person_gender(other)
         close = other.weight >= (0.6 if other.paired and lead.paired else 0.75) * lead.weight
-        if close and theirs and sex and theirs != sex and (other.paired or other.born <= 2):
+        if (
+            close
+            and theirs
+            and sex
+            and theirs != sex
+            and (other.paired or abs(other.born - lead.born) <= together)
+        ):
             return other
     return None
 

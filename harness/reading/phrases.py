@@ -1,0 +1,120 @@
+"""Names and noun phrases in a tokenised English sentence."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from harness.reading import grammar, people
+
+_TITLES = people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES
+
+
+class Name(NamedTuple):
+    """A name at some place of a sentence."""
+
+    gender: str
+    """m, f, or '' where the name does not tell."""
+    certain: bool
+    """A title tells it."""
+    label: str
+    length: int
+    """In words."""
+
+
+def name_at(words: list[str], at: int) -> Name | None:
+    """The name that begins at ``at``, if one does."""
+    word = words[at].lower().removesuffix("'s")
+    after = words[at + 1] if at + 1 < len(words) else ""
+    if word in _TITLES and after[:1].isupper() and after != "I":
+        return _titled(words, at, word)
+    length = _run(words, at)
+    label = _label(words[at : at + length])
+    names = people.first_names()
+    known = names.get(word, names.get(word.split("-")[0]) if "-" in word else None)
+    before = words[at - 1].lower() if at else "."
+    acts = after.lower() in grammar.VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
+    if known is not None:
+        # "Will", "Grace" and "May" open sentences without being names.
+        doubtful = before in ".!?:§" and word in grammar.AMBIGUOUS and length == 1
+        named = acts or after in (",", "and") or words[at].endswith("'s")
+        return None if doubtful and not named else Name(known, False, label, length)
+    unknown = (
+        acts
+        and before not in grammar.PREPOSITIONS | grammar.DETERMINERS
+        and word not in grammar.STARTERS
+        and people.noun_gender(word) is None
+    )
+    return Name("", False, label, length) if unknown else None
+
+
+def _titled(words: list[str], at: int, title: str) -> Name:
+    length = 1 + _run(words, at + 1)
+    gender = "m" if title in people.MALE_TITLES else "f" if title in people.FEMALE_TITLES else ""
+    certain = bool(gender)
+    if not gender and (length > 2 or title in ("nurse", "coach", "chef", "agent")):
+        gender = people.first_names().get(words[at + 1].lower().removesuffix("'s"), "")
+    return Name(gender, certain, _label(words[at + 1 : at + length]), length)
+
+
+def _run(words: list[str], at: int) -> int:
+    """How many capitalised words stand together from ``at`` on; a possessive ends the run."""
+    length = 1
+    while at + length < len(words) and not words[at + length - 1].endswith("'s"):
+        following = words[at + length]
+        if not following[0].isupper() or following.lower() in ("i", "i'm"):
+            break
+        length += 1
+    return length
+
+
+def _label(words: list[str]) -> str:
+    return " ".join(w.lower().removesuffix("'s") for w in words)
+
+
+def determiner(words: list[str], at: int) -> tuple[str, int]:
+    """The determiner of the noun at ``at`` and where its phrase begins."""
+    stop = grammar.BOUNDARY | grammar.PREPOSITIONS | grammar.COPULA
+    for place in range(at - 1, max(-1, at - 5), -1):
+        word = words[place].lower()
+        if not word[0].isalpha() or word in stop:
+            return "", place + 1
+        if word in grammar.DETERMINERS:
+            return word, place
+        if word.endswith("'s"):
+            return "'s", place
+    return "", at
+
+
+def possessive(words: list[str], at: int) -> bool:
+    """Is the *her* at ``at`` a possessive, rather than an object?"""
+    after = words[at + 1].lower() if at + 1 < len(words) else "."
+    return after not in grammar.BOUNDARY | grammar.PREPOSITIONS | grammar.DETERMINERS | {
+        "again",
+        "up",
+        "down",
+        "out",
+    }
+
+
+def is_subject(words: list[str], place: int, length: int) -> bool:
+    """Does the phrase of ``length`` words at ``place`` look like the subject of its clause?"""
+    before = words[place - 1].lower() if place else "."
+    after = words[place + length].lower() if place + length < len(words) else ""
+    if before in grammar.PREPOSITIONS - grammar.BOUNDARY:
+        return False
+    told = before in grammar.SAID and (place < 2 or words[place - 2] == "§")
+    acts = after in grammar.VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
+    return told or before in grammar.BOUNDARY or acts
+
+
+def is_worker(words: list[str], at: int) -> bool:
+    """A noun that no list has, but that opens a story as a worker would: *The glazier climbed*."""
+    word = words[at].lower()
+    return (
+        at > 0
+        and words[at - 1].lower() in ("the", "a", "an", "young", "old", "new")
+        and word not in grammar.NO_WORKERS
+        and re.fullmatch(r"[a-z]{2,}(?:er|or|ist|ian|eer|ier|ant|ista|maker)", word) is not None
+        and is_subject(words, at, 1)
+    )
