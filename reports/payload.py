@@ -85,12 +85,14 @@ def short(value: float) -> float | str | None:
 
 def _columns(board: Board) -> list[dict[str, object]]:
     names = [(c.key[0], c.key[2], c.key[3]) for c in board.columns]
+    shown = [bool(board.ranked(col)) for col in range(len(board.columns))]
+    rivals = Counter(name for name, ranked in zip(names, shown, strict=True) if ranked)
     several = Counter(task for task, _ in {(task, attribute) for task, attribute, _ in names})
     made = []
     for col, column in enumerate(board.columns):
         entry, run = column.entry, column.entry.run
         task = find_task(run.text("task"))
-        mark = f"{run.text('split')}/{run.text('paraphrases')}" if names.count(names[col]) > 1 else ""
+        mark = f"{run.text('split')}/{run.text('paraphrases')}" if rivals[names[col]] > shown[col] else ""
         provenance = cast("dict[str, object] | None", entry.target.get("provenance"))
         made.append(
             {
@@ -102,7 +104,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "about": show(run.text("task")) + (f" · {show(entry.attribute)}" if several[names[col][0]] > 1 else ""),
                 "lang": show(run.text("language"), 10),
                 "mark": mark,
-                "ranked": len(board.ranked(col)),
+                "ranked": shown[col],
                 "split": show(run.text("split")),
                 "paraphrases": show(run.text("paraphrases")),
                 "target": show(entry.target.get("name", "")),
@@ -114,7 +116,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "classes": [show(c) for c in entry.classes],
                 "contexts": [show(c.replace("_", " ")) for c in entry.contexts],
                 "shares": [short(float(x)) for x in entry.shares.ravel()],
-                "sampling": ", ".join(f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items()),
+                "sampling": ", ".join(f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items() if v != []),
                 "uniform": {k: short(v) for k, v in column.uniform.items()},
                 "floor": short(column.floor),
                 "perfect": short(column.perfect),

@@ -283,7 +283,7 @@ function apartSection() {
     h("h2", { id: "apart-title" }, t("apart")),
     h("p", { class: "lead" }, t("apart_lead")),
     scroller(t("apart"), h("table", { class: "board" },
-      h("thead", {}, h("tr", {}, head.map((words) => h("th", { scope: "col" }, words)))),
+      h("thead", {}, h("tr", {}, head.map((words, i) => h("th", { scope: "col", class: i > 3 ? "num" : null }, words)))),
       h("tbody", {}, apart.map((cell) => h("tr", {},
         h("th", { scope: "row" }, h("a", { class: "name", href: address({ view: "row", row: P.rows[cell.row].id, col: P.columns[cell.col].id, run: P.runs[cell.run].id }) }, rowName(cell.row))),
         h("td", {}, methodName(P.rows[cell.row].method)),

@@ -27,12 +27,14 @@ function verdict(result, p, a, b, target) {
 }
 
 function compareView() {
-  const find = (id, other) => { const at = P.rows.findIndex((r) => r.id === id); return at >= 0 ? at : P.rows.findIndex((r, i) => i !== other); };
-  if (P.rows.length < 2) return [heading(t("compare")), h("p", {}, t("compare_two"))];
-  const a = find(state.a, -1);
-  const b = find(state.b, a);
-  const options = P.rows.map((r) => [r.id, `${r.model} — ${methodName(r.method)}`]);
-  const shared = P.columns.map((_, col) => col).filter((col) => cellOf(a, col) && cellOf(b, col));
+  const rows = [...rankedRows].sort((x, y) => x - y);
+  if (rows.length < 2) return [heading(t("compare")), h("p", {}, t("compare_two"))];
+  const both = (x, y) => P.columns.map((_, col) => col).filter((col) => cellOf(x, col) && cellOf(y, col));
+  const find = (id) => rows.find((row) => P.rows[row].id === id);
+  const a = find(state.a) ?? rows[0];
+  const b = find(state.b) ?? rows.find((row) => row !== a && both(a, row).length) ?? rows.find((row) => row !== a);
+  const options = rows.map((row) => [P.rows[row].id, `${rowName(row)} — ${methodName(P.rows[row].method)}`]);
+  const shared = both(a, b);
   const results = shared.map((col) => paired(cellOf(a, col), cellOf(b, col)));
   const ps = adjusted(results.map((result) => result.p));
   const [nameA, nameB] = [rowLabel(a), rowLabel(b)];
@@ -61,7 +63,7 @@ function compareTable(shared, results, ps, opened) {
     h("tbody", {}, shared.map((col, i) => h("tr", { class: i === opened ? "opened" : null },
       h("th", { scope: "row" }, h("a", { href: address({ col: P.columns[col].id }), "aria-current": i === opened ? "true" : null }, columnName(col))),
       h("td", { class: "num" }, num(results[i].value), interval(results[i].lo, results[i].hi)), h("td", {}, bars[i]),
-      h("td", { class: "num" }, num(ps[i])), h("td", {}, word(results[i], ps[i])))))));
+      h("td", { class: "num" }, ps[i] < 0.001 ? "< 0.001" : num(ps[i])), h("td", {}, word(results[i], ps[i])))))));
 }
 
 function contextDifferences(col, result, nameA, nameB) {
@@ -70,7 +72,7 @@ function contextDifferences(col, result, nameA, nameB) {
   return section(t("by_context", { task: columnName(col) }),
     h("p", { class: "quiet small" }, t("by_context_lead", { a: nameA, b: nameB })),
     scroller(t("context"), h("table", { class: "board" },
-      h("thead", {}, h("tr", {}, [t("context"), t("difference"), t("chart")].map((words) => h("th", { scope: "col" }, words)))),
+      h("thead", {}, h("tr", {}, [t("context"), t("difference"), t("chart")].map((words, i) => h("th", { scope: "col", class: i === 1 ? "num" : null }, words)))),
       h("tbody", {}, rows.map((row, i) => h("tr", {}, h("th", { scope: "row" }, row.name), h("td", { class: "num" }, num(row.value), interval(row.lo, row.hi)), h("td", {}, bars[i])))))));
 }
 
@@ -100,14 +102,19 @@ function measuredMethods() {
 }
 
 function publishedSection() {
-  const head = [t("paper"), t("method"), t("model"), t("task"), t("target"), t("metric"), t("value"), t("flags"), t("source")];
+  const papers = distinct(P.published.map((row) => row.paper));
+  return section(t("published"), h("p", {}, t("published_lead")), papers.map((paper) => publishedTable(paper, P.published.filter((row) => row.paper === paper))));
+}
+
+function publishedTable(paper, rows) {
+  const head = [t("method"), t("model"), t("task"), t("target"), t("metric"), t("value"), t("flags"), t("source")];
   const value = (row) => (row.value === null ? "–" : row.high === null ? num(row.value) : t("to", { lo: num(row.value, 2), hi: num(row.high, 2) }));
-  return section(t("published"), h("p", {}, t("published_lead")),
-    scroller(t("published"), h("table", { class: "board" }, h("thead", {}, h("tr", {}, head.map((words) => h("th", { scope: "col" }, words)))),
-      h("tbody", {}, P.published.map((row) => h("tr", {},
-        h("th", { scope: "row" }, row.paper), h("td", {}, row.method), h("td", {}, row.model || t("not_stated")), h("td", {}, row.task || "–"), h("td", {}, row.target || "–"),
+  return h("details", { id: "f-" + paper, open: rows.length < 12 }, h("summary", {}, t("published_of", { paper, k: rows.length })),
+    scroller(paper, h("table", { class: "board" }, h("thead", {}, h("tr", {}, head.map((words) => h("th", { scope: "col" }, words)))),
+      h("tbody", {}, rows.map((row) => h("tr", {},
+        h("th", { scope: "row" }, row.method), h("td", {}, row.model || t("not_stated")), h("td", {}, row.task || "–"), h("td", {}, row.target || "–"),
         h("td", {}, WORDS.en["metric_" + row.metric] ? t("metric_" + row.metric) : row.metric, h("small", {}, t(row.better + "_is_better"))), h("td", { class: "num" }, value(row)),
-        h("td", {}, row.flags.map((flag) => h("span", { class: "tag warn" }, t("flag_" + flag))), row.note ? h("small", {}, row.note) : null),
+        h("td", { class: "wide-text" }, row.flags.map((flag) => h("span", { class: "tag warn" }, t("flag_" + flag))), row.note ? h("small", {}, row.note) : null),
         h("td", {}, row.link ? h("a", { href: row.link, rel: "noopener noreferrer" }, row.source) : row.source)))))));
 }
 
@@ -130,7 +137,7 @@ function courseView() {
 function courseSection(training, col, points) {
   const label = t("course_label", { training, task: columnName(col) });
   return section(`${training}: ${columnName(col)}`, h("figure", {}, courseChart(points, points[0].perfect, label), h("figcaption", { class: "quiet small" }, t("course_caption"))),
-    scroller(label, h("table", { class: "board" }, h("thead", {}, h("tr", {}, [t("step"), t("measure_tv")].map((words) => h("th", { scope: "col" }, words)))),
+    scroller(label, h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, [t("step"), t("measure_tv")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
       h("tbody", {}, points.map((p) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: address({ view: "row", row: P.rows[p.row].id, col: P.columns[col].id }) }, whole(p.step))), h("td", { class: "num" }, num(p.value), interval(p.lo, p.hi))))))));
 }
 

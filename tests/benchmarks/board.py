@@ -1,0 +1,136 @@
+"""Time and size of a large board: ``python -m tests.benchmarks.board [--models 200] [--tasks 12] [--keep FOLDER]``.
+
+Run folders are written directly, from counts of a stated law, in the layout that ``distalign evaluate`` writes;
+their scores are those of the counts, with the interval left as wide as the floor, since what is timed is the board.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.reading.base import INVALID
+from harness.scoring import table
+from harness.scoring.counts import Counts, to_csv
+from reports.leaderboard import leaderboard
+
+CONTEXTS = 25
+CLASSES = ("male", "female")
+N = 100
+GOALS = {"build_s": 10.0, "page_mb": 6.0, "first_paint_ms": 1500.0, "sort_ms": 100.0}
+
+
+def write_runs(out: Path, models: int, tasks: int) -> None:
+    """``models x tasks`` run folders."""
+    rng = np.random.default_rng(0)
+    contexts = [f"occupation_number_{i}" for i in range(CONTEXTS)]
+    targets = rng.uniform(0.05, 0.95, (tasks, CONTEXTS))
+    skill = rng.uniform(0, 0.3, models)
+    shapes: dict[int, dict[str, object]] = {}
+    for m in range(models):
+        for t in range(tasks):
+            male = np.clip(targets[t] + skill[m] * rng.choice([-1, 1], CONTEXTS), 0.01, 0.97)
+            laws = np.stack([male * 0.98, (1 - male) * 0.98, np.full(CONTEXTS, 0.02)], axis=1)
+            drawn = rng.multinomial(N, laws)
+            counts = np.zeros((CONTEXTS, len(CLASSES) + len(INVALID)), dtype=np.int64)
+            counts[:, :3] = drawn
+            shares = np.stack([targets[t], 1 - targets[t]], axis=1)
+            if t not in shapes:
+                shapes[t] = table.to_json(table.score(counts[:, :2], counts[:, 2:].sum(axis=1), shares))
+            _write(out, m, t, contexts, counts, shares, shapes[t])
+
+
+def _write(
+    out: Path,
+    m: int,
+    t: int,
+    contexts: list[str],
+    counts: np.ndarray,
+    shares: np.ndarray,
+    shape: dict[str, object],
+) -> None:
+    run = f"{m:05x}{t:05x}"
+    model = f"maker-{m % 17}/model-{m}-{1 + m % 70}B"
+    folder = out / model.replace("/", "-") / f"task_{t}@1" / run
+    (folder / "draws").mkdir(parents=True)
+    identity = {
+        "model": model, "revision": "", "weights": f"{m:064x}", "adapter": "", "adapter_weights": "", "template": "",
+        "contract": {"labels": True}, "task": f"task_{t}", "task_version": 1, "task_hash": f"{t:064x}", "language": "en",
+        "prompts_hash": f"{t:064x}", "split": "all", "paraphrases": "test", "measure": "draws", "epsilon": None, "seed": 0,
+        "sampling": {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 24, "stop": []},
+    }  # fmt: skip
+    manifest = {"schema": 1, "run": run, "identity": identity, "engine": {"name": "known"}, "plan": [N], "state": "complete", "seconds": 1.5, "tokens": 2500}  # fmt: skip
+    scores = copy.deepcopy(shape)
+    off = float((np.abs(counts[:, :2] / N - shares).sum(axis=1) / 2).mean())
+    for name, score in scores["aggregate"]["scores"].items():  # type: ignore[index]  # the tree that to_json makes
+        wide = score["floor"]
+        score |= {"plugin": off, "estimate": max(off - wide, 0), "low": max(off - 2 * wide, 0), "high": off + wide}
+        assert name
+    target = {"name": f"target_{t}", "title": "", "kind": "table", "hash": f"{t:064x}", "smoothing": "", "provenance": None, "shares": shares.tolist()}  # fmt: skip
+    result = {"attribute": "gender", "classes": list(CLASSES), "context_ids": contexts, "target": target, "table": scores}
+    texts = [(c, label, int(k)) for c, row in zip(contexts, counts, strict=True) for label, k in zip((*CLASSES, "unparsed"), row, strict=False) if k]  # fmt: skip
+    draws = pa.table({
+        "context": [c for c, _, _ in texts], "prompt": ["p"] * len(texts), "chunk": [0] * len(texts), "n": [N] * len(texts),
+        "seed": [0] * len(texts), "text": [label for _, label, _ in texts], "count": [k for _, _, k in texts],
+        "finish": ["stop"] * len(texts), "tokens": [1] * len(texts), "error": [""] * len(texts),
+    })  # fmt: skip
+    pq.write_table(draws, folder / "draws" / "part-000001.parquet", compression="zstd")
+    cells = {(c, "p"): tuple(int(x) for x in row) for c, row in zip(contexts, counts, strict=True)}
+    (folder / "counts.csv").write_text(to_csv([Counts("gender", CLASSES, cells)]))
+    prompts = {"first_rendered": "user: Which?", "prompts": [{"context": c, "prompt": "p", "messages": [], "text": f"Which, {c}?"} for c in contexts]}  # fmt: skip
+    for name, tree in (("manifest", manifest), ("prompts", prompts), ("scores", {"schema": 1, "run": run, "task_hash": f"{t:064x}", "results": [result]})):  # fmt: skip
+        (folder / f"{name}.json").write_text(json.dumps(tree, indent=1))
+
+
+def in_browser(page_file: Path) -> dict[str, float]:
+    """First paint and the slowest of several sorts, each to the frame that shows it."""
+    from tests.reports.browser import chromium
+
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(page_file.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        ready = page.evaluate("performance.now()")
+        sort = """(key) => new Promise((done) => {
+            const start = performance.now();
+            document.querySelector(`th[data-key="${key}"] button`).click();
+            requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+        })"""
+        times = [page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "method", "overall")]
+        return {"first_paint_ms": paint, "ready_ms": ready, "sort_ms": max(times)}
+
+
+def main() -> None:
+    """Build the board, look at it, print each figure beside its goal."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--tasks", type=int, default=12)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--no-browser", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = given.keep or Path(scratch)
+        if not (place / "runs").is_dir():
+            write_runs(place / "runs", given.models, given.tasks)
+        start = time.perf_counter()
+        page = leaderboard([str(place / "runs")], place / "site")
+        figures = {"build_s": time.perf_counter() - start, "page_mb": page.stat().st_size / 1e6}
+        if not given.no_browser:
+            figures |= in_browser(page)
+    print(f"{given.models} models x {given.tasks} tasks x {CONTEXTS} contexts, n = {N}")
+    for name, value in figures.items():
+        goal = f"(goal: at most {GOALS[name]:g})" if name in GOALS else ""
+        print(f"{name:16} {value:10.2f} {goal}")
+
+
+if __name__ == "__main__":
+    main()
