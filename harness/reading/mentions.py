@@ -70,10 +70,16 @@ class Lexicon:
                 for word in words.split(","):
                     self.labels.setdefault(word.strip(), "")
         self.labels.pop("", None)
-        self._pattern = re.compile(
-            "|".join(_alternative(w) for w in sorted(self.labels, key=len, reverse=True))
-        )
-        self.longest = max(map(len, self.labels), default=0)
+        self._compile()
+
+    def add(self, word: str) -> None:
+        """One more answer that is none of the classes, unless it is a wording already."""
+        self.labels.setdefault(key(word), "")
+        self._compile()
+
+    def _compile(self) -> None:
+        words = sorted(self.labels, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_alternative, words)))
 
     def find(self, folded: str) -> list[Mention]:
         """Every mention in a folded text, in order."""

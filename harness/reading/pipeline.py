@@ -40,11 +40,18 @@ def _story_gender(classes: Classes, language: str, options: Mapping[str, object]
     return StoryGenderReader(classes, language)
 
 
+def _story_race(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.race import StoryRaceReader
+
+    return StoryRaceReader(classes, **_only(options, "story_race", names=bool))  # type: ignore[arg-type]  # checked above
+
+
 READERS: dict[str, Build] = {
     "words": _words,
     "style": _style,
     "sentiment": _sentiment,
     "story_gender": _story_gender,
+    "story_race": _story_race,
 }
 
 
