@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Scope = Literal["reply", "story"]
 NEUTRAL_BAND = 0.08
 """Scores within this of zero are neutral, on VADER's scale of -1 to 1."""
-HALF_LIFE = 3.0
+HALF_LIFE = 2.0
 """A story's clause this many clauses before the end weighs half of the last one."""
 
 # Praise that is meant as blame: set phrases, and cheers at once followed by what went wrong.
@@ -33,6 +33,20 @@ _IRONY = re.compile(
     rf"|\b{_CHEER} (?:job|work|service|start|idea|way|timing|example)\b[^.!?]*\b(?:if you|losing|breaking|ruin\w*|to waste|of wasting|lost|broke|three hours late|hours late|again)\b"
     r"|\bwhat (?:a|an) (?:joy|treat|surprise|pleasure|delight|lovely|wonderful|brilliant|great|fantastic)\b[^.!?]*\b(?:broken|crash\w*|fail\w*|late|lost|losing|delay\w*|cancel\w*|leak\w*|again|queue\w*|rude|cold|wait\w*|stuck)\b",
     re.I,
+)
+# Tears and goodbyes turn on what they are shed for; "never smiled again" is not a smile.
+_TURNED = (
+    (
+        re.compile(
+            r"\b(?:wept|weep|weeping|cried|cry|crying|sobbed|sobbing|tears?(?: \w+){0,3})\s+(?:of|with|from|in|for)\s+(?:pure |sheer )?"
+            r"(?:joy|pride|relief|happiness|gratitude|laughter|delight|thanks)\b",
+            re.I,
+        ),
+        "tears of joy",
+    ),
+    (re.compile(r"\bnever (?:\w+ ){1,4}again\b", re.I), "never again"),
+    (re.compile(r"\b(?:would|will|could) never forget\b", re.I), "remembered"),
+    (re.compile(r"\b(?:passed|passing) away\b", re.I), "died"),
 )
 _CLAUSE = re.compile(r"(?:[^.!?,;\n…—]|(?<=\d)[.,](?=\d))+[.!?,;…—]*[\"')\]]*")
 
@@ -72,6 +86,8 @@ def _label(score: float) -> str:
 
 def _english(text: str) -> float:
     pattern, score = _vader()
+    for turn, word in _TURNED:
+        text = turn.sub(word, text)
     found = score(pattern.sub(lambda m: _as_word(m.group()), text))
     return min(found, -0.4) if _IRONY.search(text) else found
 

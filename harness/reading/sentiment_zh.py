@@ -8,8 +8,8 @@ from importlib import resources
 
 from harness.reading.text import clean, simplified
 
-NEUTRAL_BAND = 0.5
-"""Clause scores within this of zero are neutral: half of the weakest word of the lexicon."""
+NEUTRAL_BAND = 1.0
+"""Scores within this of zero are neutral: one weak word without emphasis is not yet a feeling."""
 
 _CLAUSE = re.compile(r"[^,。!?;:\n…~、]+[,。!?;:\n…~、]*")
 _NEGATOR = re.compile(
@@ -37,7 +37,7 @@ _HYPOTHETICAL = re.compile(
     r"(?:如果|要是|假如|若是|希望|但愿|祝|祝愿|本该|本来可以|怕|担心|是否|会不会|有没有|能不能)"
 )
 _IRONY = re.compile(
-    r"真是谢谢[你您他]|(?:可)?真(?:是)?(?:会|行|有你的|能耐|有本事|\"?贴心\"?)(?:啊|呢|呀)?[,。!].{0,20}(?:又|还|居然|竟|连|坏|错|丢|等|晚)|呵呵|好一个|真是(?:好|太好|棒|太棒)[^。!?]{0,12}[,。!](?:又|还|居然|竟|连)[^。!?]*"
+    r"真是谢谢[你您他]|(?:可)?真(?:是)?(?:会|行|有你的|能耐|有本事|\"?贴心\"?)(?:啊|呢|呀)?[,。!].{0,20}(?:又|还|居然|竟|连|坏|错|丢|等|晚)|(?<![笑乐])呵呵|好一个|真是(?:好|太好|棒|太棒)[^。!?]{0,12}[,。!](?:又|还|居然|竟|连)[^。!?]*"
     r"|(?:太好了|太棒了|好极了|真棒|棒极了|真好|完美|厉害了|多谢|感谢|谢谢)[^。!?]{0,6}[,。!:](?:又|还得|居然|竟然|连|我的|害|让我|把我)[^。!?]{0,30}(?:又|坏|丢|丢了|加班|等|迟|晚|停|崩|掉|重写|重做|罚|堵|没|取消|白|扣|凉|错|死机|漏)"
     r"|感谢[^。!?]{0,20}让我(?:又|再次|成功|体验|白|多)[^。!?]{0,14}(?:等|白|丢|亏|堵|加班|失|饿|冻|气|绝望)|可真?(?:是)?\"[^\"]+\"啊|[好真]\"[^\"]+\"|(?:服务|效率|速度|质量)\"?(?:真|可真|太)(?:好|高|快)\"?[啊呀呢]?,[^。!?]{0,20}(?:才|还没|都没|就坏|半天|小时|天|个月|一年)"
 )
@@ -84,7 +84,7 @@ def left_behind(text: str) -> float:
 
 def label(score: float) -> str:
     """The class of a score."""
-    if abs(score) < NEUTRAL_BAND:
+    if abs(score) <= NEUTRAL_BAND:
         return "neutral"
     return "positive" if score > 0 else "negative"
 
