@@ -83,7 +83,9 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
         mismatches: run -> how its numbers fail to follow from its counts, as ``--check`` found.
     """
     people = [who(entry) for entry in entries]
-    rows = sorted(set(people), key=lambda w: (w.model.casefold(), w.model, w.method, w.arm, w.step or 0, w.id))
+    rows = sorted(
+        set(people), key=lambda w: (w.model.casefold(), w.model, w.method, w.arm, w.step or 0, w.id)
+    )
     row_of = {w: i for i, w in enumerate(rows)}
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, entry in enumerate(entries):
@@ -93,9 +95,7 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
     for col, key in enumerate(sorted(groups)):
         members = groups[key]
         found = reasons([entries[i] for i in members])
-        group = [
-            Cell(row_of[people[i]], col, entries[i], why) for i, why in zip(members, found, strict=True)
-        ]
+        group = [Cell(row_of[people[i]], col, entries[i], why) for i, why in zip(members, found, strict=True)]
         for cell in group:
             wrong = (mismatches or {}).get(str(cell.entry.run.manifest["run"]))
             if wrong:
@@ -169,7 +169,9 @@ def _rank_overall(
         if not cell.apart and cell.row in of:
             of[cell.row].append(cell)
     for row, cells in of.items():
-        low, value, high = np.array([[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]).T
+        low, value, high = np.array(
+            [[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]
+        ).T
         below, above = (np.sqrt(((value - end) ** 2).sum()) / len(cells) for end in (low, high))
         mean = float(value.mean())
         board.overall[row] = (mean, max(mean - float(below), 0.0), mean + float(above))

@@ -60,7 +60,9 @@ def _first_difference(claimed: object, found: object, place: str) -> str:
     """The first place where two trees differ by more than rounding; '' where they agree."""
     if isinstance(claimed, dict) and isinstance(found, dict):
         for key in sorted({*claimed, *found}):
-            inner = _first_difference(claimed.get(key), found.get(key), f"{place}.{key}" if place else str(key))
+            inner = _first_difference(
+                claimed.get(key), found.get(key), f"{place}.{key}" if place else str(key)
+            )
             if inner:
                 return inner
         return ""

@@ -31,7 +31,7 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     Raises:
         IncompleteError: with ``recompute``, where numbers do not follow; the page is written and says so.
     """
-    found, unscored = entries(runs)
+    found, unscored = entries(runs, seed)
     for run in unscored:
         say(f"{run.folder}: not scored, left out (distalign score {run.folder})")
     if not found:
@@ -49,7 +49,7 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     write_atomic(out / "leaderboard.json", to_json(rows))
     write_atomic(out / "counts.csv", counts_csv(board))
     page = out / "index.html"
-    write_atomic(page, render(board, payload(board, checked, seed)))
+    write_atomic(page, render(board, payload(board, checked)))
     if wrong:
         raise IncompleteError(
             f"{len(wrong)} of {len({str(e.run.manifest['run']) for e in found})} runs claim what does not follow",

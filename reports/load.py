@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from pydantic_core import from_json
 
 from harness.errors import UserError
 from harness.reading.base import INVALID
 from harness.runs import find_runs
 from harness.scoring.counts import from_csv
+from reports.samples import texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from harness.runs import Run
     from harness.scoring.counts import Counts
+    from reports.samples import Texts
+
+MANY = 300
+"""From this many runs on, several processes read them."""
+WORKERS = 8
 
 Json = dict[str, object]
 
@@ -42,6 +54,8 @@ class Entry:
     """Scores over all contexts, as in ``scores.json``."""
     task_hash: str
     """The task's files when the run was scored."""
+    texts: Texts | None = None
+    """Some of the texts that were drawn, by class; None where none were read."""
 
     @property
     def n(self) -> int:
@@ -54,16 +68,24 @@ class Entry:
         return number(part(self.aggregate, "valid"), "value")
 
 
-def entries(folders: Sequence[str]) -> tuple[list[Entry], list[Run]]:
-    """Every scored result under the folders, and the runs that hold no score yet."""
-    found: list[Entry] = []
-    unscored: list[Run] = []
-    for run in _once(find_runs(list(folders))):
-        if (run.folder / "scores.json").is_file():
-            found.extend(_entries(run))
-        else:
-            unscored.append(run)
-    return found, unscored
+def entries(folders: Sequence[str], seed: int | None = None) -> tuple[list[Entry], list[Run]]:
+    """Every scored result under the folders, and the runs that hold no score yet.
+
+    Args:
+        folders: run folders, or folders of them.
+        seed: also read some of the texts that were drawn, chosen by this seed.
+    """
+    runs = _once(find_runs(list(folders)))
+    scored = [run for run in runs if (run.folder / "scores.json").is_file()]
+    unscored = [run for run in runs if run not in scored] if len(scored) < len(runs) else []
+    read = partial(_entries, seed=seed)
+    if len(scored) < MANY:
+        found = [read(run) for run in scored]
+    else:
+        workers = min(os.cpu_count() or 1, WORKERS)
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(read, scored, chunksize=50))
+    return [entry for group in found for entry in group], unscored
 
 
 def _once(runs: list[Run]) -> list[Run]:
@@ -74,14 +96,31 @@ def _once(runs: list[Run]) -> list[Run]:
     return [seen[key] for key in sorted(seen)]
 
 
-def _entries(run: Run) -> list[Entry]:
-    scores = run.load("scores.json")
+def _entries(run: Run, seed: int | None) -> list[Entry]:
+    scores = _parsed(run.folder / "scores.json")
     tables = {table.attribute: table for table in from_csv(run.folder / "counts.csv")}
     results = scores.get("results")
     where = str(run.folder / "scores.json")
     if not isinstance(results, list):
         raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
-    return [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
+    made = [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
+    if seed is None:
+        return made
+    drawn = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in made}}
+    return [replace(entry, texts=drawn[entry.attribute]) for entry in made]
+
+
+def _parsed(path: Path) -> Json:
+    """A large JSON file: pydantic's parser takes less than half the time of Python's own."""
+    try:
+        data = from_json(path.read_bytes(), cache_strings="keys")
+    except ValueError as err:
+        raise UserError(
+            f"not valid JSON: {err}", where=str(path), hint=f"distalign score {path.parent}"
+        ) from None
+    if not isinstance(data, dict):
+        raise UserError("not a JSON object", where=str(path))
+    return data
 
 
 def _entry(run: Run, result: Json, tables: Mapping[str, Counts], task_hash: str, where: str) -> Entry:

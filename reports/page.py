@@ -38,7 +38,9 @@ def render(board: Board, data: Mapping[str, object]) -> str:
         meta=meta,
         words=english,
         sub=english["sub"].format_map(meta),
-        caption=english["caption_all"].format(k=sum(bool(board.ranked(c)) for c in range(len(board.columns)))),
+        caption=english["caption_all"].format(
+            k=sum(bool(board.ranked(c)) for c in range(len(board.columns)))
+        ),
         table=_static(board, data, english),
         files=FILES,
         style=Markup(style),  # noqa: S704  # our own file
@@ -102,7 +104,14 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
         for c in board.cells
         if c.apart
     ]
-    head = [words["rank"], words["model"], words["method"], *(names[col] for col in shown), "n", words["engine"]]
+    head = [
+        words["rank"],
+        words["model"],
+        words["method"],
+        *(names[col] for col in shown),
+        "n",
+        words["engine"],
+    ]
     return {"head": head, "rows": lines, "apart": apart}
 
 

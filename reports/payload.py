@@ -12,7 +12,7 @@ from harness.reading.base import INVALID
 from reports.board import MEASURES, engine
 from reports.command import command
 from reports.published import published
-from reports.samples import find_task, texts
+from reports.samples import find_task
 from reports.standing import sampling, seen
 from reports.text import link, show
 
@@ -28,10 +28,9 @@ TEXT_BUDGET = 1_500_000
 """Characters of sample texts on a page, at most: a large board shows shorter and fewer ones."""
 LONGEST_TEXT = 1_200
 CELL_KEYS = (
-    ["row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked", "tv", "lo", "hi", "plugin"]
-    + ["floor", "perfect", "valid", "conditional", "best", "worst", "js", "jsLo", "jsHi", "klt", "kltLo"]
-    + ["kltHi", "klm", "klmLo", "klmHi", "mae"]
-)
+    "row col run apart seen rankLo rankHi band checked tv lo hi plugin floor perfect valid conditional best worst "
+    "js jsLo jsHi klt kltLo kltHi klm klmLo klmHi mae"
+).split()
 
 
 class Strings:
@@ -45,10 +44,10 @@ class Strings:
         return self.found.setdefault(show(text, limit), len(self.found))
 
 
-def payload(board: Board, checked: Mapping[str, Checked], seed: int = 0) -> dict[str, object]:
+def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
     """Everything that the page's scripts read."""
     strings = Strings()
-    runs, index = _runs(board, strings, seed)
+    runs, index = _runs(board, strings)
     draws = sum(int(c.entry.counts.sum()) for c in _one_per_run(board))
     return {
         "meta": {
@@ -101,7 +100,8 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "version": show(run.text("task_version")),
                 "title": show(task.title) if task else "",
                 "attribute": show(entry.attribute),
-                "about": show(run.text("task")) + (f" · {show(entry.attribute)}" if several[names[col][0]] > 1 else ""),
+                "about": show(run.text("task"))
+                + (f" · {show(entry.attribute)}" if several[names[col][0]] > 1 else ""),
                 "lang": show(run.text("language"), 10),
                 "mark": mark,
                 "ranked": shown[col],
@@ -112,11 +112,14 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "kind": show(entry.target.get("kind", "")),
                 "smoothing": show(entry.target.get("smoothing", ""), 600),
                 "provenance": provenance
-                and {k: show(v, 900) for k, v in provenance.items()} | {"url": link(provenance.get("link", ""))},
+                and {k: show(v, 900) for k, v in provenance.items()}
+                | {"url": link(provenance.get("link", ""))},
                 "classes": [show(c) for c in entry.classes],
                 "contexts": [show(c.replace("_", " ")) for c in entry.contexts],
                 "shares": [short(float(x)) for x in entry.shares.ravel()],
-                "sampling": ", ".join(f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items() if v != []),
+                "sampling": ", ".join(
+                    f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items() if v != []
+                ),
                 "uniform": {k: short(v) for k, v in column.uniform.items()},
                 "floor": short(column.floor),
                 "perfect": short(column.perfect),
@@ -127,7 +130,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
 
 def _rows(board: Board) -> list[dict[str, object]]:
     names = {w.base: w.model for w in reversed(board.rows) if w.untuned}
-    made = []
+    made: list[dict[str, object]] = []
     for row, person in enumerate(board.rows):
         mine = [c for c in board.cells if c.row == row]
         value, low, high = board.overall.get(row, (math.nan,) * 3)
@@ -165,7 +168,9 @@ def _utility(cells: list[Cell]) -> dict[str, object]:
         found = run.load("utility.json")
         perplexity = found.get("perplexity")
         if isinstance(perplexity, dict):
-            numbers.update({k: perplexity[k] for k in ("perplexity", "bits_per_byte") if _is_number(perplexity.get(k))})
+            numbers.update(
+                {k: perplexity[k] for k in ("perplexity", "bits_per_byte") if _is_number(perplexity.get(k))}
+            )
         for task, metrics in _tasks(found).items():
             numbers.update({f"{task} {name}": value for name, value in metrics.items() if _is_number(value)})
         drawn = found.get("draws")
@@ -207,7 +212,7 @@ def _cell(cell: Cell, run: int, checked: Mapping[str, Checked]) -> list[object]:
     return [cell.row, cell.col, run, apart, sorted(seen(entry)), *rank, how, *map(short, numbers)]
 
 
-def _runs(board: Board, strings: Strings, seed: int) -> tuple[list[dict[str, object]], dict[tuple[str, int], int]]:
+def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict[tuple[str, int], int]]:
     index: dict[tuple[str, int], int] = {}
     runs: list[dict[str, object]] = []
     samples: list[dict[str, Texts]] = []
@@ -223,13 +228,15 @@ def _runs(board: Board, strings: Strings, seed: int) -> tuple[list[dict[str, obj
         counts = cast("dict[str, list[int]]", runs[index[key]]["counts"])
         if entry.attribute not in counts:
             counts[entry.attribute] = entry.counts.ravel().tolist()
-            found = texts(entry.run, entry.attribute, seed)
-            if found is not None:
-                samples[index[key]][entry.attribute] = found
+            if entry.texts is not None:
+                samples[index[key]][entry.attribute] = entry.texts
     limit, kept = _affordable(samples)
     for run, sample in zip(runs, samples, strict=True):
         run["texts"] = {
-            a: {show(label): [[strings.add(t, limit), n] for t, n in pool[:kept]] for label, pool in pools.items()}
+            a: {
+                show(label): [[strings.add(t, limit), n] for t, n in pool[:kept]]
+                for label, pool in pools.items()
+            }
             for a, pools in sample.items()
         }
     return runs, index
@@ -247,11 +254,15 @@ def _affordable(samples: list[dict[str, Texts]]) -> tuple[int, int]:
 
 def _run(run: Run, targets: list[str], strings: Strings) -> dict[str, object]:
     manifest, identity = run.manifest, run.identity
-    settings: dict[str, object] = {k: identity.get(k) for k in ("model", "adapter", "revision", "weights", "template")}
+    settings: dict[str, object] = {
+        k: identity.get(k) for k in ("model", "adapter", "revision", "weights", "template")
+    }
     settings |= cast("dict[str, object]", identity.get("sampling") or {})
     settings |= {k: identity.get(k) for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
     settings |= {k: _line(manifest.get(k)) for k in ("engine", "versions", "git", "independence", "state")}
-    first = run.load("prompts.json").get("first_rendered") if (run.folder / "prompts.json").is_file() else None
+    first = (
+        run.load("prompts.json").get("first_rendered") if (run.folder / "prompts.json").is_file() else None
+    )
     return {
         "id": show(manifest["run"], 40),
         "n": run.n,

@@ -39,7 +39,10 @@ def published(folder: Path = FOLDER) -> list[dict[str, object]]:
             cells = row.cells
             found.append(
                 {
-                    **{k: show(cells[k]) for k in ("paper", "task", "target", "model", "method", "metric", "note")},
+                    **{
+                        k: show(cells[k])
+                        for k in ("paper", "task", "target", "model", "method", "metric", "note")
+                    },
                     "value": float(cells["value"]) if cells["value"] else None,
                     "high": float(cells["value_high"]) if cells["value_high"] else None,
                     "better": cells["better"],

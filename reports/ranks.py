@@ -87,7 +87,7 @@ def rank(columns: Sequence[Corrected], order_by: Floats) -> Ranking:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(difference == 0, 0.0, difference / np.sqrt(variance))
     p = 2 * stats.t.sf(np.abs(t), np.maximum(freedom, 1))
-    apart = _holm(p)
+    apart = _holm(np.asarray(p))
     worse = (apart & (difference > 0)).sum(axis=1)
     better = (apart & (difference < 0)).sum(axis=1)
     return Ranking(1 + worse, models - better, _bands(apart, order_by))

@@ -108,7 +108,10 @@ def counts_csv(board: Board) -> str:
         if key in done:
             continue
         done.add(key)
-        head = [key[0], *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute))]
+        head = [
+            key[0],
+            *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute)),
+        ]
         names = [safe(o) for o in entry.table.outcomes]
         for (context, prompt), row in entry.table.cells.items():
             place = [*head, safe(context), safe(prompt)]

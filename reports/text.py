@@ -38,7 +38,11 @@ def cell(value: object) -> object:
 def link(value: object) -> str:
     """``value`` where it is a web address, '' where it is anything else."""
     text = str(value)
-    return text if re.fullmatch(r"https?://[^\s\"'<>`\\\x00-\x20\x7f]+", text) and not _UNSEEN.search(text) else ""
+    return (
+        text
+        if re.fullmatch(r"https?://[^\s\"'<>`\\\x00-\x20\x7f]+", text) and not _UNSEEN.search(text)
+        else ""
+    )
 
 
 def _spelled(match: re.Match[str]) -> str:

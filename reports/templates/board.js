@@ -1,5 +1,6 @@
 /* The board: one row per model and method, either all tasks at once or every measure of one. */
 
+const PAGE = 50;
 const MEASURES = ["tv", "plugin", "js", "klt", "klm", "mae", "valid"];
 const distinct = (values) => [...new Set(values.filter((v) => v !== "" && !missing(v)))].sort();
 
@@ -171,15 +172,30 @@ function boardTable(columns, inFocus) {
   const head = h("thead", {}, h("tr", {}, shown.map(headCell)));
   const body = h("tbody", { id: "rows" });
   const table = h("table", { class: classText("board", inFocus === null && "wide") }, h("caption", {}, caption), head, referenceRows(shown, columns, inFocus), body);
-  const lines = new Map(shownRows().map((row) => [row, h("tr", { "data-row": row, class: P.rows[row].untuned ? "base" : null }, shown.map((field) => bodyCell(field, row)))]));
+  const rows = shownRows();
+  const made = new Map();
+  const line = (row) => {
+    if (!made.has(row)) made.set(row, h("tr", { "data-row": row, class: P.rows[row].untuned ? "base" : null }, shown.map((field) => bodyCell(field, row))));
+    return made.get(row);
+  };
+  let [order, some] = [rows, PAGE];
+  const more = h("button", { type: "button", id: "f-more", onclick: () => fill(order.length) }, t("all_rows", { k: rows.length }));
+  const fill = (count) => {
+    some = count;
+    body.replaceChildren(...order.slice(0, some).map(line));
+    more.hidden = some >= order.length;
+  };
+  /* Further rows come as the reader nears them: laying out hundreds at once would make every sort wait. */
+  new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting) && some < order.length) fill(some + PAGE); }, { rootMargin: "600px" }).observe(more);
+  window.onbeforeprint = () => fill(order.length);
   const sort = (key, direction) => {
     const field = shown.find((one) => one.key === key) || shown[0];
-    const order = [...lines.keys()].map((row) => [field.value(row), row]).sort(([a, i], [b, j]) => {
+    order = rows.map((row) => [field.value(row), row]).sort(([a, i], [b, j]) => {
       if (missing(a) || missing(b)) return missing(a) - missing(b) || i - j;
       const sign = typeof a === "string" ? a.localeCompare(b) : a - b;
       return sign * direction || i - j;
-    });
-    body.append(...order.map(([, row]) => lines.get(row)));
+    }).map(([, row]) => row);
+    fill(PAGE);
     for (const cell of head.querySelectorAll("th")) {
       cell.setAttribute("aria-sort", cell.dataset.key !== field.key ? "none" : direction > 0 ? "ascending" : "descending");
     }
@@ -196,7 +212,7 @@ function boardTable(columns, inFocus) {
   const start = inFocus === null && columns.length > 1 ? "overall" : inFocus === null ? "c" + columns[0] : "tv";
   const wanted = state.sort || start;
   sort(wanted.replace(/^-/, ""), wanted.startsWith("-") ? -1 : 1);
-  return { table, all, count: lines.size };
+  return { table, all, more, count: rows.length };
 }
 
 function headCell(field) {
@@ -258,14 +274,14 @@ function boardView() {
   const columns = shownColumns();
   const inFocus = focus(columns);
   if (!P.rows.length) return [heading(t("board")), h("p", {}, t("nothing"))];
-  const { table, all, count } = boardTable(columns, inFocus);
+  const { table, all, more, count } = boardTable(columns, inFocus);
   const none = count ? null : h("p", { class: "empty" }, t("no_rows"));
   return [
     heading(t("board")),
     h("p", { class: "lead" }, inFocus === null ? t("lead_all") : t("lead_focus")),
     controls(columns, inFocus, all),
     h("p", { class: "quiet small", role: "status" }, t("counted", { shown: count, all: rankedRows.size })),
-    scroller(t("board"), table), none,
+    scroller(t("board"), table), h("p", {}, more), none,
     inFocus === null ? null : columnNotes(inFocus),
     apartSection(),
   ];

@@ -72,10 +72,21 @@ def _write(
     off = float((np.abs(counts[:, :2] / N - shares).sum(axis=1) / 2).mean())
     for name, score in scores["aggregate"]["scores"].items():  # type: ignore[index]  # the tree that to_json makes
         wide = score["floor"]
-        score |= {"plugin": off, "estimate": max(off - wide, 0), "low": max(off - 2 * wide, 0), "high": off + wide}
+        score |= {
+            "plugin": off,
+            "estimate": max(off - wide, 0),
+            "low": max(off - 2 * wide, 0),
+            "high": off + wide,
+        }
         assert name
     target = {"name": f"target_{t}", "title": "", "kind": "table", "hash": f"{t:064x}", "smoothing": "", "provenance": None, "shares": shares.tolist()}  # fmt: skip
-    result = {"attribute": "gender", "classes": list(CLASSES), "context_ids": contexts, "target": target, "table": scores}
+    result = {
+        "attribute": "gender",
+        "classes": list(CLASSES),
+        "context_ids": contexts,
+        "target": target,
+        "table": scores,
+    }
     texts = [(c, label, int(k)) for c, row in zip(contexts, counts, strict=True) for label, k in zip((*CLASSES, "unparsed"), row, strict=False) if k]  # fmt: skip
     draws = pa.table({
         "context": [c for c, _, _ in texts], "prompt": ["p"] * len(texts), "chunk": [0] * len(texts), "n": [N] * len(texts),
@@ -105,7 +116,9 @@ def in_browser(page_file: Path) -> dict[str, float]:
             document.querySelector(`th[data-key="${key}"] button`).click();
             requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
         })"""
-        times = [page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "method", "overall")]
+        times = [
+            page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "method", "overall")
+        ]
         return {"first_paint_ms": paint, "ready_ms": ready, "sort_ms": max(times)}
 
 

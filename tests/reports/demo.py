@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TASKS = (("gender_us", "labor"), ("gender_uk", "labor"), ("sentiment_us", "uniform"))
-MODELS = (("acme/Example-1.5B-Instruct", 0.22), ("acme/Example-7B-Instruct", 0.16), ("zenith/Sample-3B-Chat", 0.3))
+MODELS = (
+    ("acme/Example-1.5B-Instruct", 0.22),
+    ("acme/Example-7B-Instruct", 0.16),
+    ("zenith/Sample-3B-Chat", 0.3),
+)
 METHODS = (("prompting", 0.8), ("sft", 0.35), ("dpo", 0.75), ("klkto", 0.05))
 
 
@@ -25,9 +29,20 @@ def runs(models: int = 3) -> Iterator[Made]:
             invalid = {"unparsed": 0.03, "refused": 0.02}
             yield Made(model, task, target, Law(shift, invalid=invalid))
             for method, left in METHODS:
-                contract = {"method": method, "task": task, **({"arm": "persona"} if method == "prompting" else {})}
+                contract = {
+                    "method": method,
+                    "task": task,
+                    **({"arm": "persona"} if method == "prompting" else {}),
+                }
                 law = Law(shift * left, invalid={"unparsed": 0.01 * left})
-                yield Made(f"ckpt/{method}-{model.split('/')[1]}", task, target, law, contract=contract, base=f"w{model}")
+                yield Made(
+                    f"ckpt/{method}-{model.split('/')[1]}",
+                    task,
+                    target,
+                    law,
+                    contract=contract,
+                    base=f"w{model}",
+                )
     base = MODELS[0][0]
     contract = {"method": "sft", "task": "gender_us"}
     for step, shift in ((100, 0.2), (200, 0.13), (400, 0.07), (800, 0.05)):
@@ -35,7 +50,9 @@ def runs(models: int = 3) -> Iterator[Made]:
     yield Made("acme/Cold-1.5B", law=Law(0.1), settings={"sampling": {"temperature": 0.7}})
     yield Made("acme/Shy-1.5B", law=Law(0.1, invalid={"refused": 0.7}))
     yield Made("acme/Twin-1.5B", law=Law(0.1), changes={"independence": {"ok": False}})
-    yield Made("ckpt/sft-leaky", law=Law(0.01), contract=contract, base=f"w{base}", settings={"paraphrases": "all"})
+    yield Made(
+        "ckpt/sft-leaky", law=Law(0.01), contract=contract, base=f"w{base}", settings={"paraphrases": "all"}
+    )
     yield Made("acme/Cut-1.5B", law=Law(0.1), changes={"state": "incomplete"})
 
 
@@ -44,7 +61,10 @@ def make_runs(out: Path, models: int = 3) -> Path:
     for made in runs(models):
         folder = make(out, made).folder
         if made.contract.get("method") in ("sft", "klkto"):
-            found = {"perplexity": {"perplexity": 11.4 + len(made.model) / 10, "bits_per_byte": 0.9}, "draws": {"distinct_2": 0.41}}
+            found = {
+                "perplexity": {"perplexity": 11.4 + len(made.model) / 10, "bits_per_byte": 0.9},
+                "draws": {"distinct_2": 0.41},
+            }
             (folder / "utility.json").write_text(json.dumps(found), encoding="utf-8")
     return out
 

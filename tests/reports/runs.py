@@ -88,11 +88,16 @@ def make(out: Path, made: Made) -> Run:
     labels = [*attribute.classes, *INVALID]
     rng = np.random.default_rng([made.seed, *made.model.encode(), *made.task.encode()])
     with writing(folder, record) as writer:
-        shown = {"first_rendered": f"user: {rendered[0].messages[0].content}", "prompts": [_plain(r) for r in rendered]}
+        shown = {
+            "first_rendered": f"user: {rendered[0].messages[0].content}",
+            "prompts": [_plain(r) for r in rendered],
+        }
         (folder / "prompts.json").write_text(_json(shown), encoding="utf-8")
         for one in rendered:
             counts = rng.multinomial(made.n, law[one.context])
-            draws = [d for label, k in zip(labels, counts, strict=True) for d in _draws(made, label, int(k), rng)]
+            draws = [
+                d for label, k in zip(labels, counts, strict=True) for d in _draws(made, label, int(k), rng)
+            ]
             writer.add(Request(one.context, one.prompt, 0, made.n, made.seed), draws)
         writer.flush()
         score(writer.run, [made.target], task)
