@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, nearest
 from harness.reading import thinking
@@ -15,22 +15,26 @@ if TYPE_CHECKING:
     Build = Callable[[Classes, str, Mapping[str, object]], Reader]
 
 
+# Each reader's module is imported when a task names it: some of them are heavy.
+
+
 def _words(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
     from harness.reading.words import WordsReader
 
-    return WordsReader(classes, language, **_only(options, "words", rule=str))  # type: ignore[arg-type]  # checked by the reader
+    return WordsReader(classes, language, **_only(options, "words", rule=str))
 
 
 def _style(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
     from harness.reading.style import StyleReader
 
-    return StyleReader(classes, language, **_only(options, "style", feature=str))  # type: ignore[arg-type]  # checked by the reader
+    _needs(options, "style", "feature")
+    return StyleReader(classes, language, **_only(options, "style", feature=str))
 
 
 def _sentiment(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
     from harness.reading.sentiment import SentimentReader
 
-    return SentimentReader(classes, language, **_only(options, "sentiment", scope=str))  # type: ignore[arg-type]  # checked by the reader
+    return SentimentReader(classes, language, **_only(options, "sentiment", scope=str))
 
 
 def _story_gender(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
@@ -43,7 +47,22 @@ def _story_gender(classes: Classes, language: str, options: Mapping[str, object]
 def _story_race(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
     from harness.reading.race import StoryRaceReader
 
-    return StoryRaceReader(classes, **_only(options, "story_race", names=bool))  # type: ignore[arg-type]  # checked above
+    return StoryRaceReader(classes, **_only(options, "story_race", names=bool))
+
+
+def _classifier(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.classifier import ClassifierReader
+
+    _needs(options, "classifier", "path")
+    return ClassifierReader(classes, **_only(options, "classifier", path=str, labels=dict))
+
+
+def _judge(classes: Classes, language: str, options: Mapping[str, object]) -> Reader:
+    from harness.reading.judge import JudgeReader
+
+    _needs(options, "judge", "model")
+    given = _only(options, "judge", model=str, question=str, cache=str)
+    return JudgeReader(classes, language, given.pop("model"), **given)
 
 
 READERS: dict[str, Build] = {
@@ -52,10 +71,12 @@ READERS: dict[str, Build] = {
     "sentiment": _sentiment,
     "story_gender": _story_gender,
     "story_race": _story_race,
+    "classifier": _classifier,
+    "judge": _judge,
 }
 
 
-def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, ...]) -> dict[str, object]:
+def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, ...]) -> dict[str, Any]:
     """The options of a reader, each known and of its type."""
     for key, value in options.items():
         if key not in known:
@@ -75,6 +96,13 @@ def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, 
                 expected=" or ".join(k.__name__ for k in kinds),  # type: ignore[union-attr]  # always a tuple here
             )
     return dict(options)
+
+
+def _needs(options: Mapping[str, object], name: str, key: str) -> None:
+    if key not in options:
+        raise UserError(
+            f"the reader {name!r} needs {key!r}", where="reader", expected=f"{{name: {name}, {key}: …}}"
+        )
 
 
 def make_reader(spec: str | Mapping[str, object], classes: Classes, language: str) -> Reader:
