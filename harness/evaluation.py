@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from harness import prompts
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import write_atomic
+from harness.measuring import measure
 from harness.planning import MEASURES, Settings, grow, identity, manifest, missing, targets_of
 from harness.progress import Progress, phase, say
 from harness.runs import Run, Writer, folder_name, writing
-from harness.sampling.base import Request
+from harness.sampling.base import SLOT, Request
 from harness.sampling.open import open_engine
 from harness.tasks import Task, load_task
 
@@ -49,11 +50,19 @@ def evaluate(
     targets = targets_of(loaded, [target] if isinstance(target, str) else list(target))
     check(loaded, chosen)
     contexts, wordings = prompts.select(loaded, chosen.split, chosen.paraphrases)
-    rendered = prompts.render(loaded, contexts, wordings)
+    slot = {"choice": SLOT} if chosen.chosen(loaded) == "choices" else None
+    rendered = prompts.render(loaded, contexts, wordings, slot)
     for attribute, found in targets.items():
         for one in found:
             one.check(loaded, loaded.attributes[attribute], [c.id for c in contexts])
-    engine = open_engine(model, loaded, {a: t[0] for a, t in targets.items()}, chosen.backend, chosen.engine)
+    engine = open_engine(
+        model,
+        loaded,
+        {a: t[0] for a, t in targets.items()},
+        chosen.backend,
+        chosen.engine,
+        chosen.chosen(loaded),
+    )
     try:
         return _run(engine, loaded, targets, rendered, chosen)
     finally:
@@ -93,7 +102,10 @@ def _run(
     )
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
-        _draw(engine, writer, task, rendered, settings)
+        if settings.chosen(task) == "draws":
+            _draw(engine, writer, task, rendered, settings)
+        else:
+            _measure(engine, writer, task, rendered, settings)
         if settings.shard:
             return writer.run
         names = list(
@@ -154,6 +166,19 @@ def _draw(
         writer.save()
     done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
     run.manifest["state"] = "incomplete" if failed else done
+    writer.save()
+
+
+def _measure(
+    engine: Engine, writer: Writer, task: Task, rendered: Sequence[Rendered], settings: Settings
+) -> None:
+    start = time.monotonic()
+    with phase(f"{settings.chosen(task)} measure of {len(rendered)} prompts"):
+        measure(engine, task, rendered, writer.run, settings, settled(task, writer.run))
+    writer.run.manifest["seconds"] = round(
+        float(str(writer.run.manifest["seconds"])) + time.monotonic() - start, 3
+    )
+    writer.run.manifest["state"] = "complete"
     writer.save()
 
 

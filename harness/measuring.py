@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.reading import make_reader, read_draw, thinking
 from harness.reading.base import INVALID
-from harness.sampling.base import Draw, Request
+from harness.sampling.base import BETWEEN, Draw, Request
 from harness.scoring.shares import Certain, from_csv, to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from harness.planning import Settings
     from harness.prompts import Rendered
     from harness.runs import Run
-    from harness.sampling.base import Engine, Sampling, Settled, Shares
+    from harness.sampling.base import Engine, Settled, Shares
     from harness.tasks import Task
 
-BETWEEN = "\x1f"
-"""Joins the outcomes of several attributes into one."""
 EVERY = 50
 """Prompts between two writes of the file."""
 
 
-def enumerate_outputs(
+def measure(
     engine: Engine,
     task: Task,
     rendered: Sequence[Rendered],
@@ -34,23 +32,51 @@ def enumerate_outputs(
     settings: Settings,
     settled: Settled | None,
 ) -> None:
-    """The exact measure of every prompt that ``shares.csv`` does not hold yet."""
+    """The shares of every prompt that ``shares.csv`` does not hold yet."""
+    done = known_shares(run)
+    left = [r for r in rendered if (r.context, r.prompt) not in done]
+    requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
+    if requests:
+        store(run, task, rendered, done, _shares(engine, task, requests, run, settings, settled))
+
+
+def _shares(
+    engine: Engine,
+    task: Task,
+    requests: Sequence[Request],
+    run: Run,
+    settings: Settings,
+    settled: Settled | None,
+) -> Iterator[tuple[Request, Shares]]:
+    from harness.sampling.known import KnownEngine
+
+    if isinstance(engine, KnownEngine):
+        return engine.shares(requests)
+    if settings.chosen(task) == "choices":
+        from harness.sampling.choices import ChoicesEngine
+
+        if not isinstance(engine, ChoicesEngine):
+            raise _wrong_engine(run, "the choices measure needs a transformers model's probabilities")
+        (attribute,) = task.attributes.values()
+        own = {c.id: c.fields[task.association] for c in task.contexts} if task.association else None
+        about = (lambda r: own[r.context]) if own is not None else None
+        return engine.choices(requests, lambda _: attribute.classes, about)
     from harness.sampling.collapsed import CollapsedEngine
     from harness.sampling.exact import exact
 
     if not isinstance(engine, CollapsedEngine):
-        raise UserError(
-            "the exact measure enumerates a transformers model",
-            where="--measure",
-            found=run.manifest["engine"],
-            expected="a path or hub id, without another engine",
-        )
-    sampling: Sampling = settings.effective(task)
-    outcome = outcomes_of(task, run)
-    done = known_shares(run)
-    left = [r for r in rendered if (r.context, r.prompt) not in done]
-    requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
-    store(run, task, rendered, done, exact(engine, requests, sampling, outcome, settled, settings.epsilon))
+        raise _wrong_engine(run, "the exact measure enumerates a transformers model")
+    sampling = settings.effective(task)
+    return exact(engine, requests, sampling, outcomes_of(task, run), settled, settings.epsilon)
+
+
+def _wrong_engine(run: Run, problem: str) -> UserError:
+    return UserError(
+        problem,
+        where="--measure",
+        found=dict(cast("dict[str, str]", run.manifest["engine"])).get("name"),
+        expected="a path or hub id without another engine",
+    )
 
 
 def outcomes_of(task: Task, run: Run) -> Callable[[Draw], str]:
@@ -89,6 +115,7 @@ def store(
 ) -> None:
     """Add results to ``shares.csv`` as they come, in the task's order."""
     attributes = list(task.attributes.values())
+    several = len(attributes) > 1
 
     def save() -> None:
         keys = [(r.context, r.prompt) for r in rendered if (r.context, r.prompt) in done]
@@ -101,7 +128,8 @@ def store(
             outcomes = (*attribute.classes, *INVALID)
             lower = dict.fromkeys(outcomes, 0.0)
             for joint, mass in shares.lower.items():
-                lower[joint.split(BETWEEN)[place]] += mass
+                parts = joint.split(BETWEEN)
+                lower[parts[place] if several and len(parts) > 1 else joint] += mass
             row[attribute.name] = (*(min(lower[o], 1.0) for o in outcomes), max(shares.undecided, 0.0))
         done[request.context, request.prompt] = row
         if number % EVERY == 0:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.planning import targets_of
 from harness.reading import make_reader, read_draws, thinking
 from harness.runs import Run
-from harness.scoring import table
+from harness.scoring import shares, table
+from harness.scoring.certain import score_certain
 from harness.scoring.counts import Counts, tally, to_csv
 from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from harness.targets import Target
     from harness.tasks import Attribute
@@ -42,7 +47,19 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
             expected=loaded.name,
         )
     chosen = targets_of(loaded, targets or opened.scored_targets())
-    counts = count(opened, loaded)
+    results: list[dict[str, object]] = []
+    if opened.text("measure") == "draws":
+        counts = count(opened, loaded)
+        write_atomic(opened.folder / "counts.csv", to_csv(list(counts.values())))
+    else:
+        certain = {c.attribute: c for c in shares.from_csv(opened.folder / "shares.csv")}
+    for attribute, found in chosen.items():
+        for target in found:
+            known = loaded.attributes[attribute]
+            if opened.text("measure") == "draws":
+                results.append(_result(loaded, known, counts[attribute], target))
+            else:
+                results.append(_certain(loaded, known, certain[attribute], target))
     scores = {
         "schema": SCHEMA,
         "run": opened.manifest["run"],
@@ -50,13 +67,8 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         "task_version": loaded.version,
         "task_hash": loaded.hash,
         "as_drawn": loaded.hash == opened.text("task_hash"),
-        "results": [
-            _result(opened, loaded, loaded.attributes[attribute], counts[attribute], target)
-            for attribute, found in chosen.items()
-            for target in found
-        ],
+        "results": results,
     }
-    write_atomic(opened.folder / "counts.csv", to_csv(list(counts.values())))
     text = json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_atomic(opened.folder / "scores.json", text + "\n")
     return scores
@@ -95,24 +107,35 @@ def stated_label(text: str, attribute: Attribute) -> str:
     return text or "failed"
 
 
-def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
-    contexts = counts.contexts
-    shares = target.matrix(task, attribute, contexts)
-    valid, invalid = counts.split()
-    scored = table.score(valid, invalid, shares, seed=0)
+def _certain(task: Task, attribute: Attribute, found: shares.Certain, target: Target) -> dict[str, object]:
+    matrix = target.matrix(task, attribute, found.contexts)
+    rows = found.by_context()
+    k = len(found.classes)
+    lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
+    scored = score_certain(lower, rows[:, -1], matrix)
     return {
-        **describe(attribute, target, contexts, shares),
+        **describe(attribute, target, found.contexts, matrix),
+        "totals": {},
+        "table": table.to_json(scored),
+    }
+
+
+def _result(task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
+    contexts = counts.contexts
+    matrix = target.matrix(task, attribute, contexts)
+    valid, invalid = counts.split()
+    scored = table.score(valid, invalid, matrix, seed=0)
+    return {
+        **describe(attribute, target, contexts, matrix),
         "totals": counts.totals(),
         "table": table.to_json(scored),
     }
 
 
 def describe(
-    attribute: Attribute, target: Target, contexts: Sequence[str], shares: object
+    attribute: Attribute, target: Target, contexts: Sequence[str], matrix: NDArray[np.float64]
 ) -> dict[str, object]:
     """What a result is about: attribute, classes, contexts, target with its provenance."""
-    import numpy as np
-
     provenance = target.provenance.model_dump() if target.provenance else None
     return {
         "attribute": attribute.name,
@@ -125,6 +148,6 @@ def describe(
             "hash": target.hash,
             "smoothing": target.smoothing,
             "provenance": provenance,
-            "shares": np.asarray(shares).tolist(),
+            "shares": matrix.tolist(),
         },
     }

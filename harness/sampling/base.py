@@ -107,6 +107,12 @@ class Engine(Protocol):
         """Give back processes and memory."""
 
 
+SLOT = "\ue000"
+"""Stands in a prompt where the choices measure puts a wording: a private character that no prompt holds."""
+BETWEEN = "\x1f"
+"""Joins the outcomes of several attributes into one name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
     """What the ``exact`` and ``choices`` measures give in place of draws: bounds on each outcome's share."""

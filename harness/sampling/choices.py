@@ -2,7 +2,8 @@
 
 A causal model gives each wording the probability of its whole token sequence in its place: where the prompt has a
 slot, of the filled text; where it has none, of the wording as the reply. A masked model gives a wording of k
-pieces, put in as k masks, the product over j of the probability of piece j at mask j.
+pieces, put in as k masks, the product over j of the probability of piece j at mask j. A task that asks for the
+association of its words with a word of the context has ``harness.sampling.association`` score them instead.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 
 from harness.errors import UserError
-from harness.sampling.base import Shares
+from harness.sampling import association
+from harness.sampling.base import SLOT, Shares
 from harness.sampling.budget import Budget, survives
 from harness.sampling.chat import Chat
 from harness.sampling.hf import find, load
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from harness.sampling.base import ModelCard, Request
     from harness.sampling.hf import Checkpoint, Kind
 
-SLOT = "\ue000"
-"""Stands where a wording goes: a private character that no prompt holds."""
 IGNORED = -100
 """A target that is not scored."""
 
@@ -248,13 +248,18 @@ class ChoicesEngine:
         self._loaded = None
 
     def choices(
-        self, requests: Sequence[Request], classes: Callable[[Request], Mapping[str, Sequence[str]]]
+        self,
+        requests: Sequence[Request],
+        classes: Callable[[Request], Mapping[str, Sequence[str]]],
+        about: Callable[[Request], str] | None = None,
     ) -> Iterator[tuple[Request, Shares]]:
         """Yield each request with the share of each of its classes.
 
         Args:
             requests: prompts; ``SLOT`` in a message or the text is where a wording goes.
             classes: the wordings of each class, of a request.
+            about: the word whose association with the wordings is measured, of a request; None measures the
+                wordings' own probabilities.
 
         A prompt that does not fit into the model's window has the share 1 of ``failed``.
         """
@@ -266,6 +271,9 @@ class ChoicesEngine:
         masked = self.kind == "masked"
         # A few hundred prompts at a time: results come as they are made, batches are full.
         for part in (requests[i : i + 256] for i in range(0, len(requests), 256)):
+            if about is not None:
+                yield from self._associations(part, classes, about, budget, window)
+                continue
             wordings = [[(c, w) for c, ws in classes(r).items() for w in dict.fromkeys(ws)] for r in part]
             groups = [
                 (masked_group if masked else causal_group)(chat, request, [w for _, w in found])
@@ -280,3 +288,37 @@ class ChoicesEngine:
             for request, found, log in zip(part, wordings, logs, strict=True):
                 shares = normalised([c for c, _ in found], log) if len(log) else {"failed": 1.0}
                 yield request, Shares(shares, 0.0)
+
+    def _associations(
+        self,
+        requests: Sequence[Request],
+        classes: Callable[[Request], Mapping[str, Sequence[str]]],
+        about: Callable[[Request], str],
+        budget: Budget,
+        window: int,
+    ) -> Iterator[tuple[Request, Shares]]:
+        quirks = association.Quirks()
+        masked = self.kind == "masked"
+        tokenizer = self.checkpoint.tokenizer
+        inputs, words = [], []
+        for request in requests:
+            words.append(association.paired(classes(request), request.prompt))
+            filled = association.fill(self.chat.render(request), about(request), words[-1], request.prompt)
+            templated = bool(request.messages and self.chat.template)
+            inputs.append(
+                association.masked_inputs(tokenizer, filled, quirks)
+                if masked
+                else association.causal_inputs(self.chat, filled, templated, quirks)
+            )
+        fits = [all(len(row) <= window for row in one.rows) for one in inputs]
+        chosen = [one for one, fit in zip(inputs, fits, strict=True) if fit]
+        logs = iter(
+            association.score_many(self.checkpoint.model, chosen, tokenizer.pad_token_id or 0, budget)
+        )
+        for request, names, fit in zip(requests, words, fits, strict=True):
+            if not fit:
+                yield request, Shares({"failed": 1.0}, 0.0)
+                continue
+            scored = torch.from_numpy(next(logs)).view(1, len(names), -1)
+            found = association.log_shares(scored, masked, quirks).exp().tolist()
+            yield request, Shares(dict(zip(names, found, strict=True)), 0.0)

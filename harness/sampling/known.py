@@ -18,7 +18,7 @@ import numpy as np
 from harness.errors import UserError, nearest
 from harness.files import digest, load_yaml
 from harness.reading.base import INVALID
-from harness.sampling.base import Draw, ModelCard
+from harness.sampling.base import BETWEEN, Draw, ModelCard, Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -186,6 +186,13 @@ class KnownEngine:
             counts = np.random.default_rng(request.seed).multinomial(request.n, shares)
             yield request, [_draw(label, int(c)) for label, c in zip(labels, counts, strict=True) if c]
 
+    def shares(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Shares]]:
+        """The stated shares themselves, for the measures without draws; attributes are joined as the readers' are."""
+        for request in requests:
+            labels, shares = self._joint(request.context)
+            names = [BETWEEN.join(json.loads(x).values()) if x.startswith("{") else x for x in labels]
+            yield request, Shares(dict(zip(names, map(float, shares), strict=True)), 0.0)
+
     def _joint(self, context: str) -> tuple[list[str], NDArray[np.float64]]:
         """Outcomes over all attributes: classes independently, an invalid outcome for all at once."""
         attributes = list(self.task.attributes.values())
@@ -204,7 +211,7 @@ class KnownEngine:
         labels, shares = [], []
         for combination in itertools.product(*(enumerate(a.classes) for a in attributes)):
             joint = {a.name: name for a, (_, name) in zip(attributes, combination, strict=True)}
-            labels.append(json.dumps(joint, sort_keys=True, ensure_ascii=False))
+            labels.append(json.dumps(joint, ensure_ascii=False))
             parts = [v[i] / v.sum() if v.sum() else 0.0 for v, (i, _) in zip(valid, combination, strict=True)]
             shares.append(float(np.prod(parts)) * (1 - invalid.sum()))
         total = np.array([*shares, *invalid])

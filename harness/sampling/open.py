@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from harness.errors import UserError, nearest
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.tasks import Task
 
 Backend = Literal["auto", "hf", "vllm", "server", "ray", "lm-eval"]
+COMMON = ("revision", "template", "dtype", "trust_remote_code")
 PREFIXES = ("known", "hf", "vllm", "server", "ray", "lm-eval")
 
 
@@ -67,6 +68,7 @@ def open_engine(
     targets: Mapping[str, Target],
     backend: str = "auto",
     options: Mapping[str, object] | None = None,
+    measure: str = "draws",
 ) -> Engine:
     """Make the engine that a model string names; heavy packages are imported here, not before.
 
@@ -76,6 +78,7 @@ def open_engine(
         targets: attribute -> target, for known:target.
         backend: overrides the engine of a bare path or hub id.
         options: engine options: revision, template, dtype, device, trust_remote_code, replicas.
+        measure: the choices measure has an engine of its own, for causal and masked models.
     """
     name, rest = parse(model, backend)
     chosen = dict(options or {})
@@ -83,20 +86,23 @@ def open_engine(
         from harness.sampling.known import KnownEngine
 
         return KnownEngine(rest, task, targets)
+    if measure == "choices" and name == "hf":
+        from harness.sampling.choices import ChoicesEngine
+
+        return cast("Engine", ChoicesEngine(rest, **_given(chosen, *COMMON, "device")))
     return open_real(name, rest, chosen)
 
 
 def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
     """The engines that load or call a model."""
-    common = ("revision", "template", "dtype", "trust_remote_code")
     if name == "hf":
         from harness.sampling.collapsed import CollapsedEngine
 
-        return CollapsedEngine(rest, **_given(options, *common, "device"))
+        return CollapsedEngine(rest, **_given(options, *COMMON, "device"))
     if name == "vllm":
         from harness.sampling.vllm import VllmEngine
 
-        return VllmEngine(rest, **_given(options, *common))
+        return VllmEngine(rest, **_given(options, *COMMON))
     if name == "server":
         from harness.sampling.server import ServerEngine
 
@@ -107,7 +113,7 @@ def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
         return LmEvalEngine(rest)
     from harness.sampling.ray import RayEngine
 
-    return RayEngine(rest, **_given(options, "replicas"))
+    return RayEngine(rest, **_given(options, "replicas"), options=_given(options, *COMMON, "device"))
 
 
 def _given(options: dict[str, object], *names: str) -> dict[str, Any]:
