@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 TEXT_BUDGET = 1_500_000
 """Characters of sample texts on a page, at most: a large board shows shorter and fewer ones."""
 LONGEST_TEXT = 1_200
-CELL_KEYS = (
-    "row col run apart seen rankLo rankHi band checked tv lo hi plugin floor perfect valid conditional best worst "
-    "js jsLo jsHi klt kltLo kltHi klm klmLo klmHi mae"
-).split()
+CELL_KEYS = [
+    *("row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked"),
+    *("tv", "lo", "hi", "plugin", "floor", "perfect", "valid", "conditional", "best", "worst"),
+    *("js", "jsLo", "jsHi", "klt", "kltLo", "kltHi", "klm", "klmLo", "klmHi", "mae"),
+]
 
 
 class Strings:

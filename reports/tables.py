@@ -73,10 +73,8 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
     return record
 
 
-def _plain(value: float) -> float | str | None:
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else "inf"
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
@@ -92,7 +90,8 @@ def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
 
 def to_json(rows: list[dict[str, object]]) -> str:
     """The same records for programs, as they are."""
-    document = {"schema": SCHEMA, "distalign": __version__, "results": rows}
+    plain = [{k: "inf" if v == math.inf else v for k, v in row.items()} for row in rows]
+    document = {"schema": SCHEMA, "distalign": __version__, "results": plain}
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 

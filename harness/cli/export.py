@@ -6,10 +6,53 @@ from pathlib import Path
 
 import click
 
+RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUNS…")
+OUT = click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write; default: print.")
+
 
 @click.group()
 def command() -> None:
-    """Write tasks in the form of other harnesses."""
+    """Give the board's numbers, or a task, the form that another tool takes."""
+
+
+@command.command()
+@RUNS
+@OUT
+def markdown(runs: tuple[str, ...], out: Path | None) -> None:
+    """Markdown tables, one per task and target."""
+    from reports import export
+
+    _write(export.markdown(export.load(runs)), out)
+
+
+@command.command()
+@RUNS
+@OUT
+def latex(runs: tuple[str, ...], out: Path | None) -> None:
+    """LaTeX tables (booktabs), one per task and target."""
+    from reports import export
+
+    _write(export.latex(export.load(runs)), out)
+
+
+@command.command("model-card")
+@RUNS
+@OUT
+def model_card(runs: tuple[str, ...], out: Path | None) -> None:
+    """Metadata for the Hugging Face model card of one model."""
+    from reports import export
+
+    _write(export.model_card(export.load(runs)), out)
+
+
+@command.command()
+@RUNS
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write.")
+def parquet(runs: tuple[str, ...], out: Path) -> None:
+    """One row per result, for pandas and others."""
+    from reports import export
+
+    click.echo(str(export.parquet(export.load(runs), out)))
 
 
 @command.command("lm-eval")
@@ -32,3 +75,13 @@ def lm_eval(task: str, target: str, n: int, out: Path) -> None:
     click.echo(
         (folder / f"{loaded.name}.yaml").read_text(encoding="utf-8").splitlines()[1].removeprefix("# ")
     )
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    from harness.files import write_atomic
+
+    write_atomic(out, text)
+    click.echo(str(out))

@@ -12,7 +12,12 @@ from harness.cli.options import config_option
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS…")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder to write."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("site"),
+    show_default=True,
+    help="Folder to write.",
 )
 @click.option(
     "--check",
@@ -20,7 +25,9 @@ from harness.cli.options import config_option
     is_flag=True,
     help="Compute every number again from the counts, and the counts from the draws that are there.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which sample texts are kept.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Which sample texts are kept."
+)
 @config_option
 def command(runs: tuple[str, ...], out: Path, recompute: bool, seed: int) -> None:
     """Write the leaderboard of all runs under RUNS: index.html, leaderboard.csv, leaderboard.json, counts.csv.

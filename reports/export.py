@@ -1,0 +1,176 @@
+"""The board's numbers in the forms that papers, model cards and notebooks take."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
+
+import yaml
+
+from harness.errors import UserError
+from reports.board import build
+from reports.load import entries
+from reports.tables import records
+from reports.text import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Record = dict[str, object]
+
+HEAD = ("rank", "model", "method", "TV", "95% interval", "JS", "valid", "n")
+_LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+}
+
+
+def load(runs: Sequence[str]) -> list[Record]:
+    """One record per result, as in ``leaderboard.json``."""
+    found, _ = entries(runs)
+    if not found:
+        raise UserError(
+            "no scored run under these folders", found=", ".join(runs), hint="distalign list runs"
+        )
+    return records(build(found), {})
+
+
+def markdown(rows: Sequence[Record]) -> str:
+    """A table per task and target; results that are not ranked are left out, with a line that says so."""
+
+    def clean(value: object) -> str:
+        return re.sub(r"([\\`*_{}\[\]<>|&])", r"\\\1", " ".join(show(value).split()))
+
+    blocks = []
+    for title, lines in _tables(rows, clean):
+        head = f"| {' | '.join(HEAD)} |\n| {' | '.join('---' for _ in HEAD)} |"
+        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        blocks.append(f"**{title}**\n\n{head}\n{body}")
+    return "\n\n".join([*blocks, *_left_out(rows)]) + "\n"
+
+
+def latex(rows: Sequence[Record]) -> str:
+    """The same tables for LaTeX, with booktabs."""
+
+    def clean(value: object) -> str:
+        return "".join(_LATEX.get(c, c) for c in " ".join(show(value).split()))
+
+    blocks = []
+    for title, lines in _tables(rows, clean):
+        body = "\n".join(" & ".join(line) + r" \\" for line in lines)
+        head = " & ".join(clean(h) for h in HEAD)
+        blocks.append(
+            "\\begin{table}\n\\caption{" + title + "}\n\\begin{tabular}{rllrrrrr}\n\\toprule\n"
+            f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
+        )
+    return "\n\n".join([*blocks, *(f"% {line}" for line in _left_out(rows))]) + "\n"
+
+
+def _tables(rows: Sequence[Record], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
+    def key(row: Record) -> tuple[str, ...]:
+        names = ("task", "task_version", "attribute", "target", "split", "paraphrases")
+        return tuple(str(row[k]) for k in names)
+
+    made = []
+    ranked = sorted((r for r in rows if r["ranked"]), key=key)
+    for (task, version, attribute, target, split, paraphrases), group in groupby(ranked, key):
+        about = f"{task}@{version}" + (f", {attribute}" if attribute != task else "")
+        title = clean(f"{about}, target {target}, contexts: {split}, prompts: {paraphrases}")
+        made.append((title, [_line(row, clean) for row in sorted(group, key=_order)]))
+    return made
+
+
+def _order(row: Record) -> tuple[float, str]:
+    return cast("float", row["tv"]), str(row["model"])
+
+
+def _line(row: Record, clean: Callable[[object], str]) -> list[str]:
+    low, high = row["rank_low"], row["rank_high"]
+    rank = str(low) if low == high else f"{low}–{high}"
+    numbers = [f"{cast('float', row[k]):.3f}" for k in ("tv", "tv_low", "tv_high", "js")]
+    return [
+        clean(rank),
+        clean(row["model"]),
+        clean(row["method"] or "untuned"),
+        numbers[0],
+        f"{numbers[1]} to {numbers[2]}",
+        numbers[3],
+        clean(f"{100 * cast('float', row['valid']):.1f}%"),
+        str(row["n"]),
+    ]
+
+
+def _left_out(rows: Sequence[Record]) -> list[str]:
+    count = sum(not r["ranked"] for r in rows)
+    return (
+        [f"{count} results that are not comparable are left out; leaderboard.json has the reasons."]
+        if count
+        else []
+    )
+
+
+def model_card(rows: Sequence[Record]) -> str:
+    """Metadata for a Hugging Face model card (``model-index``), of one model."""
+    models = sorted({str(r["model"]) for r in rows})
+    if len(models) > 1:
+        raise UserError(
+            "a model card is of one model", found=", ".join(models[:5]), expected="the runs of one model"
+        )
+    results = []
+    for row in rows:
+        metrics = [
+            {
+                "type": kind,
+                "name": name,
+                "value": row[kind],
+                "args": {"low": row[f"{kind}_low"], "high": row[f"{kind}_high"]},
+            }
+            for kind, name in (
+                ("tv", "total variation from the target, bias-corrected"),
+                ("js", "Jensen-Shannon divergence in bits, bias-corrected"),
+            )
+        ]
+        metrics.append(
+            {
+                "type": "valid",
+                "name": "share of draws that name a class",
+                "value": row["valid"],
+                "args": {"n": row["n"]},
+            }
+        )
+        results.append(
+            {
+                "task": {"type": "text-generation"},
+                "dataset": {
+                    "type": "distalign",
+                    "name": f"{row['task']}@{row['task_version']}, {row['attribute']}, target {row['target']}",
+                    "config": row["task"],
+                    "split": row["split"],
+                },
+                "metrics": metrics,
+            }
+        )
+    document = {"model-index": [{"name": models[0], "results": results}]}
+    return "---\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True) + "---\n"
+
+
+def parquet(rows: Sequence[Record], out: Path) -> Path:
+    """All records as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = list(rows[0])
+    columns = {n: [_cell(row[n]) for row in rows] for n in names}
+    pq.write_table(pa.table(columns), out, compression="zstd")
+    return out
+
+
+def _cell(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
