@@ -8,6 +8,7 @@ import os
 import queue
 import re
 import threading
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import httpx
 from harness.errors import UserError, nearest
 from harness.sampling.base import ModelCard
 from harness.sampling.server_dialect import Dialect
+from harness.sampling.server_local import is_here, seen
 from harness.sampling.server_reply import error_message
 from harness.sampling.server_session import Manners, Memory, RefusedError, Session, describe
 
@@ -64,6 +66,8 @@ class ServerEngine:
         self._software = ""
         self._manners = Manners(per_call, concurrency, timeout, tries, pause)
         self._memory: Memory | None = None
+        self._roots: dict[str, str] = {}
+        self._seen: ModelCard | None = None
 
     @property
     def concurrency(self) -> int:
@@ -83,7 +87,18 @@ class ServerEngine:
             "fingerprint": ", ".join(sorted({f for _, f in memory.answered if f})),
             "not_taken": ", ".join(sorted(dialect.dropped | {"n"} if dialect.singles else dialect.dropped)),
         }
-        return ModelCard(model=dialect.model, engine={k: v for k, v in engine.items() if v})
+        return replace(self._identity(dialect.model), engine={k: v for k, v in engine.items() if v})
+
+    def _identity(self, model: str) -> ModelCard:
+        """The name, and of a server on this machine the files that it says it serves."""
+        if self._seen is None:
+            root = self._roots.get(model, "")
+            if root and is_here(self._url.host):
+                with self._client() as client:
+                    self._seen = seen(root, client, model)
+            else:
+                self._seen = ModelCard(model)
+        return self._seen
 
     def render(self, request: Request) -> str:
         """The messages as JSON, or the plain text: the template is the server's."""
@@ -149,7 +164,7 @@ class ServerEngine:
     def _models(self) -> list[str]:
         """The names at ``/models``; none where the server has no such list."""
         try:
-            with httpx.Client(base_url=self._url, headers=_headers(), timeout=30.0) as client:
+            with self._client() as client:
                 answer = client.get("models")
         except httpx.HTTPError as error:
             raise UserError(
@@ -166,7 +181,11 @@ class ServerEngine:
             listed = []
         rows = [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else []
         self._software = next((str(m["owned_by"]) for m in rows if m.get("owned_by")), "")
+        self._roots = {str(m["id"]): str(m["root"]) for m in rows if m.get("root")}
         return [str(m["id"]) for m in rows]
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=self._url, headers=_headers(), timeout=30.0)
 
     def _error(self, status: int, message: str) -> UserError:
         """The message for a server that will not serve us."""

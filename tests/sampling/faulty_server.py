@@ -57,6 +57,8 @@ class FaultyServer:
     """Status and message for a body that the server does not take."""
     choice: Callable[[str], Json] = lambda text: {"message": {"content": text}, "finish_reason": "stop"}
     usage: Callable[[int], Json] = lambda n: {"completion_tokens": n}
+    root: str = ""
+    """The folder that the models are said to lie in."""
     gate: threading.Event | None = None
     """Every answer waits for this."""
 
@@ -159,10 +161,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def do_GET(self) -> None:
-        rows = [{"id": m, "owned_by": "nobody"} for m in self.owner.models]
+        rows = [{"id": m, "owned_by": "nobody", "root": self.owner.root} for m in self.owner.models]
         self._send(200, json.dumps({"data": rows}).encode())
 
     def do_POST(self) -> None:
+        if not self.path.startswith("/v1/"):
+            self._send(404, b"")
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.owner.arrived(self.path, body, self.headers.get("Authorization", ""))
         try:

@@ -17,12 +17,14 @@ from scipy import stats
 from harness.errors import UserError
 from harness.sampling.base import Draw, Message, Request, Sampling
 from harness.sampling.server import ServerEngine
+from harness.sampling.server_local import is_here
 from harness.sampling.server_pace import LONGEST_RETRY_AFTER, Pace, retry_after
 from harness.sampling.server_reply import read_reply
 from tests.sampling.faulty_server import Fault, FaultyServer, Json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 SHARES = {"female": 0.55, "male": 0.3, "either": 0.1, "": 0.05}
 PLAIN = Sampling(max_tokens=8)
@@ -288,6 +290,19 @@ def test_the_card_names_what_answered_and_never_the_key(monkeypatch: pytest.Monk
     assert card.engine["fingerprint"] == "fp_1"
     assert "sk-secret" not in repr(card)
     assert "pw" not in card.engine["url"]
+
+
+def test_files_are_looked_at_only_of_a_server_on_this_machine(tiny_model: Path) -> None:
+    assert is_here("127.0.0.1")
+    assert is_here("::1")
+    assert is_here("localhost")
+    assert not is_here("10.0.0.1")
+    assert not is_here("localhost.example.org")
+    with FaultyServer(SHARES, root=str(tiny_model)) as server:
+        card = engine(server).card()
+    assert len(card.weights) == 64
+    assert card.template == "", "this server does not tell how it writes a chat"
+    assert card.model == "tiny"
 
 
 def reply(*choices: Json, tokens: int = 0) -> bytes:

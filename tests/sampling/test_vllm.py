@@ -200,6 +200,8 @@ def test_a_served_model_has_the_law_of_its_checkpoint(served: str, reference: En
     assert homogeneity(counted(engine, asked(250, 1, chunks=4)), counted(reference, asked(3000, 2))) > 0.001
     assert engine.card().engine["software"] == "vllm"
     assert "not_taken" not in engine.card().engine
+    card, own = engine.card(), reference.card()
+    assert (card.weights, card.template, card.contract) == (own.weights, own.template, own.contract)
 
 
 @pytest.mark.vllm
