@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.errors import IncompleteError
+import numpy as np
+
+from harness.errors import IncompleteError, UserError
+from harness.runs import Run, find_runs
+from harness.scoring.compare import Difference, adjusted, difference
+from harness.scoring.counts import Counts, from_csv
+from harness.targets import resolve
+from harness.tasks import load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from harness.runs import Run
+    from numpy.typing import NDArray
+
+LEVEL = 0.05
 
 SAME = (
     "task",
@@ -55,3 +66,153 @@ def comparable(a: Run, b: Run) -> None:
 def _inner(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> tuple[str, object, object]:
     name = next(k for k in sorted({*one, *two}) if one.get(k) != two.get(k))
     return f"{key}.{name}", one.get(name), two.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One attribute and target of one pair of runs."""
+
+    task: str
+    attribute: str
+    target: str
+    difference: Difference
+    contexts: tuple[str, ...]
+    n: tuple[int, int]
+    adjusted_p: float
+    """Benjamini-Hochberg over everything compared in one call."""
+    names: tuple[str, str]
+
+    def verdict(self) -> str:
+        """One sentence."""
+        d, (a, b) = self.difference, self.names
+        over = f"over {d.contexts} context{'s' if d.contexts > 1 else ''} of {self.task}, {self.attribute} against {self.target}"
+        told = f"{abs(d.estimate):.4f} (95% interval of the difference {d.low:.4f} to {d.high:.4f}, p = {self.adjusted_p:.2g})"
+        if self.adjusted_p < LEVEL and (d.high < 0 or d.low > 0):
+            closer, farther = (a, b) if d.estimate < 0 else (b, a)
+            return f"{closer} is closer to the target than {farther}, by a mean TV of {told}, {over}."
+        widest = max(abs(d.low), abs(d.high))
+        return f"{a} and {b} cannot be told apart: the mean TV differs by {told}; a difference above {widest:.4f} is ruled out, {over}."
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that two runs, or two folders of runs, have in common."""
+
+    results: tuple[Compared, ...]
+
+    def lines(self) -> list[str]:
+        """Verdicts, and under each the contexts that differ most."""
+        out = []
+        for result in self.results:
+            out.append(result.verdict())
+            rows = [
+                (r, c)
+                for r, c in zip(result.difference.by_context, result.contexts, strict=True)
+                if r[0] == r[0]
+            ]
+            rows.sort(key=lambda row: -abs(row[0][0]))
+            out += [
+                f"  {value:+.4f} [{low:+.4f}, {high:+.4f}]  {context}"
+                for (value, low, high), context in rows[:5]
+            ]
+        return out
+
+    def json(self) -> str:
+        """The numbers, for programs."""
+        rows = [{**asdict(r), "verdict": r.verdict()} for r in self.results]
+        return json.dumps(_plain({"results": rows}), ensure_ascii=False, indent=1)
+
+
+def compare(a: str | Run, b: str | Run, targets: Sequence[str] = ()) -> Comparison:
+    """Compare two runs of one task, or two folders of runs task by task.
+
+    Args:
+        a: a run, its folder, or a folder of runs of one model.
+        b: the other.
+        targets: target names; empty is all that both were scored against.
+
+    Raises:
+        IncompleteError: the runs cannot be compared; the message names the setting that differs.
+    """
+    pairs = _pairs(a, b)
+    found: list[Compared] = []
+    for one, two in pairs:
+        comparable(one, two)
+        found += _compare(one, two, targets)
+    if not found:
+        raise UserError(
+            "no target in common",
+            where=f"{a} and {b}",
+            expected="--target NAME",
+            hint="distalign score RUN --target NAME",
+        )
+    ps = adjusted([r.difference.p for r in found])
+    return Comparison(tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)))
+
+
+def _pairs(a: str | Run, b: str | Run) -> list[tuple[Run, Run]]:
+    ones, twos = ([x] if isinstance(x, Run) else find_runs([x]) for x in (a, b))
+    if len(ones) == len(twos) == 1:
+        return [(ones[0], twos[0])]
+    by_task: dict[str, Run] = {}
+    for run in ones:
+        if by_task.setdefault(run.text("task"), run) is not run:
+            raise UserError(
+                "several runs of one task in a folder",
+                where=str(a),
+                found=run.text("task"),
+                expected="one run per task, or a run's own folder",
+            )
+    pairs = [(by_task[run.text("task")], run) for run in twos if run.text("task") in by_task]
+    if not pairs:
+        raise IncompleteError(
+            "no task in common",
+            where=f"{a} and {b}",
+            found=", ".join(sorted({r.text("task") for r in [*ones, *twos]})),
+        )
+    return pairs
+
+
+def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
+    if one.text("measure") != "draws":
+        raise UserError(
+            "only runs with draws have an interval on their difference",
+            where=str(one.folder),
+            found=one.text("measure"),
+            expected="draws; exact and choices runs are compared by their bounds",
+            hint="distalign score RUN",
+        )
+    task = load_task(one.text("task"))
+    wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
+    tables = [{c.attribute: c for c in from_csv(run.folder / "counts.csv")} for run in (one, two)]
+    names = (one.text("adapter") or one.text("model"), two.text("adapter") or two.text("model"))
+    results = []
+    for attribute in task.attributes.values():
+        first, second = (t[attribute.name] for t in tables)
+        contexts = [c for c in first.contexts if c in second.contexts]
+        for name in wanted:
+            target = resolve(task, attribute, name)
+            shares = target.matrix(task, attribute, contexts)
+            full = np.concatenate([shares, np.zeros((len(shares), 1))], axis=1)
+            d = difference(_cells(first, contexts), _cells(second, contexts), full)
+            results.append(
+                Compared(
+                    task.name, attribute.name, target.name, d, tuple(contexts), (one.n, two.n), d.p, names
+                )
+            )
+    return results
+
+
+def _cells(counts: Counts, contexts: Sequence[str]) -> NDArray[np.int64]:
+    valid, invalid = counts.split()
+    rows = np.concatenate([valid, invalid[:, None]], axis=1)
+    index = {c: i for i, c in enumerate(counts.contexts)}
+    return np.asarray(rows[[index[c] for c in contexts]])
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
