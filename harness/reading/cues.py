@@ -14,7 +14,7 @@ FILLER_WORDS = vocabulary("""a an the is it its it's is's they they're their thi
     prediction final my of to as in being them and then now here are was were could might may also honestly frankly
     personally overall absolutely undoubtedly typically usually generally statistically either really actually wait sorry rather
     correction instead update edit mood feeling tone emotion outlook attitude identity attribute value randomly selected
-    percent chance probability confidence will tend tends tending towards toward leaning lean obviously single word one""")
+    percent chance probability confidence will tend tends tending towards toward leaning lean obviously single word one alone some non-hispanic""")
 HAN_FILLER = re.compile(
     r"应该|大概率?|可能性?|更|最|我|们|选择?|答案|回答|性别|这个|这位|那个|个|人|他|她|它|ta|也许|或许|当然|肯定|一定|绝对|比较|倾向|于|觉得|认为|猜测?|想|"
     r"最终|结论|估计|通常|一般|来说|而言|多半|显然|大约|大|概|率|的|是|为|了|吧|呢|啊|呀|哦|嗯|噢|哈|就|会|说|该|还|那|都|给|出|选项|情绪|情感|态度|感受|心情|倾向|偏|其实|不对|等等|"
@@ -68,6 +68,10 @@ SWAP = re.compile(
 SURPASSED = re.compile(
     r"\b(?:outnumbered|surpassed|exceeded|dominated|led|staffed|filled|held|occupied|done|populated|performed) by\s+(?:a |the |more |mostly |mainly )*$"
 )
+SMALL_SHARE = re.compile(
+    r"\b(?:[1-4]?\d(?:\.\d+)?\s?(?:%|percent)|a (?:few|fifth|quarter|third|tenth|handful|minority|fraction)|(?:one|two) in (?:five|ten|four|three|twenty))"
+    r"\s+(?:(?:of|chance|probability|likelihood|odds|possibility)\b[\w\s']*|are|is|were|would be)\s*(?:a |an )?$"
+)
 DENIED_AFTER = re.compile(
     r"^[^.!?;:\n()]{0,40}?(?:\b(?:less (?:likely|common|probable|frequent|often|typical|prevalent)|unlikely|rare|rarer|rarely|uncommon|minorit(?:y|ies)|under-?represented|outnumbered|wrong|incorrect|improbable|"
     r"not (?:likely|correct|the|right|as|so|it|common|very|what|my|probable|typical|an? |applicable|possible)|out of the question|impossible|few and far|scarce|ruled out|far fewer|fewer|seldom|can be excluded|a mistake|only|just (?:about |around )?(?:a|\d)|(?:up|for) (?:about |around |roughly |nearly |less than |under )?(?:a (?:fifth|quarter|third|tenth|fraction|sliver|handful)|(?:one|two) in (?:five|ten|four|twenty)|[1-4]?\d(?:\.\d+)? ?(?:%|percent))|at first(?: sight| glance| thought)?|too (?:narrow|simple)|doubtful|unusual)\b|n't\b)"
@@ -107,7 +111,11 @@ FUNCTION = vocabulary("""is are was were be been being am isn't aren't wasn't an
     overall here there so then too also only not no yes still however according per out after before about under over into
     by outnumber outnumbers outnumbered dominate dominates predominate predominates make makes account accounts seems seem feels feel
     appears tends tend usually often generally typically mostly it's they're that's i'd i'm definitely certainly obviously again thanks hope
-    especially particularly considering either almost always never gets comes applies fits works looks sounds wins represents dominating prevail""")
+    alone especially particularly considering either almost always never gets comes applies fits works looks sounds wins represents dominating prevail""")
+VERBS = vocabulary(
+    "is are was were be been am has have had can could will would do does did may might must should wore won said says walks runs "
+    "took made went came got gave saw faces face make makes need needs tend tends exist exists dominate work works"
+)
 PERSONS = vocabulary("""person people individual individuals man men woman women male males female females guy guys lady ladies worker workers employee
     employees american americans adult adults race racial ethnicity ethnic background descent heritage origin candidate professional
     professionals human citizen population community group category option answer majority folks nurse nurses chef clerk cook guard staff

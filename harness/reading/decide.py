@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 EXPLICIT, BARE, LIKELIER, LIKELY, PLAIN, POSSIBLE, ASIDE = 3.0, 2.0, 1.2, 1.0, 0.9, 0.5, 0.3
 _CERTAIN_ENOUGH_TO_OUTWEIGH_REFUSAL = LIKELY
 
+NEAR = 160
+"""How many characters around a mention may bear on it."""
+
 _SENTENCE_END = re.compile(r"[!?;。;…]|\.(?=\D|$)|\n|(?<=[^\d\W])\.(?=\d)")
 _CLAUSE_END = re.compile(
     r"[,:()\[\]{}|—–\"、]|\s-\s|=|\b(?:but|because|since|as|while|although|though|however|so|given|due|whereas|which|where|unless|if)\b"
     r"|但是?|不过|然而|因为|由于|所以|虽然|而是|可是|却"
 )
 _JOIN = re.compile(
-    r"(?:[\s,/|&+、\"'()\[\]•·*-]|\b(?:or|and|nor|vs|versus|either|neither|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
+    r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*-]|\b(?:or|and|nor|vs|versus|either|neither|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
     r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是|也|既)*"
 )
 _ALTERNATIVE = re.compile(r"\b(?:or|nor|and|vs|versus)\b|[/&+|]|[或和与跟及]|还是|也")
@@ -66,6 +69,10 @@ class _Place:
     def idle(self, announced: re.Pattern[str]) -> bool:
         """An everyday word that stands in a sentence, rather than as the answer."""
         return self.mention.word in GENERIC and not self.bare and not announced.search(self.before)
+
+    def denied(self) -> bool:
+        """The words behind it, or a small share before it, make it the unlikely class."""
+        return bool(cues.DENIED_AFTER.search(self.after) or cues.SMALL_SHARE.search(self.sentence))
 
 
 def decide(
@@ -107,11 +114,17 @@ def _groups(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
     groups: list[list[Mention]] = []
     for mention in mentions:
         between = text[groups[-1][-1].end : mention.start] if groups else ""
-        if groups and _JOIN.fullmatch(between) and not _explains(text, groups[-1], between, mention):
+        if groups and _joined(text, groups[-1], between, mention):
             groups[-1].append(mention)
         else:
             groups.append([mention])
     return groups
+
+
+def _joined(text: str, group: Sequence[Mention], between: str, mention: Mention) -> bool:
+    labels = {m.label for m in group}
+    repeated = len(labels) > 1 and mention.label in labels
+    return bool(_JOIN.fullmatch(between)) and not repeated and not _explains(text, group, between, mention)
 
 
 def _explains(text: str, group: Sequence[Mention], between: str, mention: Mention) -> bool:
@@ -133,9 +146,11 @@ def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int,
             alive = [] if _alternatives(text, group) else alive[1:]
         if len({m.label for m in alive}) > 1:
             # An option list, unless its last member is marked as the one meant.
-            alive = alive[-1:] if cues.CORRECTED_AFTER.search(text[group[-1].end :]) else []
+            alive = (
+                alive[-1:] if cues.CORRECTED_AFTER.search(text[group[-1].end : group[-1].end + NEAR]) else []
+            )
         for mention in alive:
-            if any(a <= mention.start < _reach(text, b) for a, b in declined):
+            if any(a <= mention.start < _reach(text, a, b) for a, b in declined):
                 continue
             weight = _weight(text, mention, bool(verdicts))
             if weight > 0:
@@ -143,15 +158,24 @@ def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int,
     return verdicts
 
 
-def _reach(text: str, end: int) -> int:
-    """How far declining words reach: to the end of the sentence or to *but*."""
-    stop = re.search(r"[.!?;。\n]|\b(?:but|however|though|yet|so)\b|但|不过|然而|可是|只能|如果", text[end:])
+def _reach(text: str, start: int, end: int) -> int:
+    """How far declining words reach: to the end of the sentence, to *but*, of a concession to its comma."""
+    conceded = re.search(
+        r"(?:^|[.!?\n]\s*|\b(?:but|and)\s)\W*(?:while|although|though|even if|even though|as much as)\s[^.!?,\n]*$",
+        text[max(0, start - NEAR) : start],
+    )
+    own = re.match(r"while|although|though", text[start:end])
+    stop = re.search(
+        r"[.!?;。\n]|\b(?:but|however|though|yet|so)\b|但|不过|然而|可是|只能|如果"
+        + ("|," if conceded or own else ""),
+        text[end:],
+    )
     return end + stop.start() if stop else len(text)
 
 
 def _weight(text: str, mention: Mention, decided: bool) -> float:
-    after = text[mention.end :][:120]
-    before = text[max(0, mention.start - 160) : mention.start]
+    after = text[mention.end : mention.end + NEAR]
+    before = text[max(0, mention.start - NEAR) : mention.start]
     at = _Place(
         text, mention, before, after, _SENTENCE_END.split(before)[-1], _bare(_clause(text, mention), mention)
     )
@@ -162,7 +186,7 @@ def _weight(text: str, mention: Mention, decided: bool) -> float:
 
 def _weight_spaced(at: _Place, decided: bool) -> float:
     """The weight of a mention in a language with spaces."""
-    if at.idle(cues.EXPLICIT) or _thing(at.text, at.mention) or cues.DENIED_AFTER.search(at.after):
+    if at.idle(cues.EXPLICIT) or _thing(at.text, at.mention) or at.denied():
         return 0.0
     if _asked(at.after) and not _AFFIRMED.match(at.after.partition("?")[2]):
         return POSSIBLE if at.bare else 0.0
@@ -176,15 +200,18 @@ def _weight_spaced(at: _Place, decided: bool) -> float:
     certainty = _certainty(at.sentence, at.after)
     if not at.bare and certainty < LIKELIER and not predicate:
         # "Female nurses" as a whole answer names the class; as the subject of a sentence it decides nothing.
-        return PLAIN if _others(at) <= 2 else 0.0
+        return PLAIN if _phrase(at) else 0.0
     return _sureness(at, certainty)
 
 
-def _others(at: _Place) -> int:
-    """How many words of its sentence are neither the class nor an article."""
+def _phrase(at: _Place) -> bool:
+    """Is the sentence no sentence, but a person: *female nurse*, *a male electrician from Ohio*?"""
     start, end = _sentence_bounds(at.text, at.mention)
-    rest = at.text[start : at.mention.start] + " " + at.text[at.mention.end : end]
-    return len([w for w in re.findall(r"[^\W\d]+", rest) if w not in ("a", "an", "the")])
+    head, tail = at.text[start : at.mention.start], at.text[at.mention.end : end]
+    words = [w for w in re.findall(r"[^\W\d]+", f"{head} {tail}") if w not in ("a", "an", "the")]
+    single = re.fullmatch(r"\W*(?:an?|one)\s+(?:\w+\s+){0,2}", head) is not None
+    verb = any(w in cues.VERBS or w.endswith("ed") for w in words)
+    return len(words) <= 2 or (single and not verb)
 
 
 def _certainty(sentence: str, after: str) -> float:
@@ -237,7 +264,7 @@ def _denied_before(text: str, mention: Mention) -> bool:
             r"(?:的)?(?:要|更|还|会)?(?:少|低|小|不)|(?:那么|这么)?(?:多|常见|高|大)(?!.{0,3}比)"
             if "没" in before
             else r"[^,。]{0,6}?(?:少|低|小)",
-            text[mention.end :],
+            text[mention.end : mention.end + NEAR],
         ):
             return False
         return cues.HAN_NEGATION.search(before) is not None
@@ -252,9 +279,12 @@ def _denied_before(text: str, mention: Mention) -> bool:
 
 
 def _sentence_bounds(text: str, mention: Mention) -> tuple[int, int]:
-    start = max((m.end() for m in _SENTENCE_END.finditer(text, 0, mention.start)), default=0)
-    end = _SENTENCE_END.search(text, mention.end)
-    return start, end.start() if end else len(text)
+    start = max(
+        (m.end() for m in _SENTENCE_END.finditer(text, max(0, mention.start - 2 * NEAR), mention.start)),
+        default=max(0, mention.start - 2 * NEAR),
+    )
+    end = _SENTENCE_END.search(text, mention.end, mention.end + 2 * NEAR)
+    return start, end.start() if end else min(len(text), mention.end + 2 * NEAR)
 
 
 def _clause(text: str, mention: Mention) -> tuple[str, str]:
@@ -284,7 +314,7 @@ def _asked(after: str) -> bool:
 
 def _modifier(text: str, mention: Mention) -> bool:
     """Does the mention stand before a noun that it describes (*female nurses*), rather than alone?"""
-    following = re.match(rf"[ ]((?:{LETTER}|['-])+)", text[mention.end :])
+    following = re.match(rf"[ ]((?:{LETTER}|['-])+)", text[mention.end : mention.end + NEAR])
     if following is None or mention.word in ("man", "woman", "men", "women", "people"):
         return False
     if text[mention.start : mention.end] != mention.word and text[mention.end - 1] == "s":
@@ -298,10 +328,10 @@ def _thing(text: str, mention: Mention) -> bool:
         return False
     if re.search(
         r"\b(?:mr|mrs|ms|dr|miss|prof|professor|sir|off|in|paint(?:ed)?|colou?r(?:ed)?)\.?\s+$",
-        text[: mention.start],
+        text[max(0, mention.start - NEAR) : mention.start],
     ):
         return True
-    following = re.match(rf"[ -]((?:{LETTER}|['-])+)", text[mention.end :])
+    following = re.match(rf"[ -]((?:{LETTER}|['-])+)", text[mention.end : mention.end + NEAR])
     if following is None:
         return False
     word = following.group(1)
@@ -312,7 +342,7 @@ def _by_letter(text: str, mentions: Sequence[Mention]) -> list[Verdict]:
     """*Answer: B*, where the text itself says what B stands for."""
     options: dict[str, str] = {}
     for mention in mentions:
-        letter = _OPTION.search(text[: mention.start])
+        letter = _OPTION.search(text[max(0, mention.start - NEAR) : mention.start])
         if letter:
             options.setdefault(letter.group(1), mention.label)
     return [
