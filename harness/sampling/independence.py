@@ -1,0 +1,231 @@
+"""Are the draws independent? A probe before a run, and a test of duplicates after it.
+
+Engines fail here silently: ``n`` copies of one draw, replicas that share a seed, children ``seed + i`` that overlap
+with the next chunk's. What these have in common is that draws agree too often within a chunk, or too often between
+chunks of one prompt. Under independence neither can be told from the other: given all outputs of a prompt, which of
+them lie in the same chunk is a random permutation. So the test needs no model of the outputs, and a model that
+answers nearly always the same is not blamed for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.sampling.base import Draw, Engine, Request, Sampling
+
+    Chunks = Sequence[Mapping[str, int]]
+    """Of one prompt: for each chunk, how often each output came."""
+
+ALPHA = 1e-3
+"""A run whose p-value is below this fails: one honest run in a thousand."""
+PROBE_DRAWS = 16
+PERMUTATIONS = 4000
+SUSPECT = 2.5
+"""Standard deviations from which the p-value is taken from permutations rather than the normal law."""
+SIMULATED = 20_000
+"""Draws up to which permutations are affordable; sums over more are close to normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """p-values of three ways to fail; each is small where independent draws would hardly agree so."""
+
+    copies: float
+    """Draws within a chunk agree more than draws of different chunks: one output was handed out several times."""
+    repeats: float
+    """Chunks agree with each other more than with themselves: they share random numbers."""
+    doubles: float
+    """Too many outputs came an even number of times: draws came in pairs."""
+
+    @property
+    def p(self) -> float:
+        """Overall, corrected for three tests."""
+        return min(1.0, 3 * min(self.copies, self.repeats, self.doubles))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the draws may be taken as independent."""
+        return self.p >= ALPHA
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, '' when nothing is."""
+        if self.passed:
+            return ""
+        if min(self.copies, self.repeats) * 3 >= ALPHA:
+            what = "outputs came in pairs: draws were handed out twice"
+        elif self.copies < self.repeats:
+            what = "draws within a chunk are copies of each other: n is not honoured"
+        else:
+            what = "chunks of a prompt repeat each other: they share seeds"
+        return f"{what} (p = {self.p:.2g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a few prompts show, drawn twice with one seed and once with another."""
+
+    repeatable: bool
+    """The same seed gave the same draws: the run can be reproduced draw by draw."""
+    identical: float
+    """p-value of two seeds that gave the same counts for every prompt; 1 where they did not."""
+    duplicates: Duplicates
+
+    @property
+    def passed(self) -> bool:
+        """Whether different seeds give independent draws, as far as so few can show."""
+        return self.identical >= ALPHA and self.duplicates.passed
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, '' when nothing is."""
+        if self.identical < ALPHA:
+            return f"two seeds gave the same draws (p = {self.identical:.2g})"
+        return self.duplicates.reason
+
+
+def outputs(draws: Iterable[Draw]) -> Counter[str]:
+    """How often each output came; failed draws are no outputs."""
+    seen: Counter[str] = Counter()
+    for draw in draws:
+        if draw.finish != "failed":
+            seen[f"{draw.finish}\x00{draw.text}"] += draw.count
+    return seen
+
+
+def probe(
+    engine: Engine, requests: Sequence[Request], others: Sequence[Request], sampling: Sampling
+) -> Probe:
+    """Draw a few from some prompts: twice with the seeds of ``requests``, once with those of ``others``.
+
+    The more prompts and the less they agree on one answer, the more it shows; five to ten are enough.
+    """
+
+    def draw(given: Sequence[Request]) -> list[Counter[str]]:
+        few = [replace(r, n=min(PROBE_DRAWS, engine.max_chunk)) for r in given]
+        found = {(r.context, r.prompt): outputs(draws) for r, draws in engine.draw(few, sampling)}
+        return [found[r.context, r.prompt] for r in few]
+
+    first, again, other = draw(requests), draw(requests), draw(others)
+    pairs = list(zip(first, other, strict=True))
+    return Probe(first == again, _identical(pairs), duplicates(pairs))
+
+
+def _identical(pairs: Sequence[tuple[Counter[str], Counter[str]]]) -> float:
+    """How likely all pairs of chunks have the same counts, given each pair's counts together."""
+    if any(a != b for a, b in pairs):
+        return 1.0
+    # Of the ways to deal 2n draws to two chunks of n, those that halve the count of each output.
+    log_p = sum(
+        sum(_log_choose(2 * k, k) for k in counts.values()) - _log_choose(2 * counts.total(), counts.total())
+        for counts, _ in pairs
+    )
+    return math.exp(log_p)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def duplicates(prompts: Iterable[Chunks], seed: int = 0) -> Duplicates:
+    """Test all prompts of a run together.
+
+    Args:
+        prompts: the chunks of each prompt, with their outputs' counts.
+        seed: of the permutations.
+    """
+    tables = [table for chunks in prompts if len(table := _table(chunks)) and table.sum() > 1]
+    copies, repeats = _agreement([t for t in tables if t.shape[0] > 1], seed)
+    return Duplicates(copies, repeats, _doubles(tables))
+
+
+def _table(chunks: Chunks) -> NDArray[np.int64]:
+    """Chunks x outputs."""
+    places = {output: i for i, output in enumerate(dict.fromkeys(o for chunk in chunks for o in chunk))}
+    table = np.zeros((len(chunks), len(places)), dtype=np.int64)
+    for row, chunk in zip(table, chunks, strict=True):
+        for output, count in chunk.items():
+            row[places[output]] = count
+    kept: NDArray[np.int64] = table[table.sum(1) > 0]
+    return kept
+
+
+def _pairs(sizes: NDArray[np.int64]) -> float:
+    """Pairs of members of one group."""
+    return float((sizes * (sizes - 1) // 2).sum())
+
+
+def _meeting(sizes: NDArray[np.int64]) -> float:
+    """Pairs of such pairs that share a member."""
+    return float((sizes * ((sizes - 1) * (sizes - 2) // 2)).sum())
+
+
+def _moments(table: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Pairs of draws alike in chunk and output: observed, and mean and variance under permutation (Mantel, 1967)."""
+    seen, n = _pairs(table.ravel()), float(table.sum())
+    groups = (table.sum(0), table.sum(1))
+    (a, b), (meet_a, meet_b) = (tuple(f(g) for g in groups) for f in (_pairs, _meeting))
+    pairs, meetings = n * (n - 1) / 2, n * (n - 1) * (n - 2) / 2
+    apart = pairs * (pairs - 1) / 2 - meetings
+    mean = a * b / pairs
+    square = mean + 2 * (meet_a * meet_b / meetings if meetings else 0.0)
+    if apart > 0:
+        square += 2 * (a * (a - 1) / 2 - meet_a) * (b * (b - 1) / 2 - meet_b) / apart
+    return seen, mean, max(square - mean**2, 0.0)
+
+
+def _agreement(tables: Sequence[NDArray[np.int64]], seed: int) -> tuple[float, float]:
+    """p-values of too many and too few agreeing pairs within chunks, all prompts together."""
+    moments = np.array([_moments(t) for t in tables]).reshape(-1, 3)
+    seen, mean, variance = moments.sum(0)
+    if variance <= 0:
+        return 1.0, 1.0
+    z = (seen - mean) / math.sqrt(variance)
+    telling = [t for t, (_, _, v) in zip(tables, moments, strict=True) if v > 0]
+    if abs(z) < SUSPECT or sum(int(t.sum()) for t in telling) > SIMULATED:
+        return float(stats.norm.sf(z)), float(stats.norm.cdf(z))
+    observed = sum(_pairs(t.ravel()) for t in telling)
+    simulated = _permuted(telling, np.random.default_rng(seed))
+    above = (1 + int((simulated >= observed).sum())) / (PERMUTATIONS + 1)
+    below = (1 + int((simulated <= observed).sum())) / (PERMUTATIONS + 1)
+    return above, below
+
+
+def _permuted(tables: Sequence[NDArray[np.int64]], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Agreeing pairs within chunks, with the draws of each prompt dealt to its chunks at random."""
+    total = np.zeros(PERMUTATIONS, dtype=np.int64)
+    for table in tables:
+        # Outputs that came once agree with nothing: they share a column that is not counted.
+        counts = np.concatenate([[table.sum() - (often := table.sum(0)[table.sum(0) > 1]).sum()], often])
+        labels = np.repeat(np.arange(len(counts)), counts)
+        cells = len(table) * len(counts)
+        places = np.repeat(np.arange(len(table)), table.sum(1)) * len(counts)
+        step = max(1, 2_000_000 // max(cells, len(labels)))
+        for start in range(0, PERMUTATIONS, step):
+            size = min(step, PERMUTATIONS - start)
+            dealt = rng.permuted(np.broadcast_to(labels, (size, len(labels))).copy(), axis=1)
+            codes = dealt + places + np.arange(size)[:, None] * cells
+            found = np.bincount(codes.ravel(), minlength=size * cells).reshape(size, len(table), -1)[:, :, 1:]
+            total[start : start + size] += (found * (found - 1) // 2).sum((1, 2))
+    return total
+
+
+def _doubles(tables: Sequence[NDArray[np.int64]]) -> float:
+    """p-value of even counts: whatever the law, a count above 0 of an output with at most half is even at most half
+    of the time. The most frequent output of a prompt is left out; its count follows from the others'.
+    """
+    counts = (
+        np.concatenate([np.sort(t.sum(0))[:-1] for t in tables]) if tables else np.zeros(0, dtype=np.int64)
+    )
+    return float(stats.binom.sf((counts % 2 == 0).sum() - 1, len(counts), 0.5)) if len(counts) else 1.0
