@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness import prompts
 from harness.errors import IncompleteError, UserError, clip
@@ -15,15 +15,22 @@ from harness.planning import MEASURES, Settings, grow, identity, manifest, missi
 from harness.progress import Progress, phase, say
 from harness.runs import Run, Writer, folder_name, writing
 from harness.sampling.base import SLOT, Request
+from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
 from harness.sampling.open import open_engine
 from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from harness.prompts import Rendered
-    from harness.sampling.base import Engine, Settled
+    from harness.sampling.base import Engine, Sampling, Settled
     from harness.targets import Target
+
+PROVEN = ("known", "hf")
+"""Engines whose random numbers are ours, and held by tests."""
+PROBED = 8
+"""Prompts that a start-up probe draws from."""
 
 
 def evaluate(
@@ -147,6 +154,8 @@ def _draw(
         say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
     if not requests:
         return
+    if run.manifest["state"] == "new" and str(engine.card().engine.get("name")) not in PROVEN:
+        run.manifest["probe"] = _probe(engine, rendered, settings, task)
     run.manifest["state"] = "drawing"
     writer.save()
     start, failed = time.monotonic(), 0
@@ -164,9 +173,40 @@ def _draw(
         run.manifest["seconds"] = round(float(str(run.manifest["seconds"])) + time.monotonic() - start, 3)
         run.manifest["tokens"] = int(str(run.manifest["tokens"])) + progress.tokens
         writer.save()
+    run.manifest["independence"] = independence_of(run, settings.effective(task))
     done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
     run.manifest["state"] = "incomplete" if failed else done
     writer.save()
+
+
+def _probe(engine: Engine, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:
+    """Before a run on an engine whose randomness is not ours: same seed twice, two seeds once."""
+    with phase("probing the engine's seeds"):
+        asked = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 1)
+        others = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 2)
+        found = probe(engine, asked, others, settings.effective(task))
+    if not found.passed:
+        say(f"the engine does not give independent draws: {found.reason}; the run goes on and will be marked")
+    return {"ok": found.passed, "repeatable": found.repeatable, "reason": found.reason}
+
+
+def independence_of(run: Run, sampling: Sampling) -> dict[str, object]:
+    """After a run: do its draws repeat one another more than independent draws would?"""
+    if sampling.temperature == 0:
+        return {"ok": True, "p": None, "reason": "not tested: greedy"}
+    chunks: dict[tuple[str, str], list[Counter[str]]] = {}
+    for chunk in run.chunks():
+        chunks.setdefault((chunk.context, chunk.prompt), []).append(outputs(chunk.draws))
+    found = duplicates(chunks.values())
+    probed = cast("dict[str, object]", run.manifest.get("probe", {}))
+    if not found.passed:
+        say(f"independence: {found.reason}; the run is marked and will not be ranked")
+    reason = found.reason or str(probed.get("reason", ""))
+    return {
+        "ok": found.passed and bool(probed.get("ok", True)),
+        "p": float(f"{found.p:.4g}"),
+        "reason": reason,
+    }
 
 
 def _measure(

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import prompts
 from harness.errors import UserError
@@ -48,7 +48,7 @@ class Settings:
     backend: str = "auto"
     engine: Mapping[str, object] = field(default_factory=dict)
     """Engine options: revision, template, dtype, device, trust_remote_code, replicas."""
-    sampling: Mapping[str, object] = field(default_factory=dict)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     """Sampling parameters that replace the task's."""
     allow_greedy: bool = False
     out: Path = Path("runs")

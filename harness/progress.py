@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
 LOG_SECONDS = 60.0
 
 
@@ -20,16 +23,17 @@ class Progress:
         self.label, self.total = label, total
         self.done = self.failed = self.tokens = 0
         self.start = self.said = time.monotonic()
-        self._bar = self._task = None
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
         if sys.stderr.isatty():
             self._open_bar()
 
     def _open_bar(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from rich.progress import Progress as RichBar
 
-        bar = Bar(
+        bar = RichBar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
@@ -39,14 +43,14 @@ class Progress:
             transient=True,
         )
         bar.start()
-        self._bar, self._task = bar, bar.add_task(self.label, total=self.total, rate="")  # type: ignore[assignment]  # None until opened
+        self._bar, self._task = bar, bar.add_task(self.label, total=self.total, rate="")
 
     def advance(self, draws: int, failed: int = 0, tokens: int = 0) -> None:
         """Count more draws."""
         self.done += draws
         self.failed += failed
         self.tokens += tokens
-        if self._bar is not None:
+        if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done, rate=self._rate())
         elif time.monotonic() - self.said >= LOG_SECONDS:
             self.said = time.monotonic()

@@ -15,7 +15,7 @@ from harness.reading.base import INVALID
 from harness.sampling.base import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 Split = Literal["train", "validation", "test"]
@@ -135,6 +135,8 @@ class TaskFile(_Strict):
     title: str = ""
     language: Literal["en", "zh"] = "en"
     measure: Literal["draws", "choices"] = "draws"
+    association: str = ""
+    """Of choices: the contexts' column with the word whose association with the wordings is measured."""
     attribute: Name | None = None
     classes: dict[str, object] | list[str] | None = None
     reader: str | dict[str, object] | None = None
@@ -181,6 +183,8 @@ class Task:
     title: str
     language: str
     measure: str
+    association: str
+    """Column of the contexts; '' where the wordings' own probabilities are measured."""
     attributes: Mapping[str, Attribute]
     contexts: tuple[Context, ...]
     prompts: tuple[PromptSpec, ...]
@@ -208,6 +212,7 @@ class Task:
                 "sampling": asdict(self.sampling),
                 "language": self.language,
                 "measure": self.measure,
+                **({"association": self.association} if self.association else {}),
             }
         )
 
@@ -239,6 +244,7 @@ def load_task(name: str) -> Task:
         title=file.title or file.name,
         language=file.language,
         measure=file.measure,
+        association=_association(file, contexts, doc),
         attributes=_attributes(file, doc),
         contexts=contexts,
         prompts=prompts,
@@ -265,7 +271,9 @@ def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
             )
         if not file.attributes:
             raise UserError("no attribute", where=doc.where("attributes"), expected="at least one")
-        specs = {name: (spec, ("attributes", name)) for name, spec in file.attributes.items()}
+        specs: dict[str, tuple[AttributeSpec, tuple[str, ...]]] = {
+            name: (spec, ("attributes", name)) for name, spec in file.attributes.items()
+        }
     else:
         if "classes" not in single:
             raise UserError(
@@ -273,7 +281,10 @@ def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
             )
         spec = validate(AttributeSpec, doc, single)
         specs = {file.attribute or file.name: (spec, ())}
-    return {name: _attribute(name, spec, loc, doc, file.measure == "choices") for name, (spec, loc) in specs.items()}
+    return {
+        name: _attribute(name, spec, loc, doc, file.measure == "choices")
+        for name, (spec, loc) in specs.items()
+    }
 
 
 def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document, slot: bool) -> Attribute:
@@ -302,6 +313,19 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
         examples=tuple(examples),
         loc=loc,
     )
+
+
+def _association(file: TaskFile, contexts: Sequence[Context], doc: Document) -> str:
+    column = file.association
+    if column and (file.measure != "choices" or not all(c.fields.get(column) for c in contexts)):
+        raise UserError(
+            "association names a column of the contexts, in a task of choices",
+            where=doc.where("association"),
+            found=column,
+            expected="measure: choices, and one of: " + ", ".join(contexts[0].fields),
+            nearest=nearest(column, contexts[0].fields),
+        )
+    return column
 
 
 def _wordings(name: str, wordings: list[str], slot: bool) -> tuple[str, ...]:

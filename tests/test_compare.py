@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from harness.runs import Run
 
 
-def known(out: Path, shift: float, n: int = 200, seed: int = 0, **options: object) -> Run:
-    settings = Settings(n=n, seed=seed, out=out, **options)  # type: ignore[arg-type]  # named settings
+def known(out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None) -> Run:
+    settings = Settings(n=200, seed=seed, out=out, **(options or {}))
     return evaluate(f"known:target,shift={shift}", "gender_us", "labor", settings)
 
 
@@ -51,9 +51,9 @@ def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
     ],
 )
 def test_runs_that_ask_different_things_are_not_compared(
-    tmp_path: Path, options: dict[str, object], name: str
+    tmp_path: Path, options: dict[str, Any], name: str
 ) -> None:
-    one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1, **options)
+    one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1, options=options)
     with pytest.raises(IncompleteError, match=f"differ in {name}"):
         compare(one, two)
     assert command(["compare", str(one.folder), str(two.folder)]) == 3

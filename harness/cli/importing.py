@@ -176,7 +176,7 @@ def reference(
         language=language,  # type: ignore[arg-type]  # click checked the choice
         provenance=_source(flags),
         title=str(flags["title"]),
-        fields=dict(f.split("=", 1) for f in fields),  # type: ignore[misc]  # two parts, checked above
+        fields=dict(f.split("=", 1) for f in fields),
         stratified=stratified,
         prompts=prompts,
     )

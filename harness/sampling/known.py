@@ -166,7 +166,7 @@ class KnownEngine:
                 found=f"{shares.sum():.6g}",
                 expected="1",
             )
-        return shares / shares.sum()
+        return np.asarray(shares / shares.sum())
 
     def card(self) -> ModelCard:
         """The stated distribution is the model: its hash stands for the weights."""

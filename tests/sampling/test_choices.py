@@ -12,8 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from harness.errors import UserError
-from harness.sampling.base import Message, Request, Sampling
-from harness.sampling.choices import SLOT, ChoicesEngine, masked_row
+from harness.sampling.base import SLOT, Message, Request, Sampling
+from harness.sampling.choices import ChoicesEngine, masked_row
 from harness.sampling.collapsed import CollapsedEngine
 from tests.sampling.reference import loaded, logits_after
 from tests.sampling.tiny import PEOPLE, question
