@@ -65,7 +65,7 @@ def test_chunks_that_share_a_seed_are_caught(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["coin", "many"])
 def test_two_replicas_among_four_chunks_are_caught(kind: str) -> None:
-    run = honest(kind, 60, 2)
+    run = honest(kind, 120, 2)
     for chunks in run:
         chunks[2] = chunks[0]
     assert not duplicates(run).passed
