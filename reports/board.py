@@ -10,13 +10,12 @@ import numpy as np
 
 from harness.scoring import divergence
 from reports.load import Entry, number, part
-from reports.ranks import Corrected, corrected_tv, rank
+from reports.ranks import Corrected, certain_tv, corrected_tv, rank
 from reports.standing import Reason, Who, column_key, reasons, who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
 
 MEASURES = {
     "tv": "tv",
@@ -110,9 +109,11 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
 
 
 def _only_one_per_row(group: list[Cell]) -> None:
-    """Of several runs of one row, the one with most draws stands for it."""
+    """Of several runs of one row, one without draws stands for it, else the one with most."""
     best: dict[int, Cell] = {}
-    for cell in sorted(group, key=lambda c: (-c.entry.n, str(c.entry.run.manifest["run"]))):
+    for cell in sorted(
+        group, key=lambda c: (not c.entry.certain, -c.entry.n, str(c.entry.run.manifest["run"]))
+    ):
         if cell.apart:
             continue
         if cell.row in best:
@@ -141,28 +142,31 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
 
 
 def _rank(board: Board) -> None:
-    corrected: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]] = []
+    columns: list[dict[int, Corrected]] = []
     for col in range(len(board.columns)):
         cells = board.ranked(col)
-        corrected.append({})
         if not cells:
             continue
-        counts = np.stack([c.entry.counts for c in cells])
-        values = corrected_tv(counts, np.stack([c.entry.shares for c in cells]))
+        each = [corrected(c.entry) for c in cells]
+        values = Corrected(np.stack([c.value for c in each]), np.stack([c.error for c in each]))
         found = rank([values], np.array([c.score("tv", "estimate") for c in cells]))
         for i, cell in enumerate(cells):
             cell.rank = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
-            corrected[col][cell.row] = (values.value[i], values.error[i])
-    _rank_overall(board, corrected)
+        columns.append({cell.row: one for cell, one in zip(cells, each, strict=True)})
+    _rank_overall(board, columns)
 
 
-def _rank_overall(
-    board: Board, corrected: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]]
-) -> None:
+def corrected(entry: Entry) -> Corrected:
+    """TV of each context of one result, with its error."""
+    if entry.certain:
+        return certain_tv(np.asarray(entry.rows, dtype=np.float64), entry.shares)
+    return corrected_tv(np.asarray(entry.rows, dtype=np.int64), entry.shares)
+
+
+def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
     """Rank the rows that every column ranks, by the mean over columns."""
-    corrected = [c for c in corrected if c]
-    complete = [r for r in range(len(board.rows)) if all(r in c for c in corrected)]
-    if not complete or not corrected:
+    complete = [r for r in range(len(board.rows)) if all(r in c for c in columns)]
+    if not complete or not columns:
         return
     of: dict[int, list[Cell]] = {r: [] for r in complete}
     for cell in board.cells:
@@ -175,7 +179,7 @@ def _rank_overall(
         below, above = (np.sqrt(((value - end) ** 2).sum()) / len(cells) for end in (low, high))
         mean = float(value.mean())
         board.overall[row] = (mean, max(mean - float(below), 0.0), mean + float(above))
-    columns = [Corrected(*(np.stack([c[r][i] for r in complete]) for i in (0, 1))) for c in corrected]
-    found = rank(columns, np.array([board.overall[r][0] for r in complete]))
+    stacked = [Corrected(*(np.stack([c[r][i] for r in complete]) for i in (0, 1))) for c in columns]
+    found = rank(stacked, np.array([board.overall[r][0] for r in complete]))
     for i, row in enumerate(complete):
         board.overall_rank[row] = (int(found.low[i]), int(found.high[i]), int(found.band[i]))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from harness.rescore import count
 from harness.scoring import table
+from harness.scoring.certain import score_certain
 from reports.load import part
 from reports.samples import NEEDS_MODEL, find_task
 
@@ -31,9 +34,7 @@ def check(entries: Sequence[Entry]) -> tuple[dict[str, Checked], dict[str, str]]
     counted: dict[str, Mapping[str, Counts] | None] = {}
     for entry in entries:
         run = str(entry.run.manifest["run"])
-        k = len(entry.classes)
-        again = table.score(entry.counts[:, :k], entry.counts[:, k:].sum(axis=1), entry.shares, seed=0)
-        place = _first_difference(entry.aggregate, part(table.to_json(again), "aggregate"), "")
+        place = _first_difference(entry.aggregate, part(table.to_json(_score(entry)), "aggregate"), "")
         if run not in counted:
             counted[run] = _count(entry)
         found = counted[run]
@@ -45,9 +46,20 @@ def check(entries: Sequence[Entry]) -> tuple[dict[str, Checked], dict[str, str]]
     return {run: how for run, how in checked.items() if run not in wrong}, wrong
 
 
+def _score(entry: Entry) -> table.TableScore:
+    k, rows = len(entry.classes), entry.rows
+    if entry.certain:
+        lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
+        return score_certain(np.asarray(lower, dtype=np.float64), np.asarray(rows[:, -1]), entry.shares)
+    counts = np.asarray(rows, dtype=np.int64)
+    return table.score(counts[:, :k], counts[:, k:].sum(axis=1), entry.shares, seed=0)
+
+
 def _count(entry: Entry) -> Mapping[str, Counts] | None:
     """The draws of a run counted again; None where they, or the task that read them, are not at hand."""
     run = entry.run
+    if entry.certain:
+        return None
     task = find_task(run.text("task"))
     if task is None or task.hash != entry.task_hash or not any((run.folder / "draws").glob("part-*.parquet")):
         return None

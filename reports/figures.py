@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from harness.errors import UserError, nearest
 from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
-from harness.scoring.interval import share_limits
+from harness.scoring.interval import Limits, share_limits
 from reports.load import Entry, entries
 from reports.ranks import corrected_tv
 from reports.standing import who
@@ -18,6 +17,7 @@ from reports.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def _shares(found: list[Entry]) -> Figure:
     from matplotlib.figure import Figure
 
     k = len(entry.classes)
-    limits = share_limits(entry.counts[:, :k])
+    limits = _limits(entry)
     order = np.argsort(entry.shares[:, 0], kind="stable")
     height = 0.8 + 0.2 * len(order)
     made = Figure(figsize=(1.6 + 2.2 * k, height))
@@ -112,9 +112,8 @@ def _shares(found: list[Entry]) -> Figure:
     panels[0].set_yticks(at, [show(entry.contexts[j].replace("_", " "), 60) for j in order])
     panels[0].set_ylim(-0.7, len(order) - 0.3)
     made.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    made.suptitle(
-        f"{show(who(entry).model, 60)}, {show(entry.run.text('task'))}: n = {entry.n} per prompt", fontsize=9
-    )
+    size = "computed shares" if entry.certain else f"n = {entry.n} per prompt"
+    made.suptitle(f"{show(who(entry).model, 60)}, {show(entry.run.text('task'))}: {size}", fontsize=9)
     made.set_layout_engine("constrained")
     return made
 
@@ -127,7 +126,7 @@ def _calibration(found: list[Entry]) -> Figure:
     panel = made.subplots()
     panel.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle="--")
     for i, entry in enumerate(found):
-        limits = share_limits(entry.counts[:, : len(entry.classes)])
+        limits = _limits(entry)
         x, y = entry.shares.ravel(), limits.estimate.ravel()
         panel.vlines(
             x, limits.low.ravel(), limits.high.ravel(), color=COLOURS[i % 8], linewidth=0.6, alpha=0.5
@@ -173,7 +172,12 @@ def _divergence(found: list[Entry]) -> Figure:
 def course(entry: Entry) -> tuple[NDArray[np.int64], list[float], list[float], list[float]]:
     """n per prompt -> mean TV as drawn, corrected, and of a perfect model, from smaller draws out of all draws."""
     k = len(entry.classes)
-    grouped = np.concatenate([entry.counts[:, :k], entry.counts[:, k:].sum(axis=1, keepdims=True)], axis=1)
+    if entry.certain:
+        raise UserError(
+            "nothing was drawn, so there is no n", where=str(entry.run.folder), expected="a run with draws"
+        )
+    rows = np.asarray(entry.rows, dtype=np.int64)
+    grouped = np.concatenate([rows[:, :k], rows[:, k:].sum(axis=1, keepdims=True)], axis=1)
     total = grouped.sum(axis=1)
     sizes = np.unique(np.geomspace(min(5, entry.n), entry.n, STEPS).round().astype(np.int64))
     rng = np.random.default_rng(0)
@@ -198,6 +202,16 @@ def course(entry: Entry) -> tuple[NDArray[np.int64], list[float], list[float], l
         )
         floor.append(float(simulate(n, full, ["tv"]).values["tv"].mean()))
     return sizes, raw, corrected, floor
+
+
+def _limits(entry: Entry) -> Limits:
+    """Class shares of the valid mass with 95% limits; of computed shares, their certain bounds."""
+    rows = entry.rows[:, : len(entry.classes)]
+    if not entry.certain:
+        return share_limits(np.asarray(rows, dtype=np.int64))
+    lower = np.asarray(rows, dtype=np.float64)
+    total = lower.sum(axis=1, keepdims=True)
+    return Limits(lower / np.where(total > 0, total, np.nan), lower, lower + entry.rows[:, -1:])
 
 
 def _only(found: list[Entry]) -> Entry:

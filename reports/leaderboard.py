@@ -48,6 +48,9 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     write_atomic(out / "leaderboard.csv", to_csv(rows))
     write_atomic(out / "leaderboard.json", to_json(rows))
     write_atomic(out / "counts.csv", counts_csv(board))
+    certain = counts_csv(board, counted=False)
+    if certain:
+        write_atomic(out / "shares.csv", certain)
     page = out / "index.html"
     write_atomic(page, render(board, payload(board, checked)))
     if wrong:

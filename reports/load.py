@@ -14,9 +14,10 @@ import numpy as np
 from pydantic_core import from_json
 
 from harness.errors import UserError
-from harness.reading.base import INVALID
 from harness.runs import find_runs
+from harness.scoring import shares
 from harness.scoring.counts import from_csv
+from harness.scoring.shares import Certain
 from reports.samples import texts
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class Entry:
     target: Json
     shares: NDArray[np.float64]
     """Target shares, contexts x classes."""
-    table: Counts
-    counts: NDArray[np.int64]
-    """Contexts x outcomes: the classes, then what is no class."""
+    table: Counts | Certain
+    rows: NDArray[np.int64] | NDArray[np.float64]
+    """Contexts x outcomes: the classes, then what is no class. Counts; or, of a run without draws, shares that
+    are certain, with the undecided mass as a last column."""
     aggregate: Json
     """Scores over all contexts, as in ``scores.json``."""
     task_hash: str
@@ -58,9 +60,19 @@ class Entry:
     """Some of the texts that were drawn, by class; None where none were read."""
 
     @property
+    def certain(self) -> bool:
+        """Whether shares were computed, not drawn (the exact and choices measures)."""
+        return isinstance(self.table, Certain)
+
+    @property
     def n(self) -> int:
-        """Draws per prompt."""
-        return self.run.n
+        """Draws per prompt; 0 where nothing was drawn."""
+        return 0 if self.certain else self.run.n
+
+    @property
+    def draws(self) -> int:
+        """Draws in all."""
+        return 0 if self.certain else int(self.rows.sum())
 
     @property
     def valid(self) -> float:
@@ -98,16 +110,20 @@ def _once(runs: list[Run]) -> list[Run]:
 
 def _entries(run: Run, seed: int | None) -> list[Entry]:
     scores = _parsed(run.folder / "scores.json")
-    tables = {table.attribute: table for table in from_csv(run.folder / "counts.csv")}
+    drawn = run.text("measure") in ("", "draws")
+    made: Sequence[Counts | Certain] = (
+        from_csv(run.folder / "counts.csv") if drawn else shares.from_csv(run.folder / "shares.csv")
+    )
+    tables = {table.attribute: table for table in made}
     results = scores.get("results")
     where = str(run.folder / "scores.json")
     if not isinstance(results, list):
         raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
-    made = [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
+    read = [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
     if seed is None:
-        return made
-    drawn = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in made}}
-    return [replace(entry, texts=drawn[entry.attribute]) for entry in made]
+        return read
+    pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in read}}
+    return [replace(entry, texts=pools[entry.attribute]) for entry in read]
 
 
 def _parsed(path: Path) -> Json:
@@ -123,13 +139,15 @@ def _parsed(path: Path) -> Json:
     return data
 
 
-def _entry(run: Run, result: Json, tables: Mapping[str, Counts], task_hash: str, where: str) -> Entry:
+def _entry(
+    run: Run, result: Json, tables: Mapping[str, Counts | Certain], task_hash: str, where: str
+) -> Entry:
     try:
         attribute = str(result["attribute"])
         classes = tuple(map(str, cast("list[object]", result["classes"])))
         contexts = tuple(map(str, cast("list[object]", result["context_ids"])))
         target = cast("Json", result["target"])
-        shares = np.array(target["shares"], dtype=np.float64).reshape(len(contexts), len(classes))
+        wanted = np.array(target["shares"], dtype=np.float64).reshape(len(contexts), len(classes))
         aggregate = part(cast("Json", result["table"]), "aggregate")
         number(part(part(aggregate, "scores"), "tv"), "estimate")
     except (KeyError, TypeError, ValueError) as err:
@@ -144,7 +162,7 @@ def _entry(run: Run, result: Json, tables: Mapping[str, Counts], task_hash: str,
             hint=f"distalign score {run.folder}",
         )
     return Entry(
-        run, attribute, classes, contexts, target, shares, table, table.by_context(), aggregate, task_hash
+        run, attribute, classes, contexts, target, wanted, table, table.by_context(), aggregate, task_hash
     )
 
 
@@ -162,8 +180,3 @@ def number(tree: Json, key: str) -> float:
     if value is None:
         return math.nan
     return float(cast("float | str", value))
-
-
-def outcomes(classes: Sequence[str]) -> tuple[str, ...]:
-    """The columns of ``Entry.counts``."""
-    return (*classes, *INVALID)

@@ -42,7 +42,7 @@ def render(board: Board, data: Mapping[str, object]) -> str:
             k=sum(bool(board.ranked(c)) for c in range(len(board.columns)))
         ),
         table=_static(board, data, english),
-        files=FILES,
+        files=[*FILES, *(["shares.csv"] if any(c.entry.certain for c in board.cells) else [])],
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own files
         style_hash=_hash(style),
@@ -91,7 +91,7 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
                     }
                     for c in mine
                 ],
-                "n": ", ".join(sorted({str(c.entry.n) for c in mine if c}, key=int)) or "–",
+                "n": ", ".join(sorted({str(c.entry.n or "–") for c in mine if c})) or "–",
                 "engine": rows[row]["engine"],
             }
         )

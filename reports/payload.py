@@ -19,9 +19,9 @@ from reports.text import link, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.runs import Run
     from reports.board import Board, Cell
     from reports.check import Checked
+    from reports.load import Entry
     from reports.samples import Texts
 
 TEXT_BUDGET = 1_500_000
@@ -49,7 +49,7 @@ def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
     """Everything that the page's scripts read."""
     strings = Strings()
     runs, index = _runs(board, strings)
-    draws = sum(int(c.entry.counts.sum()) for c in _one_per_run(board))
+    draws = sum(c.entry.draws for c in _one_per_run(board))
     return {
         "meta": {
             "models": f"{len(board.rows):,}",
@@ -224,11 +224,12 @@ def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict
         key, entry = _key(cell), cell.entry
         if key not in index:
             index[key] = len(runs)
-            runs.append(_run(entry.run, list(dict.fromkeys(targets[key])), strings))
+            runs.append(_run(entry, list(dict.fromkeys(targets[key])), strings))
             samples.append({})
-        counts = cast("dict[str, list[int]]", runs[index[key]]["counts"])
+        counts = cast("dict[str, list[object]]", runs[index[key]]["counts"])
         if entry.attribute not in counts:
-            counts[entry.attribute] = entry.counts.ravel().tolist()
+            cells: list[object] = entry.rows.ravel().tolist()
+            counts[entry.attribute] = [short(x) if isinstance(x, float) else x for x in cells]
             if entry.texts is not None:
                 samples[index[key]][entry.attribute] = entry.texts
     limit, kept = _affordable(samples)
@@ -253,7 +254,8 @@ def _affordable(samples: list[dict[str, Texts]]) -> tuple[int, int]:
     return 80, 1
 
 
-def _run(run: Run, targets: list[str], strings: Strings) -> dict[str, object]:
+def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object]:
+    run, certain = entry.run, entry.certain
     manifest, identity = run.manifest, run.identity
     settings: dict[str, object] = {
         k: identity.get(k) for k in ("model", "adapter", "revision", "weights", "template")
@@ -266,7 +268,8 @@ def _run(run: Run, targets: list[str], strings: Strings) -> dict[str, object]:
     )
     return {
         "id": show(manifest["run"], 40),
-        "n": run.n,
+        "n": None if certain else run.n,
+        "certain": certain,
         "engine": strings.add(_line(manifest.get("engine"))),
         "tokens": _amount(manifest.get("tokens")),
         "seconds": _amount(manifest.get("seconds")),

@@ -62,6 +62,18 @@ def corrected_tv(counts: NDArray[np.int64], shares: Floats) -> Corrected:
     return Corrected(value, error)
 
 
+def certain_tv(rows: Floats, shares: Floats) -> Corrected:
+    """TV per context of shares that were computed: rows of outcomes, then the mass left undecided.
+
+    The decided mass stands for the rest; what the rest could change counts as a 95% error.
+    """
+    k = shares.shape[-1]
+    mass = rows[..., :-1].sum(axis=-1, keepdims=True)
+    decided = rows[..., :-1] / np.where(mass > 0, mass, 1)
+    off = np.abs(decided[..., :k] - shares).sum(axis=-1) + decided[..., k:].sum(axis=-1)
+    return Corrected(off / 2, rows[..., -1] / 1.96)
+
+
 def rank(columns: Sequence[Corrected], order_by: Floats) -> Ranking:
     """Rank models ``[models, contexts]`` over one column, or by the mean over several.
 

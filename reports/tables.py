@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
+from harness.scoring.shares import Certain
 from reports.board import MEASURES, engine
 from reports.standing import sampling
 from reports.text import cell as safe
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 COUNTS = ("run", "model", "task", "attribute", "context", "prompt", "outcome", "count")
+SHARES = (*COUNTS[:-1], "lower", "undecided")
 
 
 def records(board: Board, checked: Mapping[str, Checked]) -> list[dict[str, object]]:
@@ -60,7 +62,7 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
         "tv_worst": _plain(float(cast("float", entry.aggregate["worst_tv"]))),
         "valid": _plain(entry.valid),
         "n": entry.n,
-        "draws": int(entry.counts.sum()),
+        "draws": entry.draws,
         "measure": run.text("measure"),
         "engine": engine(entry),
         "sampling": sampling(entry),
@@ -95,24 +97,28 @@ def to_json(rows: list[dict[str, object]]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def counts_csv(board: Board) -> str:
-    """Counts of every run on the board: each number can be computed from these rows and the target."""
+def counts_csv(board: Board, *, counted: bool = True) -> str:
+    """Counts of every run on the board: each number can be computed from these rows and the target.
+
+    ``counted=False`` gives the shares of the runs without draws instead; '' where there is none.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COUNTS)
+    writer.writerow(COUNTS if counted else SHARES)
     done = set()
     for cell in board.cells:
-        entry = cell.entry
+        entry, table = cell.entry, cell.entry.table
         key = (str(entry.run.manifest["run"]), entry.n, entry.attribute)
-        if key in done:
+        if key in done or isinstance(table, Certain) == counted:
             continue
         done.add(key)
         head = [
             key[0],
             *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute)),
         ]
-        names = [safe(o) for o in entry.table.outcomes]
-        for (context, prompt), row in entry.table.cells.items():
+        names = [safe(o) for o in table.outcomes]
+        for (context, prompt), row in table.cells.items():
             place = [*head, safe(context), safe(prompt)]
-            writer.writerows([*place, o, c] for o, c in zip(names, row, strict=True))
-    return out.getvalue()
+            rest = row[len(names) :]
+            writer.writerows([*place, o, c, *rest] for o, c in zip(names, row, strict=False))
+    return out.getvalue() if done else ""

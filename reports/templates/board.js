@@ -55,7 +55,7 @@ function fields(columns, inFocus) {
   ];
   const cost = [
     { key: "utility", name: t("utility"), under: t("utility_under"), value: (row) => P.rows[row].utility.main, show: utilityCell },
-    { key: "n", name: "n", under: t("n_under"), value: (row) => eachRun(row, inFocus, "n")[0], show: (row) => some(eachRun(row, inFocus, "n").map(whole)) },
+    { key: "n", name: "n", under: t("n_under"), value: (row) => eachRun(row, inFocus, "n")[0], show: (row) => some(runsOf(row, inFocus).map((run) => (run.certain ? t("computed") : whole(run.n)))) },
     { key: "engine", name: t("engine"), value: (row) => P.rows[row].engine, show: (row) => P.rows[row].engine || "–" },
     { key: "cost", name: t("cost"), under: t("cost_under"), value: (row) => sum(eachRun(row, inFocus, "tokens", true)), show: (row) => costCell(row, inFocus) },
     { key: "checked", name: t("checked"), value: (row) => checkedOf(row, inFocus), show: (row) => t("checked_" + checkedOf(row, inFocus)) },
@@ -306,7 +306,7 @@ function apartSection() {
         h("td", {}, columnName(cell.col)),
         h("td", {}, cell.apart.map(reason).join("; ")),
         h("td", { class: "num" }, num(cell.tv), interval(cell.lo, cell.hi)),
-        h("td", { class: "num" }, whole(P.runs[cell.run].n))))))));
+        h("td", { class: "num" }, P.runs[cell.run].certain ? t("computed") : whole(P.runs[cell.run].n))))))));
 }
 
 const reason = ([kind, detail]) => t("apart_" + kind, { detail });

@@ -34,7 +34,7 @@ function contextFigure(cell, context) {
   const n = sum(counts);
   const shares = targetShares(cell.col, context);
   const rows = column.classes.map((name, i) => {
-    const [lo, hi] = wilson(counts[i], n);
+    const [lo, hi] = shareLimits(cell, context, i);
     return h("tr", {},
       h("th", { scope: "row" }, name),
       h("td", {}, shareBar(n ? counts[i] / n : 0, lo, hi, shares[i], i)),
@@ -47,7 +47,7 @@ function contextFigure(cell, context) {
     h("table", { class: "mini" },
       h("thead", { class: "unseen" }, h("tr", {}, [t("class"), t("chart"), t("share"), t("target")].map((words) => h("th", { scope: "col" }, words)))),
       h("tbody", {}, rows)),
-    invalid ? h("p", { class: "quiet small" }, t("no_class_of", { k: whole(invalid), n: whole(n) })) : null);
+    invalid ? h("p", { class: "quiet small" }, P.runs[cell.run].certain ? t("no_class_share", { x: pct(invalid, 1) }) : t("no_class_of", { k: whole(invalid), n: whole(n) })) : null);
 }
 
 /* Where every draw went. */

@@ -65,6 +65,9 @@ function contextsSection(cell) {
     h("details", { id: "f-counts" }, h("summary", {}, t("counts_table")), countsTable(cell, order)));
 }
 
+/* A count; of a run without draws, a share. */
+const amount = (cell, value) => (P.runs[cell.run].certain ? pct(value, 1) : whole(value));
+
 function countsTable(cell, order) {
   const column = P.columns[cell.col];
   const outcomes = [...column.classes, ...P.invalid.map((name) => t("outcome_" + name))];
@@ -72,7 +75,7 @@ function countsTable(cell, order) {
     h("thead", {}, h("tr", {}, [t("context"), ...outcomes, t("draws")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
     h("tbody", {}, order.map((context) => {
       const counts = contextCounts(cell, context);
-      return h("tr", {}, h("th", { scope: "row" }, column.contexts[context]), [...counts, sum(counts)].map((count) => h("td", { class: "num" }, whole(count))));
+      return h("tr", {}, h("th", { scope: "row" }, column.contexts[context]), [...counts, sum(counts)].map((count) => h("td", { class: "num" }, amount(cell, count))));
     }))));
 }
 
@@ -84,8 +87,8 @@ function accountSection(cell) {
   return section(t("account"), accountBar(totals),
     h("ul", { class: "account-list" }, totals.map(([name, count, style]) => h("li", {},
       h("svg", { class: "key", viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true", focusable: "false" }, h("rect", { class: style, width: 10, height: 10 })),
-      ` ${name} `, h("strong", {}, whole(count)), h("span", { class: "quiet" }, ` ${pct(count / all, 1)}`)))),
-    h("p", { class: "quiet small" }, t("account_sum", { all: whole(all) })));
+      ` ${name} `, P.runs[cell.run].certain ? null : h("strong", {}, whole(count)), h("span", { class: "quiet" }, ` ${pct(count / all, 1)}`)))),
+    h("p", { class: "quiet small" }, P.runs[cell.run].certain ? t("account_certain") : t("account_sum", { all: whole(all) })));
 }
 
 function samplesSection(cell) {
@@ -109,7 +112,7 @@ function settingsSection(cell, r) {
   const column = P.columns[cell.col];
   const settings = run.settings.map(([key, value]) => [WORDS.en["set_" + key] ? t("set_" + key) : key, text(value)]);
   return section(t("settings"),
-    facts([["n", whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
+    facts([["n", run.certain ? t("computed") : whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
     run.first === null ? null : h("details", { id: "f-first" }, h("summary", {}, t("first_prompt")), h("pre", { tabindex: "0" }, text(run.first))),
     h("h4", {}, t("remake")), h("pre", { tabindex: "0" }, text(run.command)),
     h("p", { class: "quiet small" }, t("counts_file", { run: run.id })));

@@ -12,12 +12,24 @@ function wilson(k, n) {
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
-/* Counts of one context: classes, then unparsed, refused, truncated, failed. */
+/* Counts of one context: classes, then unparsed, refused, truncated, failed. Of a run without draws: shares. */
 function contextCounts(cell, context) {
   const column = P.columns[cell.col];
-  const flat = P.runs[cell.run].counts[column.attribute];
-  const width = column.classes.length + 4;
-  return flat.slice(context * width, (context + 1) * width);
+  const run = P.runs[cell.run];
+  const width = column.classes.length + P.invalid.length + (run.certain ? 1 : 0);
+  return run.counts[column.attribute].slice(context * width, context * width + column.classes.length + P.invalid.length);
+}
+
+/* Mass that a run without draws left undecided. */
+function undecided(cell, context) {
+  return P.runs[cell.run].certain ? Math.max(0, 1 - sum(contextCounts(cell, context))) : 0;
+}
+
+/* 95% interval of a class's share: Wilson's, or the certain bounds of computed shares. */
+function shareLimits(cell, context, index) {
+  const counts = contextCounts(cell, context);
+  if (P.runs[cell.run].certain) return [counts[index], Math.min(1, counts[index] + undecided(cell, context))];
+  return wilson(counts[index], sum(counts));
 }
 
 const targetShares = (col, context) => {
@@ -41,6 +53,11 @@ function contextTv(cell, context) {
   const shares = targetShares(cell.col, context);
   const counts = contextCounts(cell, context);
   const grouped = [...counts.slice(0, shares.length), sum(counts.slice(shares.length))];
+  if (P.runs[cell.run].certain) {
+    const mass = sum(grouped) || 1;
+    const raw = sum(grouped.map((share, i) => Math.abs(share / mass - (shares[i] || 0)))) / 2;
+    return { raw, value: raw, error: undecided(cell, context) / Z };
+  }
   const n = Math.max(sum(grouped), 1);
   let [raw, value, first, second] = [0, 0, 0, 0];
   grouped.forEach((count, i) => {

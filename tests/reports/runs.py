@@ -14,6 +14,7 @@ from harness.rescore import score
 from harness.runs import Run, folder_name, writing
 from harness.sampling.base import Draw, ModelCard, Request
 from harness.sampling.known import moved
+from harness.scoring.shares import Certain, to_csv
 from harness.targets import resolve
 from harness.tasks import load_task
 
@@ -93,6 +94,12 @@ def make(out: Path, made: Made) -> Run:
             "prompts": [_plain(r) for r in rendered],
         }
         (folder / "prompts.json").write_text(_json(shown), encoding="utf-8")
+        if settings.measure == "exact":
+            cells = {(r.context, r.prompt): (*(0.999 * law[r.context]).tolist(), 0.001) for r in rendered}
+            table = Certain(attribute.name, tuple(attribute.classes), cells)
+            (folder / "shares.csv").write_text(to_csv([table]), encoding="utf-8")
+            score(writer.run, [made.target], task)
+            return writer.run
         for one in rendered:
             counts = rng.multinomial(made.n, law[one.context])
             draws = [

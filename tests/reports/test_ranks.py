@@ -1,0 +1,96 @@
+"""Ranks: equal models tie as often as promised, different ones are told apart, bands follow the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from reports.ranks import Corrected, corrected_tv, rank
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def drawn(laws: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Counts of every context, with a column of invalid draws that stays empty."""
+    counts = rng.multinomial(n, laws)
+    return np.concatenate([counts, np.zeros((*counts.shape[:-1], 1), dtype=np.int64)], axis=-1)
+
+
+def ranked(counts: NDArray[np.int64], shares: NDArray[np.float64]) -> tuple[list[int], list[int], list[int]]:
+    values = corrected_tv(counts, np.broadcast_to(shares, (len(counts), *shares.shape)))
+    found = rank([values], values.value.mean(axis=1))
+    return found.low.tolist(), found.high.tolist(), found.band.tolist()
+
+
+@pytest.mark.parametrize("contexts", [2, 14])
+@pytest.mark.parametrize("shift", [0.0, 0.15])
+@pytest.mark.parametrize("n", [25, 200])
+def test_three_equal_models_share_one_band(contexts: int, shift: float, n: int) -> None:
+    rng = np.random.default_rng(7)
+    together = 0
+    for _ in range(500):
+        shares = rng.dirichlet([2, 2, 2], contexts)
+        laws = np.clip(shares + shift * np.array([1, -0.5, -0.5]), 1e-3, None)
+        laws /= laws.sum(axis=-1, keepdims=True)
+        counts = np.stack([drawn(laws, n, rng) for _ in range(3)])
+        low, high, band = ranked(counts, shares)
+        together += band == [0, 0, 0]
+        assert (low == [1, 1, 1]) == (high == [3, 3, 3])
+    assert together / 500 >= 0.94
+
+
+def test_three_equal_models_tie_when_contexts_differ_in_how_wrong_they_are() -> None:
+    rng = np.random.default_rng(3)
+    together = 0
+    for _ in range(500):
+        shares = np.full((14, 2), 0.5)
+        off = rng.uniform(0, 0.4, 14)
+        laws = np.stack([0.5 + off, 0.5 - off], axis=1)
+        together += ranked(np.stack([drawn(laws, 100, rng) for _ in range(3)]), shares)[2] == [0, 0, 0]
+    assert together / 500 >= 0.94
+
+
+def test_models_that_differ_are_told_apart() -> None:
+    rng = np.random.default_rng(1)
+    shares = rng.dirichlet([3, 3], 14)
+    biased = np.tile([0.95, 0.05], (14, 1))
+    counts = np.stack([drawn(laws, 400, rng) for laws in (shares, shares, biased)])
+    low, high, band = ranked(counts, shares)
+    assert (low, high, band) == ([1, 1, 3], [2, 2, 3], [0, 0, 1])
+
+
+def test_bands_begin_with_the_first_model_that_the_best_is_told_from() -> None:
+    """0 and 2 differ, 1 differs from neither: one band of 0 and 1, then 2 with a range that still reaches 2."""
+    value = np.array([[0.0] * 40, [0.05] * 40, [0.1] * 40]) + np.random.default_rng(0).normal(
+        0, 1e-3, (3, 40)
+    )
+    found = rank([Corrected(value, np.full((3, 40), 0.13))], value.mean(axis=1))
+    assert found.band.tolist() == [0, 0, 1]
+    assert (found.low.tolist(), found.high.tolist()) == ([1, 1, 2], [2, 3, 3])
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.03, 0.2])
+def test_the_corrected_tv_is_nearer_the_truth_than_the_raw_one(shift: float) -> None:
+    rng = np.random.default_rng(5)
+    shares = np.tile([0.5, 0.3, 0.2], (4000, 1))
+    laws = shares + np.array([shift, -shift, 0])
+    counts = drawn(laws, 100, rng)
+    raw = np.abs(counts[:, :3] / 100 - shares).sum(axis=1).mean() / 2
+    value = corrected_tv(counts, shares).value.mean()
+    assert abs(value - shift) < abs(raw - shift) + 1e-3
+
+
+def test_the_error_is_the_spread_of_the_corrected_tv() -> None:
+    rng = np.random.default_rng(6)
+    shares = np.tile([0.6, 0.4], (5000, 1))
+    found = corrected_tv(drawn(np.tile([0.8, 0.2], (5000, 1)), 200, rng), shares)
+    assert found.error.mean() == pytest.approx(found.value.std(), rel=0.05)
+
+
+def test_nothing_drawn_ranks_nothing_apart() -> None:
+    counts = np.zeros((2, 3, 3), dtype=np.int64)
+    low, high, _ = ranked(counts, np.full((3, 2), 0.5))
+    assert (low, high) == ([1, 1], [2, 2])
