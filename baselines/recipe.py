@@ -26,8 +26,8 @@ class Recipe(BaseModel):
     seed: int = Field(ge=0)
 
 
-class TrainingRecipe(Recipe):
-    """Hyper-parameters that all trained methods share."""
+class TuningRecipe(Recipe):
+    """Hyper-parameters of whatever trains a model's weights."""
 
     adapter: Literal["lora", "full"]
     lora_r: int = Field(ge=1)
@@ -35,8 +35,6 @@ class TrainingRecipe(Recipe):
     lora_dropout: float = Field(ge=0, lt=1)
     lora_targets: str | list[str]
     precision: Literal["auto", "bf16", "fp32"]
-    rows: int = Field(ge=1)
-    """Training rows per context."""
     gradient_accumulation: int = Field(ge=1)
     gradient_checkpointing: bool
     weight_decay: float = Field(ge=0)
@@ -44,6 +42,13 @@ class TrainingRecipe(Recipe):
     warmup: float = Field(ge=0)
     """Below 1 a fraction of the steps, from 1 on a number of steps."""
     schedule: str
+
+
+class TrainingRecipe(TuningRecipe):
+    """Hyper-parameters of methods that train on rows of a prompt and an answer."""
+
+    rows: int = Field(ge=1)
+    """Training rows per context."""
     max_length: int = Field(ge=8)
     save_steps: int = Field(ge=1)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
 
     from baselines.data import Row
-    from baselines.recipe import TrainingRecipe
+    from baselines.recipe import TrainingRecipe, TuningRecipe
 
 WHOLE = "whole"
 """Marks a checkpoint whose every file was written before the process went away."""
@@ -151,7 +151,7 @@ def link_or_copy(source: Path, place: Path) -> None:
         shutil.copyfile(source, place)
 
 
-def uses_bf16(recipe: TrainingRecipe) -> bool:
+def uses_bf16(recipe: TuningRecipe) -> bool:
     """bf16 where asked for, or by itself on a GPU that computes in it."""
     if recipe.precision == "auto":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
@@ -181,7 +181,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return cast("PreTrainedTokenizerBase", tokenizer)
 
 
-def lora(recipe: TrainingRecipe) -> LoraConfig | None:
+def lora(recipe: TuningRecipe) -> LoraConfig | None:
     """The adapter that a recipe asks for; None when the whole model is trained."""
     if recipe.adapter == "full":
         return None
@@ -196,6 +196,17 @@ def lora(recipe: TrainingRecipe) -> LoraConfig | None:
 
 
 def arguments(recipe: TrainingRecipe, folder: Path) -> dict[str, object]:
+    """The arguments that every trainer on rows gets, by the names of TRL."""
+    return {
+        **shared_arguments(recipe, folder),
+        "max_length": recipe.max_length,
+        "save_strategy": "steps",
+        "save_steps": recipe.save_steps,
+        "logging_steps": 10,
+    }
+
+
+def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, object]:
     """The arguments that every trainer gets, by the names of transformers."""
     if torch.cuda.device_count() > 1 and "LOCAL_RANK" not in os.environ:
         raise UserError(
@@ -215,12 +226,8 @@ def arguments(recipe: TrainingRecipe, folder: Path) -> dict[str, object]:
         "max_grad_norm": recipe.max_grad_norm,
         "warmup_steps": recipe.warmup,
         "lr_scheduler_type": recipe.schedule,
-        "max_length": recipe.max_length,
         "bf16": uses_bf16(recipe),
-        "save_strategy": "steps",
-        "save_steps": recipe.save_steps,
         "save_total_limit": 2,
-        "logging_steps": 10,
         "report_to": [],
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": torch.cuda.is_available(),

@@ -84,6 +84,8 @@ class Method(Protocol):
     """The module ``baselines.NAME.trainer``."""
 
     Recipe: type[Recipe]
+    MEASURE: str
+    """The measure of the tasks it trains on, where that is not ``draws``."""
 
     def run(self, job: Job) -> Outcome:
         """Train, resuming whatever an earlier run left."""
@@ -124,7 +126,7 @@ def train(method: str, model: str, task: str, target: str, out: Path, options: O
     found = _method(method)
     chosen = options or Options()
     recipe = read_recipe(found.Recipe, method, chosen.recipe, chosen.settings)
-    about = _about(task, target, chosen.attribute)
+    about = _about(task, target, chosen.attribute, getattr(found, "MEASURE", "draws"))
     state = _state()
     job = Job(method, _source(model, chosen.revision), *about, recipe, out, chosen.completions)
     if not state.is_main_process:
@@ -181,12 +183,15 @@ def _method(name: str) -> Method:
     return cast("Method", import_module(f"baselines.{name}.trainer"))
 
 
-def _about(name: str, target: str, attribute: str) -> tuple[Task, Attribute, Target]:
+def _about(name: str, target: str, attribute: str, measure: str) -> tuple[Task, Attribute, Target]:
     """Task, attribute and target, checked against one another."""
     task = load_task(name)
-    if task.measure == "choices":
+    if task.measure != measure:
         raise UserError(
-            "a task of choices has no answers to train on", where=str(task.source.path), found=task.measure
+            "the method trains on tasks of another measure",
+            where=str(task.source.path),
+            found=f"measure: {task.measure}",
+            expected=f"measure: {measure}",
         )
     names = list(task.attributes)
     if not attribute and len(names) > 1:

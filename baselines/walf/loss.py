@@ -1,0 +1,80 @@
+"""The loss: KL of a batch of one group, scaled by what the group's KL has been lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def divergence(target: torch.Tensor, log_shares: torch.Tensor, half: bool = False) -> torch.Tensor:
+    """KL(target || model) of each row in nats: ``sum_k t_k (ln t_k - ln q_k)``; a class with t_k = 0 adds nothing.
+
+    Args:
+        target: rows x classes.
+        log_shares: ``ln q``, rows x classes.
+        half: divide by the number of classes, as the published code does without meaning to.
+    """
+    terms = torch.where(target > 0, torch.special.xlogy(target, target) - target * log_shares, 0.0)
+    return terms.mean(-1) if half else terms.sum(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The hand-set constants of one group."""
+
+    factor: float
+    low: float
+    high: float
+    alpha: float
+
+
+@dataclass(slots=True)
+class Tracker:
+    """What one group's KL has been: a moving mean, a variance, and how many contexts were seen."""
+
+    mean: float = 0.0
+    variance: float = 0.0
+    count: int = 0
+
+    def update(self, kl: float, contexts: int, beta: float, count_in_place: bool = False) -> None:
+        """Take in the KL of a batch.
+
+        ``count_in_place`` is the published code's slip: the old count is the new one by the time it is used.
+        """
+        first, before, old = self.count == 0, self.mean, self.count
+        self.count += contexts
+        if first:
+            self.mean = kl
+            return
+        self.mean = beta * before + (1 - beta) * kl
+        step = (kl - self.mean) * (kl - before)
+        if count_in_place:
+            old = self.count
+        self.variance = (old * self.variance + step) / self.count
+
+    def weight(self, group: Group) -> float:
+        """lambda, for the batch that was taken in last."""
+        return min(max(group.factor * self.mean / (1 + self.variance), group.low), group.high)
+
+
+@dataclass(slots=True)
+class Adaptive:
+    """Weighted adaptive loss: ``lambda * KL / (m + alpha)``, gradients through KL alone."""
+
+    groups: Mapping[str, Group]
+    beta: float
+    count_in_place: bool = False
+    trackers: dict[str, Tracker] = field(default_factory=dict)
+
+    def __call__(self, kl: torch.Tensor, contexts: int, name: str) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of a batch of group ``name`` with mean divergence ``kl``, and what to log of it."""
+        group, tracker = self.groups[name], self.trackers.setdefault(name, Tracker())
+        tracker.update(kl.item(), contexts, self.beta, self.count_in_place)
+        weight = tracker.weight(group)
+        loss = weight * kl / (tracker.mean + group.alpha)
+        return loss, {"lambda": weight, "m": tracker.mean, "v": tracker.variance}

@@ -1,0 +1,330 @@
+"""WALF: association scores trained towards a target, group by group, by a subclass of transformers' Trainer."""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+import transformers
+from pydantic import Field
+from torch.utils.data import DataLoader
+
+from baselines.recipe import TuningRecipe
+from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage, uses_bf16
+from baselines.train import STAGES, Job, Outcome
+from baselines.walf import retention
+from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
+from baselines.walf.loss import Adaptive, Group, divergence
+from harness.errors import UserError, missing_package
+from harness.files import digest
+from harness.prompts import select
+from harness.sampling import association
+from harness.sampling.choices import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from baselines.walf.data import Item
+
+MEASURE = "choices"
+LOG = "walf.csv"
+NEUTRAL = Path(__file__).parent / "neutral.txt"
+Constants = dict[str, tuple[float, float, float, float]]
+"""Group -> factor c, lower and upper bound of lambda, alpha."""
+
+
+class Recipe(TuningRecipe):
+    """``recipe.yaml`` of walf."""
+
+    four_bit: bool
+    """Hold a frozen base in 4-bit NF4 (QLoRA); needs bitsandbytes and a GPU."""
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    min_delta: float = Field(ge=0)
+    hold_out: int = Field(ge=0)
+    """So many words of each class, the last ones, are not trained on."""
+    adaptive: bool
+    beta: float = Field(ge=0, le=1)
+    group_by: str
+    masked_groups: Constants
+    causal_groups: Constants
+    gamma: float = Field(ge=0)
+    retention: retention.Measure
+    retention_text: str
+    """``sentences``, those trained on; ``neutral``, those that come with distalign; or a file, a text a line."""
+    retention_rows: int = Field(ge=0)
+    max_length: int = Field(ge=8)
+    kl_half: bool
+    k_by_k: bool
+    mean_nll: bool
+    count_in_place: bool
+    as_published: bool
+    """All four quirks at once."""
+
+    def quirks(self) -> association.Quirks:
+        """How sentences are scored."""
+        return association.Quirks(self.k_by_k or self.as_published, self.mean_nll or self.as_published)
+
+
+class WalfTrainer(transformers.Trainer):
+    """Loss on batches of one group; unweighted KL in evaluation."""
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        masked: bool,
+        items: Sequence[Item],
+        shape: tuple[int, int, int],
+        texts: Sequence[str],
+        base: PreTrainedModel | None,
+        **kwargs: Any,
+    ) -> None:
+        """Take the Trainer's arguments, the training items and their (prompts, classes, words).
+
+        Args:
+            recipe: all settings.
+            masked: whether the model is a masked one.
+            items: what is trained on.
+            shape: prompts, classes and words of each item.
+            texts: what the retention term is computed on; empty for the items' own sentences.
+            base: the frozen base, where the retention term needs it and it is not under an adapter.
+            **kwargs: the Trainer's own arguments.
+        """
+        super().__init__(train_dataset=cast("Any", list(enumerate(items))), **kwargs)
+        # The model's forward would take the number of tokens; the loss is ours and does not.
+        self.model_accepts_loss_kwargs = False
+        self.recipe, self.masked, self.items, self.shape = recipe, masked, items, shape
+        self.quirks = recipe.quirks()
+        self.half = recipe.kl_half or recipe.as_published
+        groups = recipe.masked_groups if masked else recipe.causal_groups
+        self.adaptive = Adaptive(
+            {name: Group(*constants) for name, constants in groups.items()},
+            recipe.beta,
+            recipe.count_in_place or recipe.as_published,
+        )
+        self.base = base
+        self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])
+        self._texts = retention.encode(self._tokenizer, texts, recipe.max_length) if texts else []
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of one group each."""
+        batches = GroupedBatches([i.group for i in self.items], self.recipe.batch_size, self.args.seed)
+        loader: DataLoader[Any] = DataLoader(
+            cast("Any", self.train_dataset), batch_sampler=batches, collate_fn=self.data_collator
+        )
+        return cast("DataLoader[Any]", self.accelerator.prepare(loader))
+
+    def divergences(self, model: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """KL of each context of a batch."""
+        target = inputs["target"]
+        prompts, classes, words = self.shape
+        scored = association.scores(model, inputs, len(target) * prompts * classes * words)
+        log_shares = association.log_shares(scored.view(len(target), *self.shape), self.masked, self.quirks)
+        return divergence(target, log_shares, self.half)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """``lambda * KL / (m + alpha) + gamma * retention``, or the plain mean KL in place of the first term."""
+        self._remember()
+        members = [self.items[i] for i in inputs["index"].tolist()]
+        kl = self.divergences(model, inputs).mean()
+        entry: dict[str, Any] = {"group": members[0].group, "contexts": len(members), "kl": kl.item()}
+        loss = kl
+        if self.recipe.adaptive:
+            loss, told = self.adaptive(kl, len(members), members[0].group)
+            entry |= told
+        if self.recipe.gamma:
+            kept = retention.loss(model, self._retained(members), self.recipe.retention, self.base)
+            loss = loss + self.recipe.gamma * kept
+            entry["retention"] = kept.item()
+        self.log(entry)
+        return loss
+
+    def _remember(self) -> None:
+        """The trackers of a training that is taken up again: what it logged says all they have seen."""
+        if self.adaptive.trackers or not self.recipe.adaptive:
+            return
+        for entry in self.state.log_history:
+            if "kl" in entry:
+                seen = cast("Any", entry)
+                self.adaptive(torch.tensor(seen["kl"]), seen["contexts"], seen["group"])
+
+    def _retained(self, members: Sequence[Item]) -> dict[str, torch.Tensor]:
+        tokenizer, rows = self._tokenizer, self.recipe.retention_rows
+        texts = self._texts or retention.encode(
+            tokenizer, [t for item in members for t in item.texts], self.recipe.max_length
+        )
+        pad = cast("int", tokenizer.pad_token_id)
+        if self.masked:
+            batch = retention.masked_batch(texts, rows, cast("int", tokenizer.mask_token_id), pad)
+        else:
+            batch = retention.causal_batch(texts, rows, pad)
+        return {k: v.to(self.args.device) for k, v in batch.items()}
+
+    def prediction_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor | Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """Mean KL, unweighted."""
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return self.divergences(model, inputs).mean(), None, None
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """The weights, and beside the final ones what every batch was."""
+        super().save_model(output_dir, _internal_call)
+        if _internal_call or not self.is_world_process_zero():
+            return
+        rows = [e for e in self.state.log_history if "kl" in e or "eval_loss" in e]
+        names = list(dict.fromkeys(k for row in rows for k in row))
+        with (Path(output_dir or str(self.args.output_dir)) / LOG).open(
+            "w", newline="", encoding="utf-8"
+        ) as file:
+            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def run(job: Job) -> Outcome:
+    """One stage; the epoch that is best on validation contexts, in the training prompts, is kept."""
+    recipe = job.recipe
+    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
+    check(job, recipe)
+    masked = kind_of(job.source.folder) == "masked"
+    tokenizer = load_tokenizer(job.source.folder)
+    words = association.paired(job.attribute.classes, str(job.task.source.path))
+    trained = without_last(words, recipe.hold_out)
+    maker = Sentences(
+        job.task, tokenizer, trained, masked=masked, quirks=recipe.quirks(), group_by=recipe.group_by
+    )
+    contexts, prompts = select(job.task, "train", "train")
+    watched, _ = select(job.task, "validation", "train")
+    items = maker.items(job.attribute, job.target, contexts, prompts)
+    known = recipe.masked_groups if masked else recipe.causal_groups
+    for group in sorted({i.group for i in items} - set(known)):
+        raise UserError(
+            "a group without constants",
+            where="masked_groups, causal_groups",
+            found=group,
+            expected=", ".join(known),
+        )
+    validation = maker.items(job.attribute, job.target, watched, prompts)
+    pad = cast("int", tokenizer.pad_token_id)
+
+    def build(folder: Path) -> WalfTrainer:
+        model = load_model(job.source.folder, recipe, masked)
+        needs_base = recipe.gamma > 0 and recipe.retention == "kl" and recipe.adapter == "full"
+        trainer = WalfTrainer(
+            recipe=recipe,
+            masked=masked,
+            items=items,
+            shape=(len(prompts), len(trained), len(next(iter(trained.values())))),
+            texts=retention_texts(recipe.retention_text),
+            base=load_model(job.source.folder, recipe, masked) if needs_base else None,
+            model=model,
+            args=transformers.TrainingArguments(**cast("Any", arguments(recipe, folder))),
+            data_collator=partial(collate, pad=pad),
+            eval_dataset=cast("Any", list(enumerate(validation))),
+            processing_class=tokenizer,
+            callbacks=[transformers.EarlyStoppingCallback(recipe.patience, recipe.min_delta)],
+        )
+        if trainer.base is not None:
+            torch.nn.Module.to(trainer.base.train(False), trainer.args.device)
+        return trainer
+
+    final = train_stage(job.out / STAGES / "walf", "WALF", build)
+    return Outcome(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), {})
+
+
+def check(job: Job, recipe: Recipe) -> None:
+    """Refuse what cannot be trained, before a model is loaded."""
+    if not job.task.association:
+        raise UserError(
+            "WALF trains associations",
+            where=str(job.task.source.path),
+            expected="association: COLUMN in the task",
+        )
+    if recipe.four_bit and recipe.adapter == "full":
+        raise UserError("a base in 4 bits is frozen", where="four_bit", expected="adapter: lora")
+
+
+def arguments(recipe: Recipe, folder: Path) -> dict[str, object]:
+    """The Trainer's arguments: an evaluation and a checkpoint each epoch, the best one kept."""
+    return {
+        **shared_arguments(recipe, folder),
+        "learning_rate": recipe.learning_rate,
+        "num_train_epochs": recipe.epochs,
+        "per_device_train_batch_size": recipe.batch_size,
+        "per_device_eval_batch_size": recipe.batch_size,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "logging_steps": 10,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+        "restore_callback_states_from_checkpoint": True,
+        "remove_unused_columns": False,
+    }
+
+
+def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
+    """The model to train, under a fresh adapter where the recipe asks for one."""
+    auto: Any = transformers.AutoModelForMaskedLM if masked else transformers.AutoModelForCausalLM
+    config = lora(recipe)
+    half = uses_bf16(recipe) and config is not None
+    more: dict[str, object] = {"quantization_config": _four_bit()} if recipe.four_bit else {}
+    model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
+    if config is None:
+        return cast("PreTrainedModel", model)
+    from peft import get_peft_model, prepare_model_for_kbit_training
+
+    if recipe.four_bit:
+        model = prepare_model_for_kbit_training(
+            model, use_gradient_checkpointing=recipe.gradient_checkpointing
+        )
+    elif recipe.gradient_checkpointing:
+        model.enable_input_require_grads()
+    if masked:
+        config.task_type = None
+    return cast("PreTrainedModel", get_peft_model(model, config))
+
+
+def _four_bit() -> object:
+    if find_spec("bitsandbytes") is None:
+        raise missing_package("a base in 4 bits", "bitsandbytes", "train")
+    make: Any = transformers.BitsAndBytesConfig
+    return make(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def retention_texts(chosen: str) -> list[str]:
+    """The texts that a recipe names; none for the sentences that are trained on."""
+    if chosen == "sentences":
+        return []
+    path = NEUTRAL if chosen == "neutral" else Path(chosen).expanduser()
+    if not path.is_file():
+        raise UserError(
+            "no such texts", where="retention_text", found=chosen, expected="sentences, neutral, or a file"
+        )
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
