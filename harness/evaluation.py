@@ -147,36 +147,40 @@ def _draw(
     run = writer.run
     writer.drop_failed()
     plan = grow(run.plan, settings.n, engine.max_chunk)
-    run.manifest["plan"] = plan
-    part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
-    requests = missing(plan, rendered[part], run.chunks(), settings.seed)
     if sum(plan) > settings.n:
         say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
-    if not requests:
-        return
-    if run.manifest["state"] == "new" and str(engine.card().engine.get("name")) not in PROVEN:
-        run.manifest["probe"] = _probe(engine, rendered, settings, task)
-    run.manifest["state"] = "drawing"
+    part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
+    requests = missing(plan, rendered[part], run.chunks(), settings.seed)
+    if requests:
+        if run.manifest["state"] == "new" and str(engine.card().engine.get("name")) not in PROVEN:
+            run.manifest["probe"] = _probe(engine, rendered, settings, task)
+        run.manifest.update(plan=plan, state="drawing")
+        writer.save()
+        _stream(engine, writer, task, requests, settings)
+    # A run may have been stopped after its last draw: what follows depends on what is on the disk alone.
+    run.manifest["independence"] = independence_of(run, settings.effective(task))
+    done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
+    failed = any(d.finish == "failed" for c in run.chunks() for d in c.draws)
+    run.manifest["state"] = "incomplete" if failed else done
     writer.save()
-    start, failed = time.monotonic(), 0
+
+
+def _stream(
+    engine: Engine, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
+) -> None:
+    run, start = writer.run, time.monotonic()
     progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
     try:
         for request, draws in engine.draw(requests, settings.effective(task), settled(task, run)):
             writer.add(request, draws)
             lost = sum(d.count for d in draws if d.finish == "failed")
-            tokens = sum(d.count * d.tokens for d in draws)
-            failed += lost
-            progress.advance(request.n, lost, tokens)
+            progress.advance(request.n, lost, sum(d.count * d.tokens for d in draws))
     finally:
         progress.close()
         writer.flush()
         run.manifest["seconds"] = round(float(str(run.manifest["seconds"])) + time.monotonic() - start, 3)
         run.manifest["tokens"] = int(str(run.manifest["tokens"])) + progress.tokens
         writer.save()
-    run.manifest["independence"] = independence_of(run, settings.effective(task))
-    done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
-    run.manifest["state"] = "incomplete" if failed else done
-    writer.save()
 
 
 def _probe(engine: Engine, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:

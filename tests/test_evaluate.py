@@ -73,6 +73,13 @@ def test_a_kill_at_any_point_leaves_no_trace_in_the_results(tmp_path: Path, plac
     assert results(undisturbed(tmp_path / "killed")) == results(undisturbed(tmp_path / "calm"))
 
 
+def test_a_run_stopped_after_its_last_draw_is_finished(tmp_path: Path) -> None:
+    run = undisturbed(tmp_path)
+    manifest = json.loads((run.folder / "manifest.json").read_text())
+    (run.folder / "manifest.json").write_text(json.dumps({**manifest, "state": "drawing"}))
+    assert undisturbed(tmp_path).manifest["state"] == "complete"
+
+
 def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     draw = KnownEngine.draw
