@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import re
@@ -213,7 +214,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
             where=f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}",
             expected="plain text",
         )
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [h.strip() for h in next(reader, [])]
         if not header:
