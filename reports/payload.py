@@ -228,7 +228,7 @@ def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict
             samples.append({})
         counts = cast("dict[str, list[object]]", runs[index[key]]["counts"])
         if entry.attribute not in counts:
-            cells: list[object] = entry.rows.ravel().tolist()
+            cells: list[object] = list(entry.rows.ravel().tolist())
             counts[entry.attribute] = [short(x) if isinstance(x, float) else x for x in cells]
             if entry.texts is not None:
                 samples[index[key]][entry.attribute] = entry.texts
