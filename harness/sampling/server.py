@@ -85,7 +85,7 @@ class ServerEngine:
             "software": self._software,
             "answered_as": ", ".join(sorted({m for m, _ in memory.answered if m})),
             "fingerprint": ", ".join(sorted({f for _, f in memory.answered if f})),
-            "not_taken": ", ".join(sorted(dialect.dropped | {"n"} if dialect.singles else dialect.dropped)),
+            "not_taken": ", ".join(sorted(dialect.dropped)),
         }
         return replace(self._identity(dialect.model), engine={k: v for k, v in engine.items() if v})
 

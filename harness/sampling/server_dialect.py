@@ -21,6 +21,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _ALWAYS = frozenset({"model", "messages", "prompt"})
+_EXTRAS = frozenset({"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "return_token_ids"})
+"""Fields that are not in OpenAI's protocol."""
 _WIDE, _NARROW = 53, 31
 """Bits of a seed: what JSON numbers carry everywhere, and what the servers with 32-bit seeds take."""
 
@@ -33,10 +35,10 @@ class Dialect:
         self.dropped: set[str] = set()
         self.version = 0
         """Grows with each lesson, so that a call sent before it is sent again and not counted."""
-        self.proven = False
-        """The server has answered: what it refuses from now on is about one prompt."""
-        self.singles = False
-        """One choice per call: the server refuses or ignores ``n``."""
+        self._taken: set[str] = set()
+        """Fields of calls that were answered: a refusal that names one of these is about one prompt."""
+        self._trial: set[str] = set()
+        """Fields left out since the last refusal, to see whether they were the cause."""
         self._cap = "max_tokens"
         self._seed_bits = _WIDE
         self._several = False
@@ -60,7 +62,7 @@ class Dialect:
             "skip_special_tokens": False,
             "return_token_ids": True,
         }
-        if n > 1 and not self.singles:
+        if n > 1:
             fields["n"] = n
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
@@ -68,13 +70,26 @@ class Dialect:
             fields |= {"add_generation_prompt": False, "continue_final_message": True}
         return {k: v for k, v in fields.items() if k not in self.dropped}
 
+    @property
+    def singles(self) -> bool:
+        """One choice per call: the server refuses or ignores ``n``."""
+        return "n" in self.dropped
+
+    @property
+    def proven(self) -> bool:
+        """The server has answered a call in this dialect."""
+        return bool(self._taken)
+
     def path(self, request: Request) -> str:
         """The endpoint: chat for turns, completions for plain text."""
         return "chat/completions" if request.messages else "completions"
 
-    def counted(self, asked: int, got: int) -> None:
-        """Learn from an answer with ``got`` of ``asked`` choices whether the server heeds ``n``."""
-        self.proven = True
+    def answered(self, body: Body, asked: int, got: int) -> None:
+        """Learn from an answer with ``got`` of ``asked`` choices which fields the server takes, and if it heeds n."""
+        self._taken |= body.keys()
+        if self._trial:
+            self._said(self._trial)
+            self._trial = set()
         if asked == 1 or self.singles:
             return
         if got > 1:
@@ -82,7 +97,8 @@ class Dialect:
         elif not self._several:
             self._lonely += 1
             if self._lonely == 2:  # once may be a broken answer
-                self._go_single("ignores")
+                self._leave_out({"n"})
+                self._said({"n"})
 
     def learn(self, message: str, body: Body, sampling: Sampling) -> bool:
         """Learn from a refusal; True when the call is worth sending again in the new dialect.
@@ -92,31 +108,46 @@ class Dialect:
         """
         if _TOO_LONG.search(message):
             return False
-        if "max_completion_tokens" in message and self._cap == "max_tokens":
+        if "max_completion_tokens" in message and self._cap == "max_tokens" and not self.proven:
             self._cap = "max_completion_tokens"
             self.version += 1
             return True
-        named = {f for f in body if f not in _ALWAYS and len(f) > 1 and re.search(rf"\b{f}\b", message)}
-        if not named and not self.proven:
-            named = set(body) & {
-                "top_k",
-                "min_p",
-                "repetition_penalty",
-                "skip_special_tokens",
-                "return_token_ids",
-            }
+        unsure = body.keys() - self._taken - _ALWAYS
+        named = {f for f in unsure if len(f) > 1 and re.search(rf"\b{f}\b", message)}
         if named:
             self._drop(named, message, body, sampling)
             return True
-        if "n" in body and not self._several:
-            self._go_single("refuses")
-            return True
-        return False
+        return self._try_without(unsure, sampling)
 
-    def _go_single(self, verb: str) -> None:
-        self.singles = True
+    def _try_without(self, unsure: set[str], sampling: Sampling) -> bool:
+        """Without the fields of other servers, then without ``n``. What did not help goes in again: it is the
+        prompt that is refused, and a field left out for nothing would leave a default of the server in force."""
+        before = self._trial
+        self._put_back(before)
+        extras = {f for f in unsure & _EXTRAS if f != "top_k" or not sampling.top_k}
+        if not before and extras:
+            self._trial = extras
+        elif "n" not in before and ("n" in unsure):
+            self._trial = {"n"}
+        else:
+            self._trial = set()
+            return False
+        self._leave_out(self._trial)
+        return True
+
+    def _leave_out(self, fields: set[str]) -> None:
+        self.dropped |= fields
         self.version += 1
-        _LOG.warning("the server %s n: each draw is a call of its own", verb)
+
+    def _put_back(self, fields: set[str]) -> None:
+        self.dropped -= fields
+        self.version += 1
+
+    def _said(self, fields: set[str]) -> None:
+        if "n" in fields:
+            _LOG.warning("the server does not heed n: each draw is a call of its own")
+        if others := sorted(fields - {"n"}):
+            _LOG.warning("the server refuses %s: sent without, its own default holds", ", ".join(others))
 
     def _drop(self, fields: set[str], message: str, body: Body, sampling: Sampling) -> None:
         if fields == {"seed"} and self._seed_bits == _WIDE:
@@ -140,9 +171,8 @@ class Dialect:
                 expected=f"a server that takes {', '.join(f'{f}={body[f]!r}' for f in needed)}",
                 hint="serve the checkpoint with vLLM: vllm serve MODEL --generation-config vllm",
             )
-        self.dropped |= fields
-        self.version += 1
-        _LOG.warning("the server refuses %s: sent without, its own default holds", ", ".join(sorted(fields)))
+        self._leave_out(fields)
+        self._said(fields)
 
 
 def continues(request: Request) -> bool:

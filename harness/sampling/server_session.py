@@ -187,7 +187,7 @@ class Session:
         self._served += 1
         self._pace.succeeded()
         self._memory.answered[reply.model, reply.fingerprint] += 1
-        self._dialect.counted(asked, len(reply.draws))
+        self._dialect.answered(body, asked, len(reply.draws))
         return list(reply.draws)
 
     def _judge(self, status: int, message: str) -> _TurnedDown | str:

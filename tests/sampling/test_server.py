@@ -214,6 +214,43 @@ def test_a_prompt_that_is_too_long_fails_alone_but_all_of_them_end_the_run() -> 
             drawn(engine(server), only)
 
 
+def test_a_refusal_that_mentions_a_field_the_server_has_taken_is_about_its_prompt() -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        bad = "c5?" in json.dumps(body)
+        return (400, "blocked by policy: stop asking, whatever the temperature") if bad else None
+
+    asked = requests(8, 3)
+    with FaultyServer(SHARES, refuse=refuse) as server:
+        sampler = engine(server)
+        results = drawn(sampler, asked, Sampling(max_tokens=8, stop=("\n",)))
+        assert "not_taken" not in sampler.card().engine
+    assert {r.context for r, ds in results.items() if ds[0].finish == "failed"} == {"c5"}
+
+
+def test_what_is_left_out_for_nothing_is_sent_again() -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        return (400, "blocked") if "c0?" in json.dumps(body) else None
+
+    asked = requests(4, 3)
+    with FaultyServer(SHARES, refuse=refuse) as server:
+        sampler = engine(server)
+        results = drawn(sampler, asked)
+        assert "not_taken" not in sampler.card().engine
+        assert {"top_k", "n"} <= server.calls[-1].body.keys()
+    assert {r.context for r, ds in results.items() if ds[0].finish == "failed"} == {"c0"}
+
+
+def test_a_server_that_refuses_without_a_word_is_tried_without_the_fields_of_others() -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        return (422, "invalid request") if "min_p" in body else None
+
+    with FaultyServer(SHARES, refuse=refuse) as server:
+        sampler = engine(server)
+        assert sum(totals(drawn(sampler, requests(4, 6))).values()) == 24
+        assert server.calls[-1].n == 6
+        assert "min_p" in sampler.card().engine["not_taken"]
+
+
 def test_concurrency_gives_way_to_429_and_comes_back() -> None:
     busy = iter([False] + [True] * 40)
     with FaultyServer(
