@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from harness import prompts
 from harness.errors import IncompleteError, UserError, clip
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PROVEN = ("known", "hf")
 """Engines whose random numbers are ours, and held by tests."""
+FIRST_LOOK = 25
+"""Draws per prompt in the first block of ``--until-halfwidth``."""
 PROBED = 8
 """Prompts that a start-up probe draws from."""
 
@@ -90,6 +92,12 @@ def check(task: Task, settings: Settings) -> None:
         raise UserError(
             "epsilon is a probability", where="--epsilon", found=settings.epsilon, expected="between 0 and 1"
         )
+    if settings.until is not None and (settings.shard or settings.chosen(task) != "draws"):
+        raise UserError(
+            "a width can be reached only by draws of a whole run",
+            where="--until-halfwidth",
+            expected="the draws measure, without --shard",
+        )
     settings.effective(task)
 
 
@@ -109,16 +117,15 @@ def _run(
     )
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
-        if settings.chosen(task) == "draws":
-            _draw(engine, writer, task, rendered, settings)
-        else:
+        if settings.chosen(task) != "draws":
             _measure(engine, writer, task, rendered, settings)
+        for look in looks(settings) if settings.chosen(task) == "draws" else []:
+            _draw(engine, writer, task, rendered, replace(settings, n=look))
+            if settings.until and tight(score(writer.run, _names(writer.run, targets), task), settings.until):
+                break
         if settings.shard:
             return writer.run
-        names = list(
-            dict.fromkeys([t.name for found in targets.values() for t in found] + writer.run.scored_targets())
-        )
-        score(writer.run, names, task)
+        score(writer.run, _names(writer.run, targets), task)
         if writer.run.manifest["state"] != "complete":
             raise IncompleteError(
                 f"some draws failed: {lost(writer.run)}",
@@ -126,6 +133,31 @@ def _run(
                 hint="the same command draws them again; what was drawn is kept",
             )
         return writer.run
+
+
+def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
+    """The targets asked for, then those that the run was scored against before."""
+    asked = [t.name for found in targets.values() for t in found]
+    return list(dict.fromkeys([*asked, *run.scored_targets()]))
+
+
+def looks(settings: Settings) -> list[int]:
+    """Draws per prompt after each block: all at once, or doubling up to n where a width is to be reached.
+
+    Few looks, and a stop that depends on the interval's width alone, leave the coverage as it is: the width says
+    next to nothing of where the estimate lies. ``tests.benchmarks.stopping`` measures it.
+    """
+    if settings.until is None:
+        return [settings.n]
+    blocks = [FIRST_LOOK * 2**i for i in range(40) if FIRST_LOOK * 2**i < settings.n]
+    return [*blocks, settings.n]
+
+
+def tight(scores: dict[str, object], halfwidth: float) -> bool:
+    """Whether the mean TV's interval is narrow enough for every attribute and target."""
+    results = cast("list[dict[str, Any]]", scores["results"])
+    found = [r["table"]["aggregate"]["scores"]["tv"] for r in results]
+    return all((tv["high"] - tv["low"]) / 2 <= halfwidth for tv in found if tv["high"] is not None)
 
 
 def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) -> None:

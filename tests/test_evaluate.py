@@ -100,6 +100,20 @@ def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pyte
     assert len(asked) == 2
 
 
+def test_draws_stop_when_the_interval_is_tight(tmp_path: Path) -> None:
+    run = evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.03))
+    assert 25 < run.n < 3000
+    (result,) = json.loads((run.folder / "scores.json").read_text())["results"]
+    tv = result["table"]["aggregate"]["scores"]["tv"]
+    assert (tv["high"] - tv["low"]) / 2 <= 0.03
+    assert (
+        evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.03)).n
+        == run.n
+    )
+    with pytest.raises(UserError, match="whole run"):
+        evaluate("known:uniform", "gender_us", "uniform", Settings(out=tmp_path, until=0.03, shard=(1, 2)))
+
+
 def test_counts_add_up_on_every_row(tmp_path: Path) -> None:
     run = evaluate(
         "known:uniform,unparsed=0.1,refused=0.1,truncated=0.1,failed=0",
