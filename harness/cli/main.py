@@ -23,6 +23,7 @@ VERBS = {
     "list": "List tasks, targets, methods or runs.",
     "export": "Tables, model-card metadata and Parquet from runs; a task for lm-eval.",
     "merge": "Unite the shards of one run.",
+    "demo": "See the whole path run on a tiny model: train, evaluate, publish.",
     "env": "Print what an issue report needs.",
 }
 """Verb -> the line that --help shows, so that --help imports nothing else."""
