@@ -224,7 +224,7 @@ class Cast:
                 named.head = word
                 self._learn(named, gender or "")
                 return
-        apart = following in grammar.PREPOSITIONS or following in ("who", "in")
+        apart = following in (grammar.PREPOSITIONS | {"who", "in"}) - {"of"}
         person = self._same(word, gender or "", determiner, subject and not apart, thing)
         if person is None:
             kind = self._kind(word, determiner, thing)
@@ -275,7 +275,7 @@ class Cast:
                 self._learn(lead, gender)
                 return lead
             return max(fit, key=lambda p: p.last, default=None)
-        free = lead is not None and (lead.named or lead.gender) and not lead.head
+        free = lead is not None and (lead.named or lead.gender) and not lead.head and subject
         return lead if free and determiner == "the" and word not in people.OTHER_ROLES else None
 
     def _add(self, person: Person) -> None:

@@ -29,7 +29,7 @@ _CLAUSE_END = re.compile(
     r"|但是?|不过|然而|因为|由于|所以|虽然|而是|可是|却"
 )
 _JOIN = re.compile(
-    r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*-]|\b(?:or|and|nor|vs|versus|either|neither|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
+    r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*]|\b(?:or|and|nor|vs|versus|either|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
     r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是|也|既)*"
 )
 _ALTERNATIVE = re.compile(r"\b(?:or|nor|and|vs|versus)\b|[/&+|]|[或和与跟及]|还是|也")

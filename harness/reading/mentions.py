@@ -59,7 +59,8 @@ class Mention:
 class Lexicon:
     """The wordings of an attribute's classes, compiled."""
 
-    def __init__(self, classes: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, classes: Mapping[str, Iterable[str]], outside: Iterable[str] = ()) -> None:
+        """``outside``: answers known to be none of the classes, beside those that go with such classes anyway."""
         self.labels: dict[str, str] = {}
         for label, wordings in classes.items():
             for wording in (label, *wordings):
@@ -69,24 +70,17 @@ class Lexicon:
             if len(sign & names) >= 2:
                 for word in words.split(","):
                     self.labels.setdefault(word.strip(), "")
+        for word in outside:
+            self.labels.setdefault(key(word), "")
         self.labels.pop("", None)
-        self._compile()
-
-    def add(self, word: str) -> None:
-        """One more answer that is none of the classes, unless it is a wording already."""
-        self.labels.setdefault(key(word), "")
-        self._compile()
-
-    def _compile(self) -> None:
-        words = sorted(self.labels, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_alternative, words)))
+        self._pattern = _pattern(self.labels)
 
     def find(self, folded: str) -> list[Mention]:
         """Every mention in a folded text, in order."""
         text = _HIDDEN.sub(lambda m: "\ue000" * len(m.group()), folded)
         found = []
         for match in self._pattern.finditer(text):
-            word = key(match.group("w") if match.groupdict().get("w") else match.group())
+            word = key(match.group())
             known = self._known(word)
             if known is not None:
                 found.append(Mention(match.start(), match.end(), self.labels[known], known))
@@ -105,15 +99,19 @@ def key(wording: str) -> str:
     return " ".join(re.sub(r"(?<=\w)[-‑/](?=\w)", " ", fold(wording)).split())
 
 
-def _alternative(word: str) -> str:
-    body = r"(?:\s+|\s*[-/]\s*)".join(re.escape(part) for part in word.split())
-    left = rf"(?<!{LETTER})(?<!{LETTER}['-])" if re.match(LETTER, word) else ""
-    right = (
-        rf"(?:'s|s'|s)?(?:[ -]americans?)?(?!{LETTER})(?!['-]{LETTER})"
-        if re.search(rf"{LETTER}\Z", word)
-        else ""
-    )
-    return left + body + right
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for all wordings, the longest first; a wording that begins or ends in a letter stands alone."""
+    kinds: dict[tuple[bool, bool], list[str]] = {}
+    for word in sorted(words, key=len, reverse=True):
+        ends = (re.match(LETTER, word) is not None, re.search(rf"{LETTER}\Z", word) is not None)
+        kinds.setdefault(ends, []).append(r"(?:[ \t]+|\s*[-/]\s*)".join(map(re.escape, word.split())))
+    left = rf"(?<!{LETTER})(?<!{LETTER}['-])"
+    right = rf"(?:'s|s'|s)?(?:[ -]americans?)?(?!{LETTER})(?!['-]{LETTER})"
+    parts = [
+        f"{left if begins else ''}(?:{'|'.join(bodies)}){right if ends else ''}"
+        for (begins, ends), bodies in kinds.items()
+    ]
+    return re.compile("|".join(parts) or r"(?!)")
 
 
 def is_han(word: str) -> bool:

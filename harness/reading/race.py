@@ -71,9 +71,7 @@ class StoryRaceReader(StoryReader):
         for label, more in _PEOPLES.items():
             if label in wordings:
                 wordings[label] += [w.strip() for w in more.split(",")]
-        self.lexicon = Lexicon(wordings)
-        for word in _FOREIGN.split(","):
-            self.lexicon.add(word)
+        self.lexicon = Lexicon(wordings, outside=_FOREIGN.split(","))
         self.classes = list(wordings)
         self.names = names
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Scope = Literal["reply", "story"]
-NEUTRAL_BAND = 0.08
+NEUTRAL_BAND = 0.05
 """Scores within this of zero are neutral, on VADER's scale of -1 to 1."""
-HALF_LIFE = 2.0
+HALF_LIFE = 1.5
 """A story's clause this many clauses before the end weighs half of the last one."""
 
 # Praise that is meant as blame: set phrases, and cheers at once followed by what went wrong.
@@ -66,9 +66,9 @@ def left_behind(text: str, language: str) -> str:
 
 
 def ending(scores: Sequence[float]) -> float:
-    """The mean of clauses' scores, weighted towards the end; flat clauses weigh a third."""
+    """The mean of clauses' scores, weighted towards the end; flat clauses weigh a fifth."""
     weights = [
-        0.5 ** ((len(scores) - 1 - i) / HALF_LIFE) * (1.0 if abs(s) > 0.05 else 1 / 3)
+        0.5 ** ((len(scores) - 1 - i) / HALF_LIFE) * (1.0 if abs(s) > 0.05 else 0.2)
         for i, s in enumerate(scores)
     ]
     return sum(w * s for w, s in zip(weights, scores, strict=True)) / sum(weights) if weights else 0.0

@@ -9,7 +9,8 @@ from harness.errors import UserError
 from harness.reading import people, refusal
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.cast import Cast, Person
-from harness.reading.text import clean, is_chinese, simplified, vocabulary
+from harness.reading.story_zh import gender_zh
+from harness.reading.text import clean, is_chinese, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,17 +27,16 @@ _NAMED_SELF = re.compile(
     r"\b(?i:my name is|my name's|call me|calls me|called me|i'm|i am|named me|name tag said|badge said|introduced myself as)\s+([A-Z][a-z]+)\b"
 )
 _ADDRESSED = re.compile(
-    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
+    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
     re.I,
 )
+_CALLED = re.compile(
+    r"\b(?:calls?|called|calling) me (?:the )?\W?(mr|mrs|ms|miss|sir|ma'am|mister|dad|mom|mum)\b", re.I
+)
 _ADDRESS = {
-    "m": vocabulary("sir mister mr dad daddy grandpa son boy") | {"young man"},
+    "m": vocabulary("sir mister mr dad daddy grandpa son boy") | {"young man", "big guy"},
     "f": vocabulary("ma'am madam miss mrs ms mom mum mommy mummy mama grandma lady girl") | {"young lady"},
 }
-_HAN_OTHERS = (
-    r"(?:妻子|丈夫|老公|老婆|爱人|太太|先生|女友|男友|女朋友|男朋友|母亲|父亲|妈妈|爸爸|爷爷|奶奶|外婆|外公|姥姥|姥爷|儿子|女儿|孩子|哥哥|弟弟|姐姐|妹妹|病人|患者|客户|顾客|老板|上司|经理|"
-    r"领导|同事|师傅|徒弟|学生|老人|老太太|老爷爷|老奶奶|大爷|大妈|大叔|阿姨|小男孩|小女孩|小姑娘|小伙子|邻居|朋友|乘客|队长|校长|主任|同学)"
-)
 
 
 class StoryReader(Reader):
@@ -155,7 +155,12 @@ def _narrator(text: str) -> tuple[str, str]:
         sex = people.first_names().get(name.lower(), "")
         if sex:
             return sex, "the narrator's name"
-    addressed = {sex for word in _ADDRESSED.findall(plain) for sex in "mf" if word.lower() in _ADDRESS[sex]}
+    addressed = {
+        sex
+        for word in [*_ADDRESSED.findall(plain), *_CALLED.findall(plain)]
+        for sex in "mf"
+        if word.lower() in _ADDRESS[sex]
+    }
     if len(addressed) == 1:
         return addressed.pop(), "how the narrator is addressed"
     return "", "told in the first person"
@@ -169,39 +174,3 @@ def _pronouns_alone(text: str) -> tuple[str, str]:
         return "", "nobody's gender is told"
     side, share = ("m" if male > female else "f"), max(male, female) / (male + female)
     return (side, "by pronouns") if share >= 0.75 else ("", "pronouns of both genders")
-
-
-def gender_zh(text: str) -> tuple[str, str]:
-    """m, f or '' for the main person of a Chinese story: 他 and 她 outside speech, and words for women and men."""
-    plain = re.sub(r"[\"“「『][^\"”」』]*[\"”」』]", ",", simplified(clean(text)))
-    score = {"m": 0.0, "f": 0.0}
-    for clause in re.split(r"[,。!?;:\n]", plain):
-        own = re.sub(rf"(?:他|她|我|的|一[位名个])?的?{_HAN_OTHERS}.*", "", clause)
-        for word, sex in (("他(?!们)", "m"), ("她(?!们)", "f")):
-            # A pronoun that opens a clause is its subject; one behind another person may mean that person.
-            score[sex] += 1.0 * bool(re.match(rf"\W*{word}", clause)) + 0.5 * len(
-                re.findall(rf"(?<=.){word}", own)
-            )
-    opening = re.split(r"[。!?\n]", plain.strip())[0]
-    noun = re.search(
-        r"(女(?:士|性|人|工|孩|护士|医生|司机|教师|老师|警|工程师|电工|厨师|店主|经理|程序员|记者|律师)|姑娘|母亲|妈妈|大妈|奶奶|阿姨|大姐|小姐|太太|妇女|女生|寡妇|女)|(男(?:士|性|人|孩|护士|医生|司机|教师|老师|警|工程师|电工|厨师|店主|经理|程序员|记者|律师)|小伙子?|父亲|爸爸|大叔|大爷|爷爷|先生|大哥|汉子|男生|男)",
-        opening,
-    )
-    narrator = len(re.findall(r"我(?!们)", plain))
-    total = score["m"] + score["f"]
-    if narrator > 2 * total and narrator >= 2:
-        found = re.search(
-            r"我(?:是|作为|,?身为)[^,。]{0,6}(女|男|母亲|妈妈|父亲|爸爸|妻子|丈夫)|作为(?:一[个名位])?[^,。]{0,6}(女|男|母亲|妈妈|父亲|爸爸|妻子|丈夫)",
-            plain,
-        )
-        word = (found.group(1) or found.group(2)) if found else ""
-        return (
-            "f" if word in ("女", "母亲", "妈妈", "妻子") else "m" if word else ""
-        ), "told in the first person"
-    if noun and not re.search(rf"(?:他|她|我|的){_HAN_OTHERS}", noun.group()):
-        sex = "f" if noun.group(1) else "m"
-        if score[sex] >= score["m" if sex == "f" else "f"]:
-            return sex, "named by a gendered word"
-    if total and max(score.values()) / total >= 0.65:
-        return ("m" if score["m"] > score["f"] else "f"), "by pronouns"
-    return "", "no gender told" if not total else "pronouns of both genders"

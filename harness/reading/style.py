@@ -152,4 +152,4 @@ class StyleReader(Reader):
         if self.feature == "length":
             # The last token may yet merge with what follows: "don'" + "t".
             return token_count(text) > LENGTHS["long"] + 2
-        return self.feature == "list" and _items(text.splitlines()[:-1]) >= 2
+        return self.feature == "list" and _items(text.rpartition("\n")[0].splitlines()) >= 2

@@ -1,0 +1,71 @@
+"""Readers are measured: accuracy on every task's examples, confusion, and shares with the confusion taken out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness import catalog
+from harness.reading import make_reader
+from harness.reading.quality import Quality, corrected_shares, measure
+from harness.tasks import load_task
+from tests.reading.cases import Case
+
+LEAST = {"story_race_us": 0.9}
+
+
+def names() -> list[str]:
+    return [n for n in catalog.names("tasks") if load_task(n).measure == "draws"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_reader_reads_its_examples(name: str) -> None:
+    task = load_task(name)
+    for attribute in task.attributes.values():
+        if not attribute.examples:
+            continue
+        assert len(attribute.examples) >= 50
+        assert {e.label for e in attribute.examples} >= set(attribute.classes)
+        reader = make_reader(attribute.reader, attribute.classes, task.language)
+        quality = measure(reader, attribute.examples, list(attribute.classes))
+        assert quality.accuracy >= LEAST.get(name, 0.95), quality.lines(attribute.name)
+
+
+def test_confusion_and_its_figures() -> None:
+    reader = make_reader("words", {"a1": [], "b2": []}, "en")
+    examples = [
+        Case("a1", "a1"),
+        Case("a1", "b2"),
+        Case("b2", "b2"),
+        Case("zzz", "unparsed"),
+        Case("the", "truncated", cut=True),
+    ]
+    quality = measure(reader, examples, ["a1", "b2"])
+    assert quality.n == 5
+    assert quality.accuracy == pytest.approx(0.8)
+    assert quality.precision("a1") == pytest.approx(0.5)
+    assert quality.recall("a1") == 1.0
+    assert quality.recall("b2") == pytest.approx(0.5)
+    assert quality.precision("failed") is None
+    assert [m.text for m in quality.mistakes] == ["a1"]
+    assert any("80.0%" in line for line in quality.lines("x"))
+
+
+def test_the_confusion_is_taken_out() -> None:
+    truth = np.array([0.7, 0.2, 0.1])
+    rates = np.array([[0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
+    matrix = tuple((*(int(v * 100) for v in row), 0, 0, 0, 0) for row in rates)
+    quality = Quality(
+        ("x", "y", "z", "unparsed", "refused", "truncated", "failed"), (*matrix, *([(0,) * 7] * 4))
+    )
+    observed = dict(zip("xyz", truth @ rates, strict=True))
+    corrected = corrected_shares(observed, quality)
+    assert corrected is not None
+    assert list(corrected.values()) == pytest.approx(truth.tolist(), abs=1e-9)
+
+
+def test_no_correction_without_examples_of_a_class() -> None:
+    quality = Quality(
+        ("x", "y", "unparsed", "refused", "truncated", "failed"), ((5, 0, 0, 0, 0, 0), *([(0,) * 6] * 5))
+    )
+    assert corrected_shares({"x": 0.5, "y": 0.5}, quality) is None
