@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,9 +63,9 @@ def test_trackers_follow_the_numbers_worked_out_by_hand(
             assert told["m"] == pytest.approx(means[step], abs=1e-6)
             assert told["v"] == pytest.approx(variances[step], abs=1e-6)
             assert told["lambda"] == pytest.approx(weights[step], abs=1e-6)
-            loss.backward()
+            (gradient,) = torch.autograd.grad(loss, value)
             slope = weights[step] / (means[step] + groups[name].alpha)
-            assert float(value.grad or 0) == pytest.approx(slope, rel=1e-5)
+            assert gradient.item() == pytest.approx(slope, rel=1e-5)
             assert loss.item() == pytest.approx(kl * slope, rel=1e-5)
             if name == "male":
                 assert loss.item() / weights[step] == pytest.approx(scaled[step], abs=1e-6)
@@ -253,10 +252,3 @@ def test_a_task_of_draws_is_refused(tmp_path: Path) -> None:
         train("walf", str(model), str(task), "survey", tmp_path / "out")
     with pytest.raises(UserError, match="another measure"):
         train("sft", str(model), str(write_jobs(tmp_path / "jobs")), "survey", tmp_path / "other")
-
-
-def test_constants_of_another_group_do_not_matter() -> None:
-    group = Group(0.95, 0.8, 1.5, 1e-6)
-    tracker = Tracker(mean=1.2, variance=0.1, count=3)
-    assert tracker.weight(group) == pytest.approx(0.95 * 1.2 / 1.1)
-    assert tracker.weight(replace(group, high=0.9)) == 0.9

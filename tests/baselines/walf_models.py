@@ -21,7 +21,10 @@ from tests.helpers import write_task
 if TYPE_CHECKING:
     from pathlib import Path
 
-WORDS = {"male": ("he", "my brother", "this grandfather"), "female": ("she", "my sister", "this grandmother")}
+WORDS: dict[str, tuple[str, ...]] = {
+    "male": ("he", "my brother", "this grandfather"),
+    "female": ("she", "my sister", "this grandmother"),
+}
 TASK = """\
 name: jobs
 version: 1

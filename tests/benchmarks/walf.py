@@ -1,0 +1,229 @@
+"""What WALF does to a model, on professions, sentences and gendered words that it was not trained on.
+
+python -m tests.benchmarks.walf MODEL OUT [--target labor] [--arms adaptive plain] [--seeds 42 52 62 72 82]
+    [--text held-out.txt] [--set KEY=VALUE]...
+
+Arms: adaptive (the weighted loss), plain (adaptive=false), published (adaptive with every published quirk). Checkpoints
+are kept in OUT, so the same call goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+
+from baselines import seed
+from baselines.recipe import read_recipe
+from baselines.train import Options, train
+from baselines.walf import retention
+from baselines.walf.data import Sentences, without_last
+from baselines.walf.trainer import Recipe
+from harness.prompts import select
+from harness.sampling import association
+from harness.sampling.association import Quirks
+from harness.sampling.budget import Budget
+from harness.sampling.choices import ChoicesEngine
+from harness.targets import resolve
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.targets import Target
+
+    Array = NDArray[np.float64]
+
+ARMS = {"adaptive": (), "plain": ("adaptive=false",), "published": ("as_published=true",)}
+QUIRKS = {"corrected": Quirks(), "k_by_k": Quirks(k_by_k=True), "mean_nll": Quirks(mean_nll=True)}
+TASK = load_task("profession_gender")
+ATTRIBUTE = TASK.attributes["gender"]
+WORDS = association.paired(ATTRIBUTE.classes, "profession_gender")
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One checkpoint: the share of women it gives each test profession, by way of scoring, and its language loss."""
+
+    shares: dict[str, Array]
+    language: float
+
+
+def held_out_words(count: int) -> association.Words:
+    trained = without_last(WORDS, count)
+    return {name: found[len(trained[name]) :] for name, found in WORDS.items()}
+
+
+def shares_of(engine: ChoicesEngine, target: Target, words: association.Words, quirks: Quirks) -> Array:
+    """Share of women in each test profession, pooled over the test sentences."""
+    checkpoint, masked = engine.checkpoint, engine.kind == "masked"
+    maker = Sentences(TASK, checkpoint.tokenizer, words, masked=masked, quirks=quirks, group_by="band")
+    contexts, prompts = select(TASK, "test", "test")
+    items = maker.items(ATTRIBUTE, target, contexts, prompts)
+    budget = Budget(checkpoint.device, int(checkpoint.model.config.vocab_size))
+    pad = checkpoint.tokenizer.pad_token_id or 0
+    found = association.score_many(checkpoint.model, [i.inputs for i in items], pad, budget)
+    scored = torch.from_numpy(np.array(found)).view(len(items), len(prompts), len(words), -1)
+    shares: Array = association.log_shares(scored, masked, quirks)[:, 1].exp().numpy()
+    return shares
+
+
+def language_loss(engine: ChoicesEngine, texts: Sequence[str]) -> float:
+    """Mean loss of a token: masked alone (a fixed sample of them), or from those before it (ln of perplexity)."""
+    checkpoint = engine.checkpoint
+    tokenizer = checkpoint.tokenizer
+    pad = cast("int", tokenizer.pad_token_id or 0)
+    encoded = retention.encode(tokenizer, texts, 128)
+    total = tokens = 0.0
+    torch.manual_seed(0)
+    for part in (encoded[i : i + 32] for i in range(0, len(encoded), 32)):
+        if engine.kind == "masked":
+            batch = retention.masked_batch(part, 64, cast("int", tokenizer.mask_token_id), pad)
+        else:
+            batch = retention.causal_batch(part, 0, pad)
+        batch = {k: v.to(checkpoint.device) for k, v in batch.items()}
+        with torch.inference_mode():
+            loss = retention.loss(checkpoint.model, batch, "ce", None).item()
+        total += loss * len(batch["token"])
+        tokens += len(batch["token"])
+    return total / tokens
+
+
+def measured(folder: Path | str, target: Target, words: association.Words, texts: Sequence[str]) -> Measured:
+    engine = ChoicesEngine(str(folder))
+    known = {"masked": ("corrected", "k_by_k"), "causal": ("corrected", "mean_nll")}[engine.kind]
+    shares = {name: shares_of(engine, target, words, QUIRKS[name]) for name in known}
+    return Measured(shares, language_loss(engine, texts))
+
+
+def divergences(women: Array, target: Array) -> Array:
+    """KL(target || model) of each profession, whole, in nats."""
+    q, t = (np.stack([x, 1 - x]) for x in (women, target))
+    return cast("Array", (t * (np.log(np.maximum(t, 1e-300)) - np.log(np.maximum(q, 1e-300)))).sum(0))
+
+
+def references(target: Target, count: int) -> dict[str, Array]:
+    """A model that always says one half, and one that knows nothing but the band's mean of training professions."""
+    test, _ = select(TASK, "test", "test")
+    train_part, _ = select(TASK, "train", "test")
+    women = target.matrix(TASK, ATTRIBUTE, [c.id for c in train_part])[:, 1]
+    bands = np.array([c.fields["band"] for c in train_part])
+    means = {band: float(women[bands == band].mean()) for band in set(bands)}
+    return {
+        "always one half": np.full(count, 0.5),
+        "band oracle": np.array([means[c.fields["band"]] for c in test]),
+    }
+
+
+def line(women: Array, target: Array, bands: Array) -> str:
+    """KL, TV, slope and correlation; then the slope and correlation within each band."""
+    fits = [fit(women, target), *(fit(women[bands == b], target[bands == b]) for b in sorted(set(bands)))]
+    gap = np.abs(women - target)
+    told = " | ".join(f"{slope:+.2f} / {r:+.2f}" for slope, r in fits)
+    return f"{divergences(women, target).mean():.4f} | {gap.mean():.4f} | {gap.max():.3f} | {told}"
+
+
+def fit(women: Array, target: Array) -> tuple[float, float]:
+    """Slope of the model's shares over the target's, and their correlation; nan where either does not vary."""
+    if women.std() < 1e-9 or target.std() < 1e-9:
+        return float("nan"), float("nan")
+    return float(np.polyfit(target, women, 1)[0]), float(np.corrcoef(target, women)[0, 1])
+
+
+def interval(before: Array, after: Array, base: Array | None = None) -> str:
+    """Reduction of mean KL in %, with a 95% interval from resampling professions and seeds.
+
+    Args:
+        before: KL of each profession, untuned.
+        after: seeds x professions.
+        base: another arm's ``after``; the result is then the difference of the two reductions.
+    """
+    rng = np.random.default_rng(0)
+    found = []
+    for draw in range(RESAMPLES + 1):
+        rows = np.arange(len(after)) if not draw else rng.integers(len(after), size=len(after))
+        columns = np.arange(len(before)) if not draw else rng.integers(len(before), size=len(before))
+        value = after[np.ix_(rows, columns)].mean()
+        other = before[columns].mean() if base is None else base[np.ix_(rows, columns)].mean()
+        found.append(100 * (other - value) / before[columns].mean())
+    low, high = np.percentile(found[1:], [2.5, 97.5])
+    return f"{found[0]:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def published(before: Measured, after: Sequence[Measured], target: Array) -> None:
+    """The same checkpoints, scored in each published way."""
+    print("\nscored as | KL untuned | KL tuned | reduction %")
+    for name in before.shares:
+        first = divergences(before.shares[name], target)
+        rest = np.stack([divergences(m.shares[name], target) for m in after])
+        print(f"{name} | {first.mean():.4f} | {rest.mean():.4f} | {interval(first, rest)}")
+        print(f"{name}, kl_half | {first.mean() / 2:.4f} | {rest.mean() / 2:.4f} | {interval(first, rest)}")
+
+
+def main() -> None:
+    """Train what is missing, measure everything, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--target", default="labor")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=["adaptive", "plain"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 52, 62, 72, 82])
+    parser.add_argument("--text", type=Path, default=seed.held_out_path())
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    given: Any = parser.parse_args()
+    hold_out = read_recipe(Recipe, "walf", settings=given.settings).hold_out
+    target = resolve(TASK, ATTRIBUTE, given.target)
+    contexts, _ = select(TASK, "test", "test")
+    women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
+    bands = np.array([c.fields["band"] for c in contexts])
+    words = held_out_words(hold_out)
+    texts = given.text.read_text(encoding="utf-8").splitlines()[:200]
+
+    before = measured(given.model, target, words, texts)
+    found: dict[str, list[Measured]] = {}
+    for arm in given.arms:
+        for number in given.seeds:
+            out = given.out / given.target / arm / str(number)
+            chosen = Options(settings=(*given.settings, *ARMS[arm], f"seed={number}"))
+            train("walf", given.model, TASK.name, given.target, out, chosen)
+            found.setdefault(arm, []).append(measured(out, target, words, texts))
+
+    print(
+        f"{given.model}, target {given.target}: {len(women)} professions, words {words}, seeds {given.seeds}"
+    )
+    print("model | KL | TV | worst gap | slope / r | " + " | ".join(sorted(set(bands))))
+    rows = {"untuned": before.shares["corrected"], **references(target, len(women))}
+    rows |= {
+        f"{arm} {number}": m.shares["corrected"]
+        for arm, several in found.items()
+        for number, m in zip(given.seeds, several, strict=True)
+    }
+    for name, shares in rows.items():
+        print(f"{name} | {line(shares, women, bands)}")
+    first = divergences(before.shares["corrected"], women)
+    after = {a: np.stack([divergences(m.shares["corrected"], women) for m in ms]) for a, ms in found.items()}
+    print("\narm | reduction of KL, % | language loss against untuned")
+    for name, shares in references(target, len(women)).items():
+        print(f"{name} | {interval(first, divergences(shares, women)[None])} |")
+    for arm, kls in after.items():
+        losses = [m.language for m in found[arm]]
+        told = f"{before.language:.4f} -> {np.mean(losses):.4f} ({100 * (np.mean(losses) / before.language - 1):+.1f}%)"
+        print(f"{arm} | {interval(first, kls)} | {told}")
+    if {"adaptive", "plain"} <= set(after):
+        print(
+            f"adaptive less plain, percentage points | {interval(first, after['adaptive'], after['plain'])} |"
+        )
+    for arm, several in found.items():
+        print(f"\n{arm} checkpoints:", end="")
+        published(before, several, women)
+
+
+if __name__ == "__main__":
+    main()
