@@ -295,7 +295,7 @@ function columnNotes(col) {
 function apartSection() {
   if (!apart.length) return null;
   const head = [t("model"), t("method"), t("task_target"), t("reason"), t("measure_tv"), "n"];
-  return h("section", { class: "apart", "aria-labelledby": "apart-title" },
+  return h("section", { class: "apart" },
     h("h2", { id: "apart-title" }, t("apart")),
     h("p", { class: "lead" }, t("apart_lead")),
     scroller(t("apart"), h("table", { class: "board" },

@@ -1,0 +1,315 @@
+"""The page in Chromium: what a reader clicks, with and without mouse, scripts, light, width and trust."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reports.leaderboard import leaderboard
+from tests.reports.browser import chromium
+from tests.reports.poisoned import poison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+VIEWS = (
+    "",
+    "#col=gender_us/gender/labor_us_2025",
+    "#view=row&row=ROW",
+    "#view=compare",
+    "#view=methods",
+    "#view=course",
+    "#view=guide",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, site: Path) -> Iterator[Page]:
+    """The board, open; any error of its script or request beyond the file fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+    )
+    opened.on(
+        "request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url)
+    )
+    opened.goto((site / "index.html").as_uri())
+    opened.wait_for_selector("html[data-ready]")
+    yield opened
+    assert wrong == []
+    context.close()
+
+
+def column(page: Page, key: str) -> list[str]:
+    found = page.locator("#rows .name" if key == "model" else f"#rows .k-{key}").all_inner_texts()
+    return [text.split("\n")[0].strip() for text in found]
+
+
+def view(page: Page, fragment: str) -> None:
+    row = page.evaluate("P.rows[P.cells.find((c) => !c.apart.length).row].id")
+    page.evaluate("(hash) => { location.hash = hash; }", fragment.replace("ROW", row) or "#")
+    page.wait_for_function("document.getElementById('app').children.length > 0")
+
+
+def test_sorting_turns_the_table_and_says_so(page: Page) -> None:
+    head = page.locator("th[data-key=model]")
+    head.get_by_role("button").click()
+    up = column(page, "model")
+    assert up == sorted(up, key=str.lower)
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    assert column(page, "model") == up[::-1]
+    assert head.get_attribute("aria-sort") == "descending"
+    assert "descending" in page.locator("#said").inner_text()
+    assert "sort=-model" in page.url
+
+
+def test_filters_narrow_rows_and_columns_and_live_in_the_address(page: Page) -> None:
+    everything = column(page, "model")
+    page.locator("#f-q").press_sequentially("bad")
+    assert page.evaluate("document.activeElement.id") == "f-q"
+    assert set(column(page, "model")) == {"acme/Bad-1.5B", "ckpt/sft-bad"}
+    page.locator("#f-method").select_option("sft")
+    assert column(page, "model") == ["ckpt/sft-bad"]
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert column(page, "model") == ["ckpt/sft-bad"]
+    page.locator("#f-q").fill("")
+    page.locator("#f-method").select_option("")
+    assert column(page, "model") == everything
+    page.locator("#f-attribute").select_option("sentiment")
+    assert page.locator("th.k-tv").count() == 1
+    page.locator("#f-q").fill("no such model")
+    assert page.locator("p.empty").is_visible()
+
+
+def test_columns_can_be_put_away(page: Page) -> None:
+    page.locator("#f-columns summary").click()
+    page.locator("#f-col-engine").uncheck()
+    assert page.locator("th[data-key=engine]").count() == 0
+    assert page.locator("#f-col-engine").is_visible()
+    page.locator("#f-col-engine").check()
+    assert page.locator("th[data-key=engine]").count() == 1
+
+
+def test_opening_a_row_shows_what_is_behind_it_and_back_returns(page: Page) -> None:
+    page.get_by_role("link", name="acme/Bad-1.5B").first.click()
+    assert page.evaluate("document.activeElement.id") == "view-title"
+    assert page.locator("h2").first.inner_text() == "acme/Bad-1.5B"
+    assert page.locator("figure.context").count() == 14
+    off = [
+        float(t.removeprefix("TV ")) for t in page.locator("figure.context figcaption span").all_inner_texts()
+    ]
+    assert off == sorted(off, reverse=True)
+    assert "distalign evaluate acme/Bad-1.5B --task gender_us" in page.locator("pre").last.inner_text()
+    counts = sum(int(t.replace(",", "")) for t in page.locator(".account-list strong").all_inner_texts())
+    assert f"{counts:,}" in page.get_by_text("Together").inner_text()
+    texts = page.locator(".samples").first.locator("li").all_inner_texts()
+    assert 0 < len(texts) <= 5
+    page.get_by_role("button", name="Another five").click()
+    assert "seed=1" in page.url
+    page.go_back()
+    assert page.locator("table.board").first.is_visible()
+
+
+def test_sample_texts_are_decided_by_the_seed_in_the_address(page: Page) -> None:
+    view(page, "#view=row&row=ROW&seed=3")
+    once = page.locator(".samples li").all_inner_texts()
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator(".samples li").all_inner_texts() == once
+
+
+def test_comparing_agrees_with_the_command(page: Page, runs: Path) -> None:
+    from harness.comparison import compare
+
+    folders = {
+        m: next(p.parent for p in sorted(runs.glob("*/gender_us@1/*/counts.csv")) if m in str(p))
+        for m in ("Twin", "Bad")
+    }
+    said = compare(str(folders["Bad"]), str(folders["Twin"])).results[0]
+    page.get_by_role("link", name="Compare").click()
+    for box, name in (("#f-a", "acme/Bad-1.5B — untuned"), ("#f-b", "acme/Twin-1.5B — untuned")):
+        page.locator(box).select_option(label=name)
+    verdict = page.locator("p.verdict").inner_text()
+    assert "acme/Twin-1.5B (untuned) is nearer" in verdict
+    assert "Twin" in said.verdict().split(" is closer")[0]
+    shown = float(page.locator("tbody td.num").first.inner_text().split("\n")[0])
+    assert shown == pytest.approx(said.difference.estimate, abs=0.02)
+    page.get_by_role("button", name="Swap").click()
+    assert float(page.locator("tbody td.num").first.inner_text().split("\n")[0].replace("−", "-")) == -shown
+
+
+def test_a_score_on_the_page_is_the_one_in_the_file(page: Page, site: Path) -> None:
+    view(page, VIEWS[1])
+    page.wait_for_selector("th.k-tv")
+    rows = [
+        r
+        for r in json.loads((site / "leaderboard.json").read_text())["results"]
+        if r["ranked"] and r["task"] == "gender_us"
+    ]
+    shown = dict(zip(column(page, "model"), column(page, "tv"), strict=True))
+    assert shown == {r["model"]: f"{r['tv']:.3f}" for r in rows}
+    ranks = dict(zip(column(page, "model"), column(page, "rank"), strict=True))
+    assert ranks["acme/Bad-1.5B"] == "5"
+
+
+def test_chinese(page: Page) -> None:
+    page.locator("#language").select_option("zh")
+    assert page.locator("h1").inner_text() == "分布对齐排行榜"
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    assert "ui=zh" in page.url
+    view(page, "#view=guide&ui=zh")
+    page.wait_for_selector("dl.guide")
+    assert "Total variation" not in page.locator("main").inner_text()
+
+
+def test_dark_by_choice_and_by_system(page: Page, browser: Browser, site: Path) -> None:
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator("#theme").select_option("dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    with browser.new_context(color_scheme="dark") as context:
+        other = context.new_page()
+        other.goto((site / "index.html").as_uri())
+        assert other.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_everything_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    reached: set[str] = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        here = page.evaluate("""() => { const a = document.activeElement; const s = getComputedStyle(a);
+            return [a.id || a.closest('th')?.dataset.key || a.className || a.tagName, s.outlineStyle, parseFloat(s.outlineWidth)]; }""")
+        reached.add(here[0])
+        assert here[1] != "none", here
+        assert here[2] >= 2, here
+        if here[0] == "name":
+            break
+    assert {"f-q", "f-col", "model", "overall", "name"} <= reached
+    page.keyboard.press("Enter")
+    page.wait_for_selector("figure.context")
+    assert page.evaluate("document.activeElement.id") == "view-title"
+
+
+@pytest.mark.parametrize("fragment", VIEWS)
+def test_nothing_overflows_a_narrow_screen(browser: Browser, site: Path, fragment: str) -> None:
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        opened = context.new_page()
+        opened.goto((site / "index.html").as_uri())
+        opened.wait_for_selector("html[data-ready]")
+        view(opened, fragment)
+        assert opened.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_without_scripts_the_table_is_there(browser: Browser, site: Path) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        opened = context.new_page()
+        opened.goto((site / "index.html").as_uri())
+        assert opened.locator("table").first.locator("tbody tr").count() == 5
+        assert "acme/Bad-1.5B" in opened.locator("main").inner_text()
+        assert "other sampling parameters" in opened.locator("main").inner_text()
+        assert "Scripts are off" in (opened.locator("noscript").text_content() or "")
+        assert not opened.locator("nav").is_visible()
+
+
+def test_print_leaves_controls_out_and_all_rows_in(page: Page) -> None:
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert not page.locator(".controls").first.is_visible()
+    assert page.locator("#rows tr").count() == 5
+    assert len(page.pdf()) > 10_000
+
+
+def test_reduced_motion_is_heeded(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("axe")
+    subprocess.run(
+        ["npm", "pack", "axe-core@4.14.1", "--silent"], cwd=folder, check=True, capture_output=True
+    )
+    subprocess.run(["tar", "xzf", next(folder.glob("*.tgz")).name], cwd=folder, check=True)
+    return (folder / "package" / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_no_violation(browser: Browser, site: Path, axe: str, scheme: str, width: int) -> None:
+    with browser.new_context(
+        bypass_csp=True,
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+    ) as context:
+        opened = context.new_page()
+        opened.goto((site / "index.html").as_uri())
+        opened.wait_for_selector("html[data-ready]")
+        opened.evaluate(axe)
+        for fragment in VIEWS:
+            view(opened, fragment)
+            opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+            found = opened.evaluate(
+                "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+            )
+            told = [
+                f"{fragment}: {v['id']}: {v['nodes'][0]['html'][:200]} {v['nodes'][0]['failureSummary'][:300]}"
+                for v in found["violations"]
+            ]
+            assert told == []
+
+
+def test_no_hostile_string_runs(browser: Browser, runs: Path, tmp_path: Path) -> None:
+    poison(runs, tmp_path / "runs")
+    page_file = leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    with browser.new_context() as context:
+        opened = context.new_page()
+        asked: list[str] = []
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.on("dialog", lambda dialog: asked.append(dialog.message))
+        opened.goto(page_file.as_uri())
+        opened.wait_for_selector("html[data-ready]")
+        ids = opened.evaluate("P.rows.map((r) => r.id)")
+        assert len(ids) == 200
+        for fragment in [*VIEWS, *(f"#view=row&row={i}&every=1" for i in ids[::5])]:
+            view(opened, fragment)
+            opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+            assert opened.evaluate(
+                "[typeof window.pwned, window.frames.length, document.querySelectorAll('main script, main img, main iframe, main [onload], main [onerror]').length]"
+            ) == ["undefined", 0, 0]
+        assert len(asked) == 1
+        assert opened.evaluate(
+            "[...document.querySelectorAll('a')].every((a) => /^(https?|file):/.test(a.href))"
+        )
+        view(opened, "#view=row&row=" + ids[0])
+        assert "window.pwned=1" in opened.locator("main").inner_text()
+    with browser.new_context(java_script_enabled=True) as context:
+        opened = context.new_page()
+        opened.goto(
+            page_file.as_uri()
+            + "#view=<img src=x onerror=window.pwned=1>&q=<script>window.pwned=1</script>&row=__proto__&col=constructor"
+        )
+        opened.wait_for_selector("html[data-ready]")
+        assert opened.evaluate("typeof window.pwned") == "undefined"
