@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
+from accelerate import PartialState
 from pydantic import Field
 from torch.utils.data import DataLoader
 
@@ -260,6 +261,12 @@ def check(job: Job, recipe: Recipe) -> None:
             "WALF trains associations",
             where=str(job.task.source.path),
             expected="association: COLUMN in the task",
+        )
+    if (processes := PartialState().num_processes) > 1:
+        raise UserError(
+            "WALF trains in one process: its trackers see every batch",
+            found=processes,
+            hint="without accelerate launch",
         )
     if recipe.four_bit and recipe.adapter == "full":
         raise UserError("a base in 4 bits is frozen", where="four_bit", expected="adapter: lora")
