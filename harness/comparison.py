@@ -182,7 +182,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
             expected="draws; exact and choices runs are compared by their bounds",
             hint="distalign score RUN",
         )
-    task = load_task(one.text("task"))
+    task = load_task(one.task_source())
     wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
     tables = [{c.attribute: c for c in from_csv(run.folder / "counts.csv")} for run in (one, two)]
     names = (one.text("adapter") or one.text("model"), two.text("adapter") or two.text("model"))

@@ -115,6 +115,7 @@ def _run(
         / f"{task.name}@{task.version}"
         / str(record["run"])
     )
+    record["task_source"] = str(task.source.path)
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
         if settings.chosen(task) != "draws":

@@ -10,7 +10,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.planning import targets_of
-from harness.reading import make_reader, read_draws, thinking
+from harness.reading import make_reader, quality, read_draws, thinking
 from harness.runs import Run
 from harness.scoring import shares, table
 from harness.scoring.certain import score_certain
@@ -38,7 +38,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         task: the task, by name or loaded; '' is the one the manifest names.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
-    loaded = task if isinstance(task, Task) else load_task(task or opened.text("task"))
+    loaded = task if isinstance(task, Task) else load_task(task or opened.task_source())
     if loaded.name != opened.text("task"):
         raise UserError(
             "the run is of another task",
@@ -57,7 +57,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         for target in found:
             known = loaded.attributes[attribute]
             if opened.text("measure") == "draws":
-                results.append(_result(loaded, known, counts[attribute], target))
+                results.append(_result(opened, loaded, known, counts[attribute], target))
             else:
                 results.append(_certain(loaded, known, certain[attribute], target))
     scores = {
@@ -120,7 +120,7 @@ def _certain(task: Task, attribute: Attribute, found: shares.Certain, target: Ta
     }
 
 
-def _result(task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
+def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
     contexts = counts.contexts
     matrix = target.matrix(task, attribute, contexts)
     valid, invalid = counts.split()
@@ -129,7 +129,25 @@ def _result(task: Task, attribute: Attribute, counts: Counts, target: Target) ->
         **describe(attribute, target, contexts, matrix),
         "totals": counts.totals(),
         "table": table.to_json(scored),
+        **_reader_errors(run, task, attribute, valid),
     }
+
+
+def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:
+    """The reader's confusion on the task's examples, and the class shares per context with it taken out."""
+    if run.contract.get("labels") or not attribute.examples:
+        return {}
+    reader = make_reader(attribute.reader, attribute.classes, task.language)
+    measured = quality.measure(reader, attribute.examples, list(attribute.classes))
+    corrected = [
+        quality.corrected_shares(
+            {c: float(x / row.sum()) for c, x in zip(attribute.classes, row, strict=True)}, measured
+        )
+        if row.sum()
+        else None
+        for row in valid
+    ]
+    return {"reader": measured.to_json(), "corrected_shares": corrected}
 
 
 def describe(

@@ -88,6 +88,11 @@ class Run:
         """A text field of the identity ('' when absent)."""
         return str(self.identity.get(key, ""))
 
+    def task_source(self) -> str:
+        """The task's file where it was, if it is still there; else its name."""
+        path = Path(str(self.manifest.get("task_source", "")))
+        return str(path) if path.suffix in {".yaml", ".yml"} and path.is_file() else self.text("task")
+
     @property
     def contract(self) -> Mapping[str, object]:
         """The decoding contract that its checkpoint carries."""
