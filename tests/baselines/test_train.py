@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -16,13 +16,19 @@ from baselines.klkto.trainer import Recipe as KlktoRecipe
 from baselines.recipe import read_recipe
 from baselines.stages import last_whole
 from baselines.train import Options, methods, train
+from harness.cli.main import run as distalign
 from harness.errors import UserError
+from harness.evaluation import evaluate
+from harness.planning import Settings
 from harness.sampling.hf import find, load, weights_digest
 from harness.tasks import load_task
+from harness.utility import consistency
 from tests.baselines.tiny import tiny_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.runs import Run
 
 SMALL = ("rows=6", "precision=fp32")
 
@@ -173,6 +179,38 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint-12").is_dir()
     assert last_whole(tmp_path, remove_torn=True) == tmp_path / "checkpoint-8"
     assert not (tmp_path / "checkpoint-12").exists()
+
+
+def test_the_command_trains(
+    model: Path, tea: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    call = ["train", "prompting", str(model), "--task", str(tea), "--target", "even", "-o", str(out)]
+    assert distalign([*call, "--set", "arm=persona"]) == 0
+    assert json.loads((out / "distalign.json").read_text())["recipe"]["arm"] == "persona"
+    assert distalign([*call, "--set", "arm=person"]) == 2
+    assert "persona" in capsys.readouterr().err
+
+
+def bias_corrected_tv(run: Run) -> float:
+    found: Any = run.load("scores.json")["results"]
+    return float(found[0]["table"]["aggregate"]["scores"]["tv"]["estimate"])
+
+
+@pytest.mark.slow
+def test_klkto_brings_a_model_to_its_target(model: Path, tea: Path, tmp_path: Path) -> None:
+    sizes = ("rows=40", "precision=fp32", "adapter=full", "sft_learning_rate=5e-3", "sft_epochs=4")
+    options = Options(settings=(*sizes, "learning_rate=2e-3"), completions=tiny_answers(tmp_path))
+    out = train("klkto", str(model), str(tea), "survey", tmp_path / "out", options)
+    settings = Settings(n=500, split="train", paraphrases="train", out=tmp_path / "runs")
+    before, after = (evaluate(str(m), str(tea), "survey", settings) for m in (model, out))
+    tv = [bias_corrected_tv(r) for r in (before, after)]
+    assert tv[0] > 0.9
+    assert tv[1] < 0.1
+    agreed = consistency(after, load_task(str(tea)))
+    assert agreed is not None
+    assert agreed.steered > 0.95
+    assert agreed.agreeing > 0.9
 
 
 @pytest.mark.slow

@@ -1,0 +1,254 @@
+"""Every remedy on one model, one task and one target: how near it comes, and what it costs.
+
+python -m tests.benchmarks.methods --out FOLDER [--task gender_us] [--target labor] [--seeds 5] [--arms sft,klkto]
+
+Rows are trained with the recipes for the tiny model (``recipe_tiny.yaml``) and evaluated on test paraphrases:
+on the occupations that were trained on, and on occupations that never were. The same command goes on where it
+stopped. Results are printed as a table and kept in FOLDER/TASK-TARGET.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from baselines.prompting.verbalised import stated_by_run
+from baselines.recipe import FOLDER
+from baselines.seed import causal_path, held_out_path
+from baselines.train import Options, train
+from harness.evaluation import evaluate
+from harness.planning import Settings
+from harness.sampling.hf import find, load
+from harness.targets import resolve
+from harness.tasks import load_task
+from harness.utility import consistency, distinct, load_text, perplexity
+
+if TYPE_CHECKING:
+    from harness.runs import Run
+
+LONG = 256
+"""Token cap of arms that reason before they answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One row of the table."""
+
+    name: str
+    method: str = ""
+    """'' is the model as it is."""
+    settings: tuple[str, ...] = ()
+    long: bool = False
+    """Writes more than the task's token cap allows, so that its outputs cannot be enumerated either."""
+
+
+def _prompting(arm: str, long: bool = False, *settings: str) -> Arm:
+    name = arm + ("+target" if settings else "")
+    return Arm(f"prompting: {name}", "prompting", (f"arm={arm}", *settings), long)
+
+
+ARMS = (
+    Arm("untuned"),
+    _prompting("target"),
+    _prompting("persona"),
+    _prompting("simulated_draw", True),
+    _prompting("seed_string", True),
+    _prompting("seed_string", True, "state_target=true"),
+    _prompting("verbalised", True),
+    Arm("sft", "sft"),
+    Arm("dpo", "dpo"),
+    Arm("klkto", "klkto"),
+    Arm("kl_only", "klkto", ("ablation=kl_only",)),
+    Arm("kto_only", "klkto", ("ablation=kto_only",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared."""
+
+    model: Path
+    task: str
+    target: str
+    out: Path
+    n: int
+    paraphrases: str
+    exact: bool
+    completions: Path | None = None
+
+
+def checkpoint(plan: Plan, arm: Arm, seed: int) -> tuple[Path, float]:
+    """The arm's folder, trained where it is not there yet, and the seconds that took."""
+    if not arm.method:
+        return plan.model, 0.0
+    slug = arm.name.replace(": ", "-")
+    out = plan.out / "checkpoints" / f"{plan.task}-{plan.target}" / slug / str(seed)
+    clock = out / "seconds"
+    if not clock.is_file():
+        start = time.monotonic()
+        tiny = FOLDER / arm.method / "recipe_tiny.yaml"
+        options = Options(
+            recipe=tiny if tiny.is_file() else None,
+            settings=(*arm.settings, f"seed={seed}"),
+            completions=plan.completions if arm.method != "prompting" else None,
+        )
+        train(arm.method, str(plan.model), plan.task, plan.target, out, options)
+        clock.write_text(f"{time.monotonic() - start:.1f}", encoding="utf-8")
+    return out, float(clock.read_text(encoding="utf-8"))
+
+
+def headline(run: Run) -> dict[str, float]:
+    """Bias-corrected TV with its interval, and the share of valid answers."""
+    results = cast(
+        "list[dict[str, dict[str, dict[str, dict[str, dict[str, float]]]]]]",
+        run.load("scores.json")["results"],
+    )
+    aggregate = results[0]["table"]["aggregate"]
+    tv, valid = aggregate["scores"]["tv"], aggregate["valid"]
+    return {k: tv[k] for k in ("estimate", "low", "high")} | {"valid": float(cast("float", valid["value"]))}
+
+
+def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
+    """One arm, trained with one seed."""
+    folder, seconds = checkpoint(plan, arm, seed)
+    task = load_task(plan.task)
+    sampling = {"max_tokens": max(LONG, task.sampling.max_tokens)} if arm.long else {}
+    row: dict[str, object] = {"seed": seed, "seconds": seconds}
+    for split in ("train", "test"):
+        for measure in ("draws", "exact"):
+            if measure == "exact" and (arm.long or not plan.exact):
+                continue
+            settings = Settings(
+                n=plan.n,
+                seed=seed,
+                split=split,
+                paraphrases=plan.paraphrases,
+                measure=measure,
+                sampling=sampling,
+                out=plan.out / "runs",
+            )
+            run = evaluate(str(folder), task, plan.target, settings)
+            row[f"{split}/{measure}"] = headline(run)
+            if (split, measure) == ("train", "draws"):
+                agreed = consistency(run, task)
+                row["consistent"] = agreed.agreeing if agreed else None
+                row["distinct_2"] = distinct(run, task.language, 2)
+            if arm.name.endswith("verbalised") and measure == "draws":
+                row[f"{split}/stated"] = stated(run, plan)
+    text = load_text(str(held_out_path(task.language)))
+    row["perplexity"] = perplexity(load(find(str(folder)), device="cpu"), text).perplexity
+    return row
+
+
+def stated(run: Run, plan: Plan) -> dict[str, float]:
+    """Mean TV of the percentages that a model states, over contexts where it states any."""
+    task = load_task(plan.task)
+    attribute = next(iter(task.attributes.values()))
+    goal = resolve(task, attribute, plan.target)
+    found = stated_by_run(run, task, attribute)
+    gaps = []
+    for context, (shares, _) in found.items():
+        wanted = goal.row(task, attribute, context)
+        if shares:
+            gaps.append(sum(abs(shares[k] - wanted[k]) for k in wanted) / 2)
+    silent = statistics.mean(lost for _, lost in found.values())
+    return {"tv": statistics.mean(gaps) if gaps else float("nan"), "silent": silent}
+
+
+def line(name: str, rows: list[dict[str, object]], base: float) -> list[str]:
+    """One row of the table: means over seeds, with the standard deviation of the headline."""
+
+    def mean(*path: str) -> float | None:
+        values = []
+        for row in rows:
+            value: object = row
+            for key in path:
+                value = cast("dict[str, object]", value).get(key) if value is not None else None
+            if value is not None:
+                values.append(float(cast("float", value)))
+        return statistics.mean(values) if values else None
+
+    def shown(value: float | None, digits: int = 3) -> str:
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    draws = [cast("dict[str, float]", row["train/draws"])["estimate"] for row in rows]
+    spread = f" ± {statistics.stdev(draws):.3f}" if len(draws) > 1 else ""
+    interval = f"[{shown(mean('train/draws', 'low'))}, {shown(mean('train/draws', 'high'))}]"
+    cost = mean("perplexity")
+    return [
+        name,
+        str(len(rows)),
+        shown(mean("train/exact", "estimate")),
+        f"{statistics.mean(draws):.3f}{spread}",
+        interval,
+        shown(mean("train/draws", "valid")),
+        shown(mean("test/exact", "estimate")),
+        shown(mean("test/draws", "estimate")),
+        "–" if cost is None else f"{cost:.2f} ({100 * (cost / base - 1):+.1f}%)",
+        shown(mean("consistent")),
+        shown(mean("distinct_2")),
+        shown(mean("seconds"), 0),
+    ]
+
+
+HEADER = [
+    "arm", "seeds", "TV exact", "TV draws", "95%", "valid",
+    "held-out TV exact", "held-out TV draws", "perplexity", "consistent", "distinct-2", "train s",
+]  # fmt: skip
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=causal_path())
+    parser.add_argument("--task", default="gender_us")
+    parser.add_argument("--target", default="labor")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("-n", type=int, default=1000)
+    parser.add_argument("--paraphrases", default="test")
+    parser.add_argument("--arms", default="")
+    parser.add_argument("--no-exact", action="store_true", help="for tasks with long answers")
+    parser.add_argument("--completions", type=Path)
+    given = parser.parse_args()
+    plan = Plan(
+        given.model,
+        given.task,
+        given.target,
+        given.out,
+        given.n,
+        given.paraphrases,
+        not given.no_exact,
+        given.completions,
+    )
+    wanted = given.arms.split(",") if given.arms else [a.name for a in ARMS]
+    results = plan.out / f"{plan.task}-{plan.target}.json"
+    found: dict[str, list[dict[str, object]]] = json.loads(results.read_text()) if results.is_file() else {}
+    for arm in ARMS:
+        seeds = range(given.seeds if arm.method not in ("", "prompting") else 1)
+        have = {row["seed"] for row in found.get(arm.name, [])}
+        for seed in seeds if arm.name in wanted else ():
+            if seed not in have:
+                found.setdefault(arm.name, []).append(assess(plan, arm, seed))
+                results.parent.mkdir(parents=True, exist_ok=True)
+                results.write_text(json.dumps(found, indent=1))
+    base = float(cast("float", found["untuned"][0]["perplexity"])) if "untuned" in found else float("nan")
+    print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
+    for arm in ARMS:
+        if arm.name in found:
+            print("| " + " | ".join(line(arm.name, found[arm.name], base)) + " |")
+    for row in found.get("prompting: verbalised", []):
+        print(
+            f"\nverbalised, as stated (not sampled): train {row['train/stated']}, held out {row['test/stated']}"
+        )
+
+
+if __name__ == "__main__":
+    main()
