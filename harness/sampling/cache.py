@@ -69,6 +69,8 @@ class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __ini
         have_rows, _, have_length, _ = self.key_buffer.shape
         if rows <= have_rows and length <= have_length:
             return
+        if rows > have_rows:
+            rows += rows // 4
         rows = max(rows, have_rows)
         if length > have_length:
             length += max(ROOM, length // 4)

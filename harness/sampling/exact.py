@@ -49,25 +49,27 @@ class Leaves:
     """Undecided prefixes: the tokens of a parent, one more token, and the mass."""
 
     parents: list[tuple[int, ...]] = field(default_factory=list)
-    parent: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    token: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    mass: Floats = field(default_factory=lambda: np.zeros(0))
+    blocks: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+    """Parent's number, token and mass; joined when leaves are taken."""
+    mass: float = 0.0
 
     def add(self, parent: tuple[int, ...], tokens: Ints, mass: Floats) -> None:
         """The light children of one prefix."""
-        self.parent = np.concatenate([self.parent, np.full(len(tokens), len(self.parents))])
-        self.token = np.concatenate([self.token, tokens])
-        self.mass = np.concatenate([self.mass, mass])
-        self.parents.append(parent)
+        if len(tokens):
+            self.blocks.append((np.full(len(tokens), len(self.parents)), tokens, mass))
+            self.parents.append(parent)
+            self.mass += float(mass.sum())
 
     def take(self, need: float, least: int, most: int) -> tuple[list[tuple[tuple[int, ...], float]], float]:
         """Remove the heaviest leaves whose masses sum to ``need``, within limits; also the lightest's mass."""
-        order = np.argsort(-self.mass, kind="stable")
-        count = int(np.searchsorted(np.cumsum(self.mass[order]), need)) + 1
-        chosen = order[: min(max(count, least), most)]
-        taken = [((*self.parents[self.parent[i]], int(self.token[i])), float(self.mass[i])) for i in chosen]
-        rest = np.sort(order[len(chosen) :])
-        self.parent, self.token, self.mass = self.parent[rest], self.token[rest], self.mass[rest]
+        parent, token, mass = (np.concatenate(x) for x in zip(*self.blocks, strict=True))
+        order = np.argsort(-mass, kind="stable")
+        count = int(np.searchsorted(np.cumsum(mass[order]), need)) + 1
+        count = min(max(count, least), most)
+        taken = [((*self.parents[parent[i]], int(token[i])), float(mass[i])) for i in order[:count]]
+        rest = order[count:]
+        self.blocks = [(parent[rest], token[rest], mass[rest])]
+        self.mass = float(mass[rest].sum())
         return taken, taken[-1][1]
 
 
@@ -144,7 +146,7 @@ class Enumeration:
 
     def _done(self, tree: Tree, expansions: int) -> bool:
         undecided = tree.undecided
-        reachable = undecided - self.epsilon < tree.leaves.mass.sum()
+        reachable = undecided - self.epsilon < tree.leaves.mass
         return undecided < self.epsilon or tree.expanded >= expansions or not reachable
 
     def _selected(self, active: Sequence[int], expansions: int) -> list[Heavy]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Kind = Literal["causal", "masked"]
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
 NOT_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
+NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
+HUB_SECONDS = 20.0
 CONTRACT = "distalign.json"
 
 
@@ -108,38 +111,44 @@ def _read_json(path: Path) -> dict[str, object]:
 
 def _from_hub(model: str, revision: str) -> tuple[Path, str]:
     """The snapshot folder of a hub id and its commit; weights in one format only."""
-    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) or model.startswith("."):
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model):
         raise UserError(
             "no such model folder", where=model, expected="a folder, or a hub id such as owner/name"
         )
-    other = ["*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*"]
-    pin = revision or None
+    offline = (ConnectionError, *_transport_errors())
     try:
-        if not constants.HF_HUB_OFFLINE:
-            names = HfApi().list_repo_files(model, revision=pin)
-            if not any(n.endswith(".safetensors") for n in names):
-                other = other[3:]
-        folder = Path(snapshot_download(model, revision=pin, ignore_patterns=other))
-    except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
-        try:
-            folder = Path(snapshot_download(model, revision=pin, local_files_only=True))
-        except (LocalEntryNotFoundError, HFValidationError, OSError):
-            raise UserError(
-                "neither a folder here nor a model that the hub gave",
-                where=model,
-                found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-                expected="an existing folder, or a hub id that is cached or reachable",
-                hint=f"huggingface-cli download {model}   (then HF_HUB_OFFLINE=1 works)",
-            ) from error
+        info = HfApi().model_info(model, revision=revision or None, timeout=HUB_SECONDS)
+        names = [s.rfilename for s in info.siblings or []]
+        safe = any(n.endswith(".safetensors") for n in names)
+        ignored = [*NOT_NEEDED, *(("*.bin", "*.pt", "*.pth") if safe else ())]
+        return Path(snapshot_download(model, revision=info.sha, ignore_patterns=ignored)), info.sha or ""
+    except offline as error:
+        # Compute nodes often have no way out: what was downloaded before is as good.
+        problem = str(error)
     except (HfHubHTTPError, HFValidationError) as error:
         raise UserError(
-            "the hub refused this model", where=model, found=str(error).splitlines()[0]
+            "the hub refuses this model", where=model, found=str(error).splitlines()[0]
         ) from error
-    commit = folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else revision
-    return folder, commit
+    try:
+        folder = Path(snapshot_download(model, revision=revision or None, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise UserError(
+            "neither a folder here nor a model that the hub gave",
+            where=model,
+            found=problem.splitlines()[0] if problem else "no connection",
+            expected="an existing folder, or a hub id that is cached or can be reached",
+            hint=f"hf download {model}, where there is a connection; HF_HUB_OFFLINE=1 then needs none",
+        ) from error
+    return folder, folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else revision
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises without a connection: it is built on httpx, newer ones on its successor."""
+    found = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
+    return tuple(importlib.import_module(name).TransportError for name in found)
 
 
 def weights_digest(folder: Path) -> str:

@@ -1,0 +1,182 @@
+"""One way to draw, timed in a process of its own: ``python -m tests.benchmarks.sampling_arm WAY PLAN.json``.
+
+The plan holds the checkpoint, the prompts as token ids, n and the token cap. What is timed is drawing alone, after
+loading and a warm-up of the same kind; memory is the process's peak over what it held once the model was loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Drawing = Callable[[list[int], int], int]
+    """Prompt numbers and n in, draws made out."""
+
+SHORT = ("female", "male")
+
+
+class Forwards:
+    """Counts a model's forward passes."""
+
+    def __init__(self, model: Any) -> None:
+        self.count = 0
+        model.register_forward_pre_hook(self._more)
+
+    def _more(self, *_: object) -> None:
+        self.count += 1
+
+
+def by_generate(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
+    """transformers' generate with num_return_sequences=n, prompt by prompt."""
+    import torch
+    import transformers
+
+    auto: Any = transformers.AutoModelForCausalLM
+    model = auto.from_pretrained(plan["model"])
+    forwards = Forwards(model)
+
+    def draw(prompts: list[int], n: int) -> int:
+        made = 0
+        for i in prompts:
+            ids = torch.tensor([plan["ids"][i]])
+            out = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=True,
+                top_k=0,
+                top_p=1.0,
+                num_return_sequences=n,
+                max_new_tokens=plan["max_tokens"],
+            )
+            made += len(out)
+        return made
+
+    return draw, lambda: forwards.count
+
+
+def by_lm_eval(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
+    """lm-eval's hf model over a task with ``repeats: n``."""
+    import datasets
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+
+    model = HFLM(pretrained=plan["model"], batch_size=128, device="cpu", add_bos_token=False)
+    forwards = Forwards(model.model)
+
+    def task(prompts: list[int], n: int) -> dict[str, object]:
+        rows = datasets.Dataset.from_dict({"text": [plan["texts"][i] for i in prompts]})
+        kwargs = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "until": ["\u0001"]}
+        return {
+            "task": "draws",
+            "custom_dataset": lambda **_: {"test": rows},
+            "test_split": "test",
+            "output_type": "generate_until",
+            "doc_to_text": "{{text}}",
+            "doc_to_target": "x",
+            "repeats": n,
+            "generation_kwargs": {**kwargs, "max_gen_toks": plan["max_tokens"]},
+            "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+        }
+
+    def draw(prompts: list[int], n: int) -> int:
+        found = lm_eval.simple_evaluate(model, tasks=[task(prompts, n)], bootstrap_iters=0)
+        return sum(len(sample["resps"][0]) for sample in found["samples"]["draws"])
+
+    return draw, lambda: forwards.count
+
+
+def by_vllm(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
+    """vLLM's own ``n=``, all prompts in one call."""
+    import vllm
+
+    engine = vllm.LLM(
+        plan["model"], dtype="float32", enforce_eager=True, max_model_len=256, disable_log_stats=True
+    )
+
+    def draw(prompts: list[int], n: int) -> int:
+        settings = vllm.SamplingParams(n=n, max_tokens=plan["max_tokens"], temperature=1.0, seed=len(prompts))
+        out = engine.generate(
+            [{"prompt_token_ids": plan["ids"][i]} for i in prompts], settings, use_tqdm=False
+        )
+        return sum(len(o.outputs) for o in out)
+
+    return draw, lambda: -1
+
+
+def by_ours(plan: dict[str, Any], way: str) -> tuple[Drawing, Callable[[], int]]:
+    """Collapsed sampling, with and without early settling, and the exact measure."""
+    from harness.sampling.base import Message, Request, Sampling
+    from harness.sampling.collapsed import CollapsedEngine
+
+    engine = CollapsedEngine(plan["model"], device="cpu")
+    _ = engine.checkpoint
+    sampling = Sampling(max_tokens=plan["max_tokens"])
+
+    def settled(text: str) -> bool:
+        return text.startswith(SHORT)
+
+    def draw(prompts: list[int], n: int) -> int:
+        requests = [
+            Request(str(i), "p", 0, n, 7919 * i, (Message("user", plan["questions"][i]),)) for i in prompts
+        ]
+        if way == "exact":
+            found = list(engine.exact(requests, sampling, lambda d: d.text[:4], settled, 1e-3))
+            assert all(s.undecided < 1e-3 for _, s in found)
+            return len(found) * n
+        drawn = engine.draw(requests, sampling, settled if way == "settled" else None)
+        return sum(d.count for _, draws in drawn for d in draws)
+
+    return draw, lambda: engine.forwards
+
+
+def open_way(way: str, plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
+    """The way to draw, its model loaded, and its count of forward passes (-1: not known)."""
+    if way == "generate":
+        return by_generate(plan)
+    if way == "lm-eval":
+        return by_lm_eval(plan)
+    if way == "vllm":
+        return by_vllm(plan)
+    return by_ours(plan, way)
+
+
+def held() -> int:
+    """Bytes of the process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def main(way: str, path: str) -> None:
+    """Time one way and print its figures as JSON on the last line."""
+    plan = json.loads(Path(path).read_text(encoding="utf-8"))
+    draw, forwards = open_way(way, plan)
+    before = held()
+    everyone = list(range(len(plan["ids"])))
+    draw(everyone[:1], 4)
+    made, seconds, passes = 0, 0.0, 0
+    for _ in range(plan["rounds"]):
+        count, start = forwards(), time.perf_counter()
+        made = draw(everyone, plan["n"])
+        taken = time.perf_counter() - start
+        if not seconds or taken < seconds:
+            seconds, passes = taken, forwards() - count
+    assert made == len(everyone) * plan["n"]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    figures = {
+        "draws": made,
+        "seconds": seconds,
+        "forwards": passes if forwards() >= 0 else None,
+        "peak": peak,
+    }
+    sys.stdout.write("\n" + json.dumps(figures) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
