@@ -118,7 +118,7 @@ def _from_hub(model: str, revision: str) -> tuple[Path, str]:
         raise UserError(
             "no such model folder", where=model, expected="a folder, or a hub id such as owner/name"
         )
-    offline = (ConnectionError, *_transport_errors())
+    offline: tuple[type[Exception], ...] = (ConnectionError, *_transport_errors())
     try:
         info = HfApi().model_info(model, revision=revision or None, timeout=HUB_SECONDS)
         names = [s.rfilename for s in info.siblings or []]
