@@ -101,17 +101,17 @@ def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_draws_stop_when_the_interval_is_tight(tmp_path: Path) -> None:
-    run = evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.03))
+    run = evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.01))
     assert 25 < run.n < 3000
     (result,) = json.loads((run.folder / "scores.json").read_text())["results"]
     tv = result["table"]["aggregate"]["scores"]["tv"]
-    assert (tv["high"] - tv["low"]) / 2 <= 0.03
+    assert (tv["high"] - tv["low"]) / 2 <= 0.01
     assert (
-        evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.03)).n
+        evaluate("known:uniform", "gender_us", "uniform", Settings(n=3000, out=tmp_path, until=0.01)).n
         == run.n
     )
     with pytest.raises(UserError, match="whole run"):
-        evaluate("known:uniform", "gender_us", "uniform", Settings(out=tmp_path, until=0.03, shard=(1, 2)))
+        evaluate("known:uniform", "gender_us", "uniform", Settings(out=tmp_path, until=0.01, shard=(1, 2)))
 
 
 def test_counts_add_up_on_every_row(tmp_path: Path) -> None:

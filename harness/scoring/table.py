@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.scoring import floor as noise
-from harness.scoring.aggregate import mean_limits
 from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugin, unsmoothed
-from harness.scoring.interval import Limits, context_limits, share_limits
+from harness.scoring.interval import Limits, limits, share_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 HEADLINE = ("tv", "js")
 """Measures that take invalid draws as mass outside the target; the others are of valid draws only."""
 _KL = ("kl_target_model", "kl_model_target")
+NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ class Score:
     """Its 95% quantile."""
     p: float
     """How often a perfect model's plug-in value would be at least this large."""
+
+
+_NOTHING = Score(NAN, NAN, NAN, NAN, NAN, NAN, NAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,35 +196,34 @@ def _block(names: tuple[str, ...], counts: IntArray, target: FloatArray, seed: i
     null = noise.simulate(n, target, names, seed=seed)
     rows: list[dict[str, Score]] = [{} for _ in n]
     mean: dict[str, Score] = {}
+    found = limits(counts[used], target[used], names) if used.any() else {}
     for name in names:
         value = plugin(name, counts, target)
         floor, floor95 = null.floor(name)
-        limits = context_limits(name, counts, target, floor)
+        table = np.full((len(n), 7), np.nan)
         p = noise.tail(value, null.values[name])
-        columns = (value, *limits, floor, floor95, p)
-        table = np.stack([np.where(used, column, np.nan) for column in columns], axis=1).tolist()
-        for i, row in enumerate(table):
+        if used.any():
+            per_context, of_mean = found[name]
+            table[used] = np.stack([value[used], *per_context, floor[used], floor95[used], p[used]], axis=1)
+            mean[name] = _mean_score(value[used], of_mean, null.values[name][:, used])
+        else:
+            mean[name] = _NOTHING
+        for i, row in enumerate(table.tolist()):
             rows[i][name] = Score(*row)
-        mean[name] = _mean_score(name, counts[used], target[used], null.values[name][:, used])
     fit, fit_all = noise.goodness_of_fit(counts, target, null)
     return _Block(rows, mean, fit, fit_all)
 
 
-def _mean_score(name: str, counts: IntArray, target: FloatArray, null: FloatArray) -> Score:
-    nan = float("nan")
-    if not len(counts):
-        return Score(nan, nan, nan, nan, nan, nan, nan)
-    value = plugin(name, counts, target).mean()
-    means = null.mean(axis=1)
-    limits = mean_limits(name, counts, target, null.mean(axis=0))
+def _mean_score(value: FloatArray, found: Limits, null: FloatArray) -> Score:
+    mean, means = value.mean(), null.mean(axis=1)
     return Score(
-        plugin=float(value),
-        estimate=float(limits.estimate),
-        low=float(limits.low),
-        high=float(limits.high),
+        plugin=float(mean),
+        estimate=float(found.estimate[0]),
+        low=float(found.low[0]),
+        high=float(found.high[0]),
         floor=float(means.mean()),
         floor95=float(np.quantile(means, 0.95)),
-        p=float(noise.tail(np.asarray(value), means)),
+        p=float(noise.tail(np.asarray(mean), means)),
     )
 
 
