@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,11 +62,17 @@ def held_out_words(count: int) -> association.Words:
     return {name: found[len(trained[name]) :] for name, found in WORDS.items()}
 
 
-def shares_of(engine: ChoicesEngine, target: Target, words: association.Words, quirks: Quirks) -> Array:
-    """Share of women in each test profession, pooled over the test sentences."""
+def shares_of(
+    engine: ChoicesEngine,
+    target: Target,
+    words: association.Words,
+    quirks: Quirks,
+    part: tuple[str, str] = ("test", "test"),
+) -> Array:
+    """Share of women in each profession of a split, pooled over the sentences of a split."""
     checkpoint, masked = engine.checkpoint, engine.kind == "masked"
     maker = Sentences(TASK, checkpoint.tokenizer, words, masked=masked, quirks=quirks, group_by="band")
-    contexts, prompts = select(TASK, "test", "test")
+    contexts, prompts = select(TASK, *part)
     items = maker.items(ATTRIBUTE, target, contexts, prompts)
     budget = Budget(checkpoint.device, int(checkpoint.model.config.vocab_size))
     pad = checkpoint.tokenizer.pad_token_id or 0
@@ -167,6 +174,19 @@ def published(before: Measured, after: Sequence[Measured], target: Array) -> Non
         print(f"{name}, kl_half | {first.mean() / 2:.4f} | {rest.mean() / 2:.4f} | {interval(first, rest)}")
 
 
+def carried(folder: Path | str, target: Target, hold_out: int) -> None:
+    """What carries over to words, professions and sentences that were held out, one after another."""
+    engine = ChoicesEngine(str(folder))
+    print(f"\n{folder}\nwords | professions | sentences | KL | r")
+    for name, words in (("trained", without_last(WORDS, hold_out)), ("held out", held_out_words(hold_out))):
+        for part in product(("train", "test"), repeat=2):
+            contexts, _ = select(TASK, *part)
+            women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
+            shares = shares_of(engine, target, words, Quirks(), part)
+            told = f"{divergences(shares, women).mean():.4f} | {fit(shares, women)[1]:+.2f}"
+            print(f"{name} | {part[0]} | {part[1]} | {told}")
+
+
 def main() -> None:
     """Train what is missing, measure everything, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -223,6 +243,9 @@ def main() -> None:
     for arm, several in found.items():
         print(f"\n{arm} checkpoints:", end="")
         published(before, several, women)
+    for folder in (given.model, *(given.out / given.target / arm / str(given.seeds[0]) for arm in found)):
+        if hold_out:
+            carried(folder, target, hold_out)
 
 
 if __name__ == "__main__":

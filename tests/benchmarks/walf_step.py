@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from baselines.walf.data import Item
 
-VOCABULARY, WIDTH, LAYERS = 8_000, 192, 4
+VOCABULARY, WIDTH, LAYERS = 4_000, 128, 2
 
 
 def items_of(tokenizer: Any, masked: bool, recipe: Recipe) -> tuple[list[Item], tuple[int, int, int]]:
@@ -49,7 +49,7 @@ def model_of(masked: bool) -> Any:
         "vocab_size": VOCABULARY,
         "hidden_size": WIDTH,
         "num_hidden_layers": LAYERS,
-        "num_attention_heads": 8,
+        "num_attention_heads": 4,
     }
     torch.manual_seed(0)
     if masked:
@@ -89,7 +89,8 @@ def compare(masked: bool, folder: Path, steps: int) -> None:
         eval_dataset=cast("Any", list(enumerate(items))),
         processing_class=tokenizer,
     )
-    trainer.current_gradient_accumulation_steps = 1
+    trainer.pop_callback(transformers.PrinterCallback)
+    trainer.current_gradient_accumulation_steps = 1  # set by train(), which this stands in for
     batch = trainer._prepare_inputs(collator(list(enumerate(items))))
     model = cast("torch.nn.Module", trainer.model)
 
