@@ -31,6 +31,29 @@ def new(name: str, out: Path) -> None:
     click.echo(f"next: distalign task check {path}")
 
 
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--like", required=True, help="The task whose classes, contexts, reader and targets are used.")
+@click.option("--name", required=True, help="Name of the new task.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("tasks"),
+    show_default=True,
+    help="Folder to write NAME/task.yaml in.",
+)
+def import_(file: Path, like: str, name: str, out: Path) -> None:
+    """Make a task that asks a paper's own prompts: JSON records with 'messages' (or 'prompt')."""
+    from harness.importers.prompts import import_prompts
+    from harness.tasks import load_task
+
+    path = import_prompts(file, load_task(like), name, out)
+    task = load_task(str(path))
+    click.echo(f"wrote {path}: {len(task.prompts)} prompts in {len(task.contexts)} contexts")
+    click.echo(f"next: distalign task check {path}")
+
+
 @command.command()
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every task that can be found.")

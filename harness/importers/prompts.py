@@ -1,0 +1,146 @@
+"""Import of a paper's own prompt file, so that whoever has it can ask exactly what the paper asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import yaml
+
+from harness.errors import UserError, nearest
+from harness.files import beside, read_text, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.tasks import Context, Task
+
+NAMES = ("title", "occupation", "workers", "profession", "name", "id")
+"""Columns of a context whose text may stand in a prompt, the most telling first."""
+
+
+def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
+    """Write a task that asks the prompts of ``file`` and is in all else like ``task``; returns its ``task.yaml``.
+
+    Args:
+        file: a JSON list or JSON lines of records with ``messages`` (role and content; a last assistant turn is the
+            answer and is left out) or ``prompt``, and perhaps ``context``, the id of a context. Without it the
+            context is the one whose title or name the last message holds.
+        task: where classes, contexts, reader and targets come from.
+        name: name of the new task.
+        out: folder to write ``name/task.yaml`` in.
+    """
+    folder = out / name
+    if (folder / "task.yaml").exists():
+        raise UserError("the file exists already", where=str(folder / "task.yaml"), hint="another --name")
+    found: dict[tuple[str, str], dict[str, object]] = {}
+    for place, record in _records(file):
+        messages = _messages(record, place)
+        context = _context(record, messages[-1]["content"], task, place)
+        key = (context, json.dumps(messages, ensure_ascii=False))
+        number = sum(c == context for c, _ in found) + 1
+        literal = [{"role": m["role"], "content": _literal(m["content"])} for m in messages]
+        found.setdefault(
+            key, {"id": f"p{len(found) + 1}_{number}", "contexts": [context], "messages": literal}
+        )
+    if not found:
+        raise UserError("no prompt in the file", where=str(file), expected='{"messages": […]} records')
+    data = dict(task.source.data) if isinstance(task.source.data, dict) else {}
+    data.update(name=name, title=f"{task.title}, prompts of {file.name}", prompts="prompts.yaml", version=1)
+    asked = {context for context, _ in found}
+    data["contexts"] = [dict(c.fields) for c in task.contexts if c.id in asked]
+    for spec in [data, *(data.get("attributes") or {}).values()]:
+        if isinstance(spec.get("examples"), str):
+            spec["examples"] = os.path.relpath(beside(task.source, spec["examples"]), folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "prompts.yaml", _yaml(list(found.values())))
+    write_atomic(folder / "task.yaml", _yaml(data))
+    return folder / "task.yaml"
+
+
+def _yaml(data: object) -> str:
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _records(file: Path) -> list[tuple[str, dict[str, object]]]:
+    text = read_text(file).strip()
+    try:
+        if text.startswith("["):
+            rows = [(f"{file}: record {i}", row) for i, row in enumerate(json.loads(text), 1)]
+        else:
+            lines = enumerate(text.split("\n"), 1)
+            rows = [(f"{file}:{i}", json.loads(line)) for i, line in lines if line.strip()]
+    except json.JSONDecodeError as err:
+        raise UserError(
+            f"not valid JSON: {err}", where=str(file), expected="a list, or an object a line"
+        ) from None
+    for place, row in rows:
+        if not isinstance(row, dict):
+            raise UserError("not a record", where=place, found=row, expected='{"messages": […]}')
+    return rows
+
+
+def _messages(record: dict[str, object], place: str) -> list[dict[str, str]]:
+    given = record.get("messages")
+    if given is None and isinstance(record.get("prompt"), str):
+        given = [{"role": "user", "content": record["prompt"]}]
+    if not isinstance(given, list) or not given:
+        raise UserError(
+            "no messages", where=place, found=sorted(record), expected="messages: [{role, content}, …]"
+        )
+    messages = []
+    for turn in given:
+        role, content = (turn.get(k) if isinstance(turn, dict) else None for k in ("role", "content"))
+        if role not in ("system", "user", "assistant") or not isinstance(content, str):
+            raise UserError(
+                "not a message",
+                where=place,
+                found=turn,
+                expected="role system, user or assistant, and content",
+            )
+        messages.append({"role": str(role), "content": content})
+    while messages and messages[-1]["role"] == "assistant":
+        messages.pop()
+    if not messages:
+        raise UserError("no question", where=place, found=given, expected="a user message")
+    return messages
+
+
+def _context(record: dict[str, object], text: str, task: Task, place: str) -> str:
+    ids = {c.id for c in task.contexts}
+    stated = record.get("context")
+    if stated is not None:
+        if stated not in ids:
+            raise UserError(
+                f"not a context of task {task.name!r}",
+                where=place,
+                found=stated,
+                expected="a context id",
+                nearest=nearest(str(stated), ids),
+            )
+        return str(stated)
+    folded = text.casefold()
+    best: tuple[int, str] = (0, "")
+    for context in task.contexts:
+        best = max(best, (_longest(context, folded), context.id))
+    if not best[0]:
+        titles = [c.fields.get("title", c.id) for c in task.contexts]
+        raise UserError(
+            "the prompt names no context of the task",
+            where=place,
+            found=text,
+            expected="one of its titles, or a key context",
+            nearest=nearest(text, titles),
+        )
+    return best[1]
+
+
+def _longest(context: Context, text: str) -> int:
+    held = [len(v) for k in NAMES if (v := context.fields.get(k, "")) and v.casefold() in text]
+    return max(held, default=0)
+
+
+def _literal(text: str) -> str:
+    """``text`` as a template that renders to itself."""
+    return "{{ " + json.dumps(text, ensure_ascii=False) + " }}" if "{" in text else text
