@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -179,7 +178,7 @@ def carried(folder: Path | str, target: Target, hold_out: int) -> None:
     engine = ChoicesEngine(str(folder))
     print(f"\n{folder}\nwords | professions | sentences | KL | r")
     for name, words in (("trained", without_last(WORDS, hold_out)), ("held out", held_out_words(hold_out))):
-        for part in product(("train", "test"), repeat=2):
+        for part in (("train", "train"), ("train", "test"), ("test", "train"), ("test", "test")):
             contexts, _ = select(TASK, *part)
             women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
             shares = shares_of(engine, target, words, Quirks(), part)
