@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.catalog import INCLUDE
 from harness.reading.base import INVALID
 from harness.scoring import table
 from harness.scoring.counts import Counts, to_csv
@@ -26,6 +28,18 @@ CONTEXTS = 25
 CLASSES = ("male", "female")
 N = 100
 GOALS = {"build_s": 10.0, "page_mb": 6.0, "first_paint_ms": 1500.0, "sort_ms": 100.0}
+
+
+def write_tasks(out: Path, tasks: int) -> None:
+    """The tasks themselves, so that sample texts are read as they would be."""
+    for t in range(tasks):
+        task = {
+            "name": f"task_{t}", "version": 1, "attribute": "gender", "classes": list(CLASSES),
+            "contexts": [f"occupation_number_{i}" for i in range(CONTEXTS)],
+            "prompts": [{"id": "p", "text": "Which, {{ context.name }}?"}], "targets": {"even": "uniform"},
+        }  # fmt: skip
+        (out / f"task_{t}").mkdir(parents=True)
+        (out / f"task_{t}" / "task.yaml").write_text(json.dumps(task))
 
 
 def write_runs(out: Path, models: int, tasks: int) -> None:
@@ -134,6 +148,8 @@ def main() -> None:
         place = given.keep or Path(scratch)
         if not (place / "runs").is_dir():
             write_runs(place / "runs", given.models, given.tasks)
+            write_tasks(place / "tasks", given.tasks)
+        os.environ[INCLUDE] = str(place)
         start = time.perf_counter()
         page = leaderboard([str(place / "runs")], place / "site")
         figures = {"build_s": time.perf_counter() - start, "page_mb": page.stat().st_size / 1e6}
