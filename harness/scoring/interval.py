@@ -45,7 +45,7 @@ def share_limits(counts: IntArray | FloatArray) -> Limits:
 
 
 def limits(counts: IntArray, target: FloatArray, names: tuple[str, ...]) -> dict[str, tuple[Limits, Limits]]:
-    """For each measure: limits per context ``[C]``, and of the mean over contexts ``[1]``.
+    """For each measure: limits per context ``[C]``, and of the mean over contexts.
 
     Every context must have draws. The papers' variants estimate the same quantity as the measure they vary
     (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
@@ -54,24 +54,31 @@ def limits(counts: IntArray, target: FloatArray, names: tuple[str, ...]) -> dict
     for name in names:
         base = _SAME_AS.get(name, name)
         if base not in found:
-            found[base] = _both(base, counts, target)
+            parts = sides(base, counts, target)
+            each = context_limits(base, parts, counts, target)
+            of_mean = mean_limits(base, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
+            found[base] = each, of_mean
         scale = {"mae": 2 / counts.shape[1], "kl_half": 0.5}.get(name, 1.0)
-        per_context, mean = found[base]
-        found[name] = (_scaled(per_context, scale), _scaled(mean, scale))
+        each, of_mean = found[base]
+        found[name] = Limits(*(p * scale for p in each)), Limits(*(p * scale for p in of_mean))
     return {name: found[name] for name in names}
 
 
-def _both(name: str, counts: IntArray, target: FloatArray) -> tuple[Limits, Limits]:
-    parts = sides(name, counts, target)
-    impossible = np.zeros(len(counts), dtype=bool)
-    if name == "kl_model_target":
-        impossible |= (np.where(target == 0, counts, 0) > 0).any(axis=1)
-    per_context = _infinite(_limits(name, parts), impossible)
+def context_limits(name: str, parts: Sides, counts: IntArray, target: FloatArray) -> Limits:
+    """Limits per context ``[C]``."""
+    found = _limits(name, parts)
     if counts.shape[1] == 2:
-        low, high = _two_classes(name, counts, target)
-        per_context = _ordered(per_context.estimate, low, high)
-    mean = _limits(name, parts.mean()) if len(counts) > 1 else per_context
-    return per_context, _infinite(mean, np.broadcast_to(impossible.any(), mean.estimate.shape))
+        found = _ordered(found.estimate, *_two_classes(name, counts, target))
+    if name == "kl_model_target":
+        impossible = (np.where(target == 0, counts, 0) > 0).any(axis=1)
+        return Limits(*(np.where(impossible, np.inf, part) for part in found))
+    return found
+
+
+def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:
+    """Limits of the mean over the last axis; infinite if a context's estimate is."""
+    infinite = np.isinf(each.estimate).any(axis=-1)
+    return Limits(*(np.where(infinite, np.inf, part) for part in _limits(name, parts.mean())))
 
 
 def _limits(name: str, parts: Sides) -> Limits:
@@ -141,11 +148,3 @@ def _two_classes(name: str, counts: IntArray, target: FloatArray) -> tuple[Float
 def _ordered(estimate: FloatArray, low: FloatArray, high: FloatArray) -> Limits:
     high = np.maximum(low, high)
     return Limits(np.clip(estimate, low, high), low, high)
-
-
-def _infinite(found: Limits, where: FloatArray) -> Limits:
-    return Limits(*(np.where(where, np.inf, part) for part in found))
-
-
-def _scaled(found: Limits, scale: float) -> Limits:
-    return Limits(*(part * scale for part in found))

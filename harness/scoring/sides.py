@@ -30,7 +30,7 @@ _CHUNK = 400
 
 
 class Cumulants(NamedTuple):
-    """A statistic of each context: value, variance, third cumulant, and curvature of its measure."""
+    """A statistic of each context: value, variance, third cumulant, and curvature of its measure; ``[..., C]``."""
 
     value: FloatArray
     variance: FloatArray
@@ -38,13 +38,13 @@ class Cumulants(NamedTuple):
     curvature: FloatArray
 
     def mean(self) -> Cumulants:
-        """The mean over contexts, which are independent."""
-        count = len(self.value)
+        """The mean over contexts (the last axis), which are independent."""
+        count = self.value.shape[-1]
         return Cumulants(
-            self.value.mean(keepdims=True),
-            self.variance.sum(keepdims=True) / count**2,
-            self.third.sum(keepdims=True) / count**3,
-            self.curvature.sum(keepdims=True) / count**2,
+            self.value.mean(axis=-1),
+            self.variance.sum(axis=-1) / count**2,
+            self.third.sum(axis=-1) / count**3,
+            self.curvature.sum(axis=-1) / count**2,
         )
 
 
@@ -57,10 +57,16 @@ class Sides:
     uppers: tuple[Cumulants, ...]
 
     def mean(self) -> Sides:
-        """The mean over contexts."""
-        return Sides(
-            self.estimate.mean(keepdims=True), self.lower.mean(), tuple(upper.mean() for upper in self.uppers)
-        )
+        """The mean over contexts (the last axis)."""
+        return Sides(self.estimate.mean(axis=-1), self.lower.mean(), tuple(u.mean() for u in self.uppers))
+
+    def reshaped(self, *shape: int) -> Sides:
+        """The same contexts in an array of another shape."""
+
+        def parts(c: Cumulants) -> Cumulants:
+            return Cumulants(*(field.reshape(shape) for field in c))
+
+        return Sides(self.estimate.reshape(shape), parts(self.lower), tuple(parts(u) for u in self.uppers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,9 +218,9 @@ def _mean_score(value: FloatArray, found: Limits, null: FloatArray) -> Score:
     mean, means = value.mean(), null.mean(axis=1)
     return Score(
         plugin=float(mean),
-        estimate=float(found.estimate[0]),
-        low=float(found.low[0]),
-        high=float(found.high[0]),
+        estimate=float(found.estimate),
+        low=float(found.low),
+        high=float(found.high),
         floor=float(means.mean()),
         floor95=float(np.quantile(means, 0.95)),
         p=float(noise.tail(np.asarray(mean), means)),

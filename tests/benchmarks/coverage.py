@@ -1,0 +1,289 @@
+"""Do the 95% intervals hold the truth? ``python -m tests.benchmarks.coverage [--quick] [--csv FILE]``.
+
+Simulates samples from known models at known distances from known targets, for one context and for the mean over
+14, and counts how often the interval holds the true divergence. Beside it stand coverage and width of the
+percentile bootstrap that one would write first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.scoring.divergence import MEASURES, plugin
+from harness.scoring.interval import Limits, context_limits, mean_limits
+from harness.scoring.sides import sides
+
+Floats = NDArray[np.float64]
+NAMES = ("tv", "js", "kl_target_model", "kl_model_target")
+CLASSES, DRAWS, TARGETS = (2, 3, 5, 20), (10, 25, 100, 1000), ("uniform", "skewed", "zero")
+SHIFTS, MOVES = (0.0, 0.02, 0.05, 0.2), ("pile", "spread", "random", "blend")
+CONTEXTS = 14
+RESAMPLED, RESAMPLES = 60, 200
+KEPT = 0.25
+"""A moved model keeps this share of every class: the limits of KL(target || model) are claimed for no less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cell of the grid."""
+
+    contexts: int
+    classes: int
+    n: int
+    target: str
+    shift: float
+    move: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was found for one measure in one cell."""
+
+    contexts: int
+    classes: int
+    n: int
+    target: str
+    shift: float
+    move: str
+    measure: str
+    truth: float
+    coverage: float
+    too_high: float
+    too_low: float
+    width: float
+    naive_coverage: float
+    naive_width: float
+
+
+def target_of(kind: str, classes: int, rng: np.random.Generator) -> Floats:
+    """Uniform; one class with 97%; or uniform over all classes but one."""
+    if kind == "uniform":
+        return np.full(classes, 1 / classes)
+    if kind == "skewed":
+        return np.append(0.97, np.full(classes - 1, 0.03 / (classes - 1)))
+    if kind == "zero":
+        return np.append(np.full(classes - 1, 1 / (classes - 1)), 0.0)
+    return rng.dirichlet(np.ones(classes))
+
+
+def model_of(target: Floats, shift: float, move: str, rng: np.random.Generator) -> Floats | None:
+    """A model at TV ``shift`` from the target; None where such a move does not exist."""
+    if shift == 0:
+        return target.copy()
+    if move == "blend":
+        point = np.zeros(len(target))
+        point[rng.choice(np.flatnonzero(1 - target > shift / (1 - KEPT)))] = 1
+        return np.asarray(target + shift * (point - target) / (1 - target @ point))
+    if move == "pile":
+        return _pile(target, shift, rng)
+    for _ in range(50):
+        if move == "spread":
+            sign = np.where(rng.permutation(len(target)) % 2 == 0, 1.0, -1.0)
+            direction = sign * np.sqrt(target)
+        else:
+            direction = rng.normal(size=len(target)) * (target > 0)
+        found = _along(target, shift, direction)
+        if found is not None:
+            return found
+    return None
+
+
+def _pile(target: Floats, shift: float, rng: np.random.Generator) -> Floats | None:
+    """One class gets what others, in random order, give up."""
+    for receiver in rng.permutation(len(target)):
+        model, left = target.copy(), shift
+        for donor in rng.permutation(len(target)):
+            given = 0.0 if donor == receiver else min(left, target[donor] * (1 - KEPT))
+            model[donor] -= given
+            left -= given
+        model[receiver] += shift - left
+        if left < 1e-12:
+            return model
+    return None
+
+
+def _along(target: Floats, shift: float, direction: Floats) -> Floats | None:
+    """Up where the direction is positive, down where negative, no class below its kept share."""
+    up, down = np.maximum(direction, 0.0), np.maximum(-direction, 0.0)
+    if not up.sum() or not down.sum():
+        return None
+    taken, room = np.zeros(len(target)), target * (1 - KEPT) * (down > 0)
+    for _ in range(50):
+        open_ = (room - taken > 1e-15) * down
+        if not open_.sum():
+            return None
+        taken = np.minimum(taken + (shift - taken.sum()) * open_ / open_.sum(), room)
+        if shift - taken.sum() < 1e-13:
+            return np.asarray(target - taken + shift * up / up.sum())
+    return None
+
+
+def population(case: Case, rng: np.random.Generator) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
+    """Targets, models and draws of the contexts. "mixed": each context has its own of everything."""
+    targets, models = [], []
+    n = np.full(case.contexts, case.n, dtype=np.int64)
+    for context in range(case.contexts):
+        mixed = case.target == "mixed"
+        kind = ("uniform", "skewed", "zero", "dirichlet")[context % 4] if mixed else case.target
+        target = target_of(kind, case.classes, rng)
+        move = MOVES[context % len(MOVES)] if mixed else case.move
+        # A third of the contexts carries all of the shift: the others are perfect.
+        shift = (3 * case.shift if context % 3 == 0 else 0.0) if mixed else case.shift
+        model = model_of(target, shift, move, rng)
+        if model is None and mixed:
+            model = model_of(target, shift, "blend", rng)
+        if model is None:
+            return None
+        targets.append(target)
+        models.append(model)
+        if mixed:
+            n[context] = max(1, case.n * (1, 2, 4)[context % 3] // 2)
+    return np.array(targets), np.array(models), n
+
+
+def run(case: Case) -> list[Row]:
+    """Simulate one cell."""
+    rng = np.random.default_rng(
+        [case.contexts, case.classes, case.n, len(case.target), int(1000 * case.shift), len(case.move)]
+    )
+    found = population(case, rng)
+    if found is None:
+        return []
+    target, model, n = found
+    drawn = rng.multinomial(np.broadcast_to(n, (case.samples, len(n))), model)
+    rows = []
+    for name in NAMES:
+        truth = float(MEASURES[name](model, target).mean())
+        if not np.isfinite(truth):
+            continue
+        low, high = _intervals(name, drawn, target)
+        naive_low, naive_high = naive(name, drawn[:RESAMPLED], target, rng)
+        rows.append(
+            Row(
+                **{f.name: getattr(case, f.name) for f in fields(Case) if f.name != "samples"},
+                measure=name,
+                truth=truth,
+                coverage=float(((low <= truth + 1e-12) & (high >= truth - 1e-12)).mean()),
+                too_high=float((low > truth + 1e-12).mean()),
+                too_low=float((high < truth - 1e-12).mean()),
+                width=float((high - low).mean()),
+                naive_coverage=float(((naive_low <= truth + 1e-12) & (naive_high >= truth - 1e-12)).mean()),
+                naive_width=float((naive_high - naive_low).mean()),
+            )
+        )
+    return rows
+
+
+def _intervals(name: str, drawn: NDArray[np.int64], target: Floats) -> tuple[Floats, Floats]:
+    """The package's interval for each sample [S, C, K]."""
+    samples, contexts, classes = drawn.shape
+    counts = drawn.reshape(-1, classes)
+    against = np.tile(target, (samples, 1))
+    parts = sides(name, counts, against)
+    each = context_limits(name, parts, counts, against)
+    if contexts == 1:
+        return each.low, each.high
+    grouped = Limits(*(part.reshape(samples, contexts) for part in each))
+    mean = mean_limits(name, parts.reshaped(samples, contexts), grouped)
+    return mean.low, mean.high
+
+
+def naive(
+    name: str, drawn: NDArray[np.int64], target: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Resample each context's answers; 2.5% and 97.5% of the resampled means."""
+    n = drawn.sum(axis=-1)
+    again = rng.multinomial(
+        np.broadcast_to(n, (RESAMPLES, *n.shape)),
+        np.broadcast_to(drawn / n[..., None], (RESAMPLES, *drawn.shape)),
+    )
+    means = plugin(name, again, target).mean(axis=-1)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return low, high
+
+
+def cases(quick: bool) -> list[Case]:
+    """The grid, and beyond it contexts that differ in everything."""
+    found = []
+    for contexts, samples in ((1, 2000), (CONTEXTS, 500)):
+        for classes in (2, 5) if quick else CLASSES:
+            for n in (10, 100) if quick else DRAWS:
+                for target in TARGETS[:2] if quick else TARGETS:
+                    for shift in (0.0, 0.05, 0.2) if quick else SHIFTS:
+                        for move in MOVES[:1] if quick or not shift else MOVES:
+                            found.append(
+                                Case(contexts, classes, n, target, shift, move, 200 if quick else samples)
+                            )
+                if contexts > 1 and not quick:
+                    found += [Case(contexts, classes, n, "mixed", s, "mixed", samples) for s in SHIFTS]
+    return found
+
+
+def report(rows: list[Row], needed: float) -> list[str]:
+    """Tables for one context and for the mean: coverage and width by measure and by number of classes."""
+    lines = []
+    for contexts in sorted({r.contexts for r in rows}):
+        lines.append(f"\n{'one context' if contexts == 1 else f'mean over {contexts} contexts'}")
+        lines.append(
+            "| measure | classes | cells | least coverage | mean | below 94% | width/naive: mean of cells | total "
+            "| naive: least coverage | mean |\n|---|---|---|---|---|---|---|---|---|---|"
+        )
+        for name in NAMES:
+            for classes in [*sorted({r.classes for r in rows}), 0]:
+                part = [
+                    r
+                    for r in rows
+                    if (r.contexts, r.measure) == (contexts, name) and classes in (0, r.classes)
+                ]
+                lines.append(_line(name, str(classes or "all"), part, needed))
+    lines.append(_line("all", "all", rows, needed))
+    lines += [
+        f"below {needed:.0%}: {asdict(r)}"
+        for r in sorted(rows, key=lambda r: r.coverage)
+        if r.coverage < needed
+    ]
+    return lines
+
+
+def _line(name: str, classes: str, part: list[Row], needed: float) -> str:
+    cover = np.array([r.coverage for r in part])
+    plain = np.array([r.naive_coverage for r in part])
+    wide = [(r.width, r.naive_width) for r in part if r.naive_width > 1e-9]
+    each = np.mean([a / b for a, b in wide])
+    total = sum(a for a, _ in wide) / sum(b for _, b in wide)
+    return (
+        f"| {name} | {classes} | {len(part)} | {cover.min():.3f} | {cover.mean():.3f} | {(cover < needed).sum()} "
+        f"| {each:.2f} | {total:.2f} | {plain.min():.3f} | {plain.mean():.3f} |"
+    )
+
+
+def main() -> None:
+    """Run the grid on two processes and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a subset of the grid, 200 samples a cell")
+    parser.add_argument("--csv", type=Path, help="write every cell to this file")
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args()
+    begin = time.monotonic()
+    with ProcessPoolExecutor(asked.processes) as pool:
+        rows = [row for part in pool.map(run, cases(asked.quick), chunksize=4) for row in part]
+    print("\n".join(report(rows, 0.90 if asked.quick else 0.94)))
+    print(f"{time.monotonic() - begin:.0f} s")
+    if asked.csv:
+        with asked.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Row)])
+            writer.writeheader()
+            writer.writerows(asdict(r) for r in rows)
+
+
+if __name__ == "__main__":
+    main()
