@@ -67,10 +67,8 @@ def js_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
 
 def kl_model_target_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
     """x/n (G(x) - ln n t) with Grassberger's G, whose mean is q ln(q/t) but for very small nq."""
-    half = np.where(np.mod(x, 2) == 0, 0.5, -0.5)
-    safe = np.maximum(x, 1.0)
-    g = digamma(safe) + half * (digamma((safe + 1) / 2) - digamma(safe / 2))
-    return np.asarray(np.where((t > 0) & (x > 0), x / n * (g - np.log(n * np.where(t > 0, t, 1.0))), 0.0))
+    g = digamma(np.floor(x / 2) + 0.5) + math.log(2)
+    return np.asarray(np.where(t > 0, x / n * (g - np.log(n * np.where(t > 0, t, 1.0))), 0.0))
 
 
 def kl_target_model_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:

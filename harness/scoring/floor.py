@@ -11,11 +11,11 @@ from scipy import stats
 from harness.scoring.divergence import plugin, unsmoothed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from harness.scoring.divergence import FloatArray, IntArray
 
-_BUDGET = 3_000_000
+_BUDGET = 2_000_000
 _POWER = 0.8
 _Z_POWER = float(stats.norm.ppf(0.975) + stats.norm.ppf(_POWER))
 
@@ -38,20 +38,35 @@ class Null:
 def simulate(n: IntArray, target: FloatArray, names: Iterable[str], *, seed: int = 0) -> Null:
     """Draw ``n[C]`` answers per context from the target itself, many times, and score them.
 
-    Contexts are simulated in an order that depends on their contents only, so that the result for a set of
-    contexts does not depend on the order they are given in. The number of repetitions shrinks from 20,000 to no
-    less than 200 as the table grows.
+    Contexts with the same n and target share their simulated scores, in an order of their own each. What is
+    simulated depends on the contents of the contexts only, so the order they are given in does not matter. The
+    number of repetitions shrinks from 20,000 to no less than 100 as the table grows.
     """
-    contexts, classes = target.shape
-    repetitions = int(np.clip(_BUDGET // max(1, contexts * classes), 200, 20_000))
-    order = np.lexsort((*target.T, n))
+    keys, where = np.unique(np.column_stack([n, target]), axis=0, return_inverse=True)
+    where = where.ravel()
+    room = min(_BUDGET // max(1, keys[:, 1:].size), _BUDGET // max(1, len(n)))
+    repetitions = int(np.clip(room, 100, 20_000))
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(np.broadcast_to(n[order], (repetitions, contexts)), _rows(target[order]))
-    back = np.empty_like(order)
-    back[order] = np.arange(contexts)
-    counts = counts[:, back]
-    values = {name: plugin(name, counts, target) for name in names}
-    return Null(values, fit_statistic(counts, target))
+    distinct = keys[:, 1:]
+    drawn = rng.multinomial(
+        np.broadcast_to(keys[:, 0].astype(np.int64), (repetitions, len(keys))), _rows(distinct)
+    )
+    spread = _spread(where, repetitions, rng)
+    values = {name: spread(plugin(name, drawn, distinct)) for name in names}
+    return Null(values, spread(fit_statistic(drawn, distinct)))
+
+
+def _spread(
+    where: IntArray, repetitions: int, rng: np.random.Generator
+) -> Callable[[FloatArray], FloatArray]:
+    """From scores per key to scores per context: a context whose key is taken gets its own order of them."""
+    order = np.argsort(where, kind="stable")
+    again = order[np.diff(where[order], prepend=-1) == 0]
+    if not len(again):
+        return lambda scores: np.asarray(scores[:, where])
+    place = np.repeat(np.arange(repetitions)[:, None], len(where), axis=1)
+    place[:, again] = rng.permuted(place[:, again], axis=0)
+    return lambda scores: np.asarray(scores[place, where])
 
 
 def fit_statistic(counts: IntArray, target: FloatArray) -> FloatArray:

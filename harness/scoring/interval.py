@@ -9,7 +9,7 @@ from scipy.special import betaincinv, ndtr
 
 from harness.scoring.cells import LEAST_SHARE
 from harness.scoring.divergence import MEASURES
-from harness.scoring.sides import Sides, sides
+from harness.scoring.sides import Sides, Table, sides
 
 if TYPE_CHECKING:
     from harness.scoring.divergence import FloatArray, IntArray
@@ -50,11 +50,12 @@ def limits(counts: IntArray, target: FloatArray, names: tuple[str, ...]) -> dict
     Every context must have draws. The papers' variants estimate the same quantity as the measure they vary
     (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
     """
+    table = Table(counts, target)
     found: dict[str, tuple[Limits, Limits]] = {}
     for name in names:
         base = _SAME_AS.get(name, name)
         if base not in found:
-            parts = sides(base, counts, target)
+            parts = sides(base, table)
             each = context_limits(base, parts, counts, target)
             of_mean = mean_limits(base, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
             found[base] = each, of_mean

@@ -136,34 +136,78 @@ class _Check:
         return side * height, side * slope
 
 
-class _Cells(NamedTuple):
-    """The distinct cells of a table, and which of them each class of each context is."""
+class _Sampling:
+    """The sampling of a table's cells, as far as the cumulants of any statistic need it.
 
-    x: FloatArray
-    n: FloatArray
-    t: FloatArray
-    pair: IntArray
-    place: IntArray
-    """[C, K]"""
+    The counts of a context are independent Poisson counts given their total, so the cumulants of a sum over
+    classes are those of the Poisson sum after regression on the total. The model's shares are the observed ones
+    with ``prior`` draws added, half of them from the target and half from the uniform.
+    """
+
+    def __init__(self, table: Table, prior: float) -> None:
+        self.table = table
+        added = prior * (table.t + 1 / table.place.shape[1]) / 2
+        shares = (table.x + added) / (table.n + prior)
+        self.nodes, self.weight = cells.nodes(shares, table.n, poisson=True)
+        gap = self.nodes - (self.weight * self.nodes).sum(axis=1, keepdims=True)
+        self.first = self.weight * gap
+        self.second = self.first * gap
+        self.variance = table.summed(self.second.sum(axis=1))
+        self.third = table.summed(np.einsum("cq,cq->c", self.second, gap))
+
+    def cumulants(self, function: _Shifted, curvature: FloatArray) -> Cumulants:
+        """Value, variance and third cumulant per context of ``function`` summed over its classes."""
+        table = self.table
+        value = table.summed(function.at(table.x, table.n, table.t, table.pair))
+        w = function.at(self.nodes, table.n[:, None], table.t[:, None], table.pair[:, None])
+        w = w - (self.weight * w).sum(axis=1, keepdims=True)
+        squared = w * w
+        weighted = squared * self.weight
+        products = (
+            (squared, self.weight),
+            (w, self.first),
+            (weighted, w),
+            (squared, self.first),
+            (w, self.second),
+        )
+        ww, wx, www, wwx, wxx = (table.summed(np.einsum("cq,cq->c", a, b)) for a, b in products)
+        slope = wx / np.maximum(self.variance, 1e-300)
+        variance = np.maximum(ww - slope * wx, 0.0)
+        third = www - 3 * slope * wwx + 3 * slope**2 * wxx - slope**3 * self.third
+        return Cumulants(value, variance, third, table.summed(curvature))
 
 
-def sides(name: str, counts: IntArray, target: FloatArray) -> Sides:
-    """The sides of measure ``name`` for counts ``[C, K]`` and target ``[C, K]``; every context has draws."""
-    n = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
-    keys = np.stack([counts.ravel(), n.ravel(), target.ravel()], axis=1).astype(np.float64)
-    unique, where = np.unique(keys, axis=0, return_inverse=True)
-    x, m, t = unique.T
-    pairs, pair = _pairs(m, t)
-    table = _Cells(x, m, t, pair, where.reshape(counts.shape))
-    estimate, lower, uppers = _functions(name, pairs[:, 0], pairs[:, 1])
-    classes = counts.shape[1]
+class Table:
+    """Counts ``[C, K]`` and targets ``[C, K]`` taken apart into their distinct cells; every context has draws."""
+
+    def __init__(self, counts: IntArray, target: FloatArray) -> None:
+        n = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
+        keys = np.stack([counts.ravel(), n.ravel(), target.ravel()], axis=1).astype(np.float64)
+        unique, where = np.unique(keys, axis=0, return_inverse=True)
+        self.x, self.n, self.t = np.ascontiguousarray(unique.T)
+        self.place = where.reshape(counts.shape)
+        self.pairs, self.pair = _pairs(self.n, self.t)
+        classes = counts.shape[1]
+        # Little shrinkage where too small a variance would do harm, more where too large a one would.
+        self.below = _Sampling(self, min(classes / 2, 2.0))
+        self.above = _Sampling(self, classes / 2)
+
+    def summed(self, values: FloatArray) -> FloatArray:
+        """Values of the distinct cells, summed over the classes of each context."""
+        return np.asarray(values[self.place].sum(axis=1))
+
+
+def sides(name: str, table: Table) -> Sides:
+    """The sides of the measure ``name``, per context."""
+    estimate, lower, uppers = _functions(name, *table.pairs.T)
     # The trace is spread over all directions; what counts is the one in which the measure grows.
-    curvature = _MEASURES[name].curvature(x, m, t) / max(classes - 1, 1)
-    # Little shrinkage where too small a variance would do harm, more where too large a one would.
-    below = _summed([lower], table, curvature, min(classes / 2, 2.0))
-    above = _summed(uppers, table, curvature, classes / 2)
-    value = estimate.at(x, m, t, pair)[table.place].sum(axis=1)
-    return Sides(value, below[0], tuple(above))
+    directions = max(table.place.shape[1] - 1, 1)
+    curvature = _MEASURES[name].curvature(table.x, table.n, table.t) / directions
+    return Sides(
+        table.summed(estimate.at(table.x, table.n, table.t, table.pair)),
+        table.below.cumulants(lower, curvature),
+        tuple(table.above.cumulants(upper, curvature) for upper in uppers),
+    )
 
 
 def _pairs(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -211,43 +255,3 @@ def _shifted(
         heights.append(height)
         slopes.append(slope)
     return _Shifted(function, np.concatenate(heights) * n, np.concatenate(slopes), bump)
-
-
-def _summed(
-    functions: Sequence[_Shifted], table: _Cells, curvature: FloatArray, prior: float
-) -> list[Cumulants]:
-    """Sum over the classes of each context, with cumulants of a multinomial sum.
-
-    The counts of a context are independent Poisson counts given their total, so a statistic's cumulants are
-    those of the Poisson sum after regression on the total. The model's shares are the observed ones with
-    ``prior`` draws of the target and of the uniform added, half and half.
-    """
-    x, n, t, pair = table.x, table.n, table.t, table.pair
-    added = prior * (t + 1 / table.place.shape[1]) / 2
-    shares = (x + added) / (n + prior)
-    nodes, weight = cells.nodes(shares, n, poisson=True)
-    from_mean = nodes - (weight * nodes).sum(axis=1, keepdims=True)
-    powers = [weight * from_mean**k for k in range(4)]
-    total2, total3 = (np.einsum("cq->c", powers[k])[table.place].sum(axis=1) for k in (2, 3))
-    result = []
-    for function in functions:
-        value = function.at(x, n, t, pair)[table.place].sum(axis=1)
-        w = function.at(nodes, n[:, None], t[:, None], pair[:, None])
-        w = w - (weight * w).sum(axis=1, keepdims=True)
-        w2 = w * w
-        terms = (
-            np.einsum("cq,cq->c", a, b)
-            for a, b in (
-                (w2, powers[0]),
-                (w, powers[1]),
-                (w2 * w, powers[0]),
-                (w2, powers[1]),
-                (w, powers[2]),
-            )
-        )
-        ww, wx, www, wwx, wxx = (term[table.place].sum(axis=1) for term in terms)
-        slope = wx / np.maximum(total2, 1e-300)
-        variance = np.maximum(ww - slope * wx, 0.0)
-        third = www - 3 * slope * wwx + 3 * slope**2 * wxx - slope**3 * total3
-        result.append(Cumulants(value, variance, third, curvature[table.place].sum(axis=1)))
-    return result

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from harness.scoring.divergence import MEASURES, plugin
 from harness.scoring.interval import Limits, context_limits, mean_limits
-from harness.scoring.sides import sides
+from harness.scoring.sides import Table, sides
 
 Floats = NDArray[np.float64]
 NAMES = ("tv", "js", "kl_target_model", "kl_model_target")
@@ -161,11 +161,12 @@ def run(case: Case) -> list[Row]:
     target, model, n = found
     drawn = rng.multinomial(np.broadcast_to(n, (case.samples, len(n))), model)
     rows = []
+    table = Table(drawn.reshape(-1, case.classes), np.tile(target, (case.samples, 1)))
     for name in NAMES:
         truth = float(MEASURES[name](model, target).mean())
         if not np.isfinite(truth):
             continue
-        low, high = _intervals(name, drawn, target)
+        low, high = _intervals(name, table, drawn, target)
         naive_low, naive_high = naive(name, drawn[:RESAMPLED], target, rng)
         rows.append(
             Row(
@@ -183,12 +184,12 @@ def run(case: Case) -> list[Row]:
     return rows
 
 
-def _intervals(name: str, drawn: NDArray[np.int64], target: Floats) -> tuple[Floats, Floats]:
+def _intervals(name: str, table: Table, drawn: NDArray[np.int64], target: Floats) -> tuple[Floats, Floats]:
     """The package's interval for each sample [S, C, K]."""
     samples, contexts, classes = drawn.shape
     counts = drawn.reshape(-1, classes)
     against = np.tile(target, (samples, 1))
-    parts = sides(name, counts, against)
+    parts = sides(name, table)
     each = context_limits(name, parts, counts, against)
     if contexts == 1:
         return each.low, each.high
