@@ -185,7 +185,7 @@ class Table:
         keys = np.stack([counts.ravel(), n.ravel(), target.ravel()], axis=1).astype(np.float64)
         unique, where = np.unique(keys, axis=0, return_inverse=True)
         self.x, self.n, self.t = np.ascontiguousarray(unique.T)
-        self.place = where.reshape(counts.shape)
+        self.place: IntArray = where.reshape(counts.shape)
         self.pairs, self.pair = _pairs(self.n, self.t)
         classes = counts.shape[1]
         # Little shrinkage where too small a variance would do harm, more where too large a one would.

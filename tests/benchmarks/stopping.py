@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,15 @@ from harness.planning import Settings
 from harness.scoring.floor import moved
 from harness.scoring.table import score
 
+if TYPE_CHECKING:
+    from harness.scoring.divergence import FloatArray
+
 CONTEXTS = 14
 
 
 def stopped(
-    target: np.ndarray, truth: np.ndarray, halfwidth: float, rng: np.random.Generator
-) -> tuple[float, float, int]:  # type: ignore[type-arg]  # arrays of shares
+    target: FloatArray, truth: FloatArray, halfwidth: float, rng: np.random.Generator
+) -> tuple[float, float, int]:
     """The interval and n at which a run stops."""
     counts = np.zeros(target.shape, dtype=np.int64)
     drawn = 0

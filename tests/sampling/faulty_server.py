@@ -84,7 +84,7 @@ class FaultyServer:
         return str(rng.choice(list(self.shares), p=list(self.shares.values())))
 
     def __enter__(self) -> Self:
-        server = self
+        server: FaultyServer = self
 
         class Handler(_Handler):
             owner = server
