@@ -56,6 +56,8 @@ class Entry:
     """Scores over all contexts, as in ``scores.json``."""
     task_hash: str
     """The task's files when the run was scored."""
+    reader: tuple[float, int] | None = None
+    """Accuracy of the reader on the task's labelled examples, and how many these are."""
     texts: Texts | None = None
     """Some of the texts that were drawn, by class; None where none were read."""
 
@@ -162,8 +164,24 @@ def _entry(
             hint=f"distalign score {run.folder}",
         )
     return Entry(
-        run, attribute, classes, contexts, target, wanted, table, table.by_context(), aggregate, task_hash
+        run,
+        attribute,
+        classes,
+        contexts,
+        target,
+        wanted,
+        table,
+        table.by_context(),
+        aggregate,
+        task_hash,
+        _accuracy(result.get("reader")),
     )
+
+
+def _accuracy(reader: object) -> tuple[float, int] | None:
+    if not isinstance(reader, dict) or not isinstance(reader.get("n"), int) or not reader["n"]:
+        return None
+    return number(reader, "accuracy"), reader["n"]
 
 
 def part(tree: Json, key: str) -> Json:

@@ -230,6 +230,8 @@ def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict
         if entry.attribute not in counts:
             cells: list[object] = list(entry.rows.ravel().tolist())
             counts[entry.attribute] = [short(x) if isinstance(x, float) else x for x in cells]
+            if entry.reader is not None:
+                cast("dict[str, object]", runs[index[key]]["readers"])[entry.attribute] = entry.reader
             if entry.texts is not None:
                 samples[index[key]][entry.attribute] = entry.texts
     limit, kept = _affordable(samples)
@@ -277,6 +279,7 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
         "first": None if first is None else strings.add(first, 4_000),
         "command": strings.add(command(run, targets), 2_000),
         "counts": {},
+        "readers": {},
     }
 
 

@@ -110,9 +110,11 @@ function samplesSection(cell) {
 function settingsSection(cell, r) {
   const run = P.runs[cell.run];
   const column = P.columns[cell.col];
+  const reader = run.readers[column.attribute];
   const settings = run.settings.map(([key, value]) => [WORDS.en["set_" + key] ? t("set_" + key) : key, text(value)]);
   return section(t("settings"),
-    facts([["n", run.certain ? t("computed") : whole(run.n)], [t("task"), `${column.task}@${column.version}`], ...settings]),
+    facts([["n", run.certain ? t("computed") : whole(run.n)], [t("task"), `${column.task}@${column.version}`],
+      reader ? [t("reader"), t("reader_says", { accuracy: pct(reader[0], 1), n: whole(reader[1]) })] : null, ...settings]),
     run.first === null ? null : h("details", { id: "f-first" }, h("summary", {}, t("first_prompt")), h("pre", { tabindex: "0" }, text(run.first))),
     h("h4", {}, t("remake")), h("pre", { tabindex: "0" }, text(run.command)),
     h("p", { class: "quiet small" }, t("counts_file", { run: run.id })));
