@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, clip, missing_package
 from harness.sampling.base import Draw, Message, ModelCard, Request
@@ -35,6 +35,8 @@ _BATCHES = 8
 """Batches per replica: a replica that is faster takes more of them."""
 _LARGEST = 64
 """Requests per batch at most."""
+_FEW = 16
+"""So many requests are not worth a pool that loads the model once more per replica."""
 _ON_GPU = frozenset({"hf", "vllm", "lm-eval"})
 _SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
@@ -45,21 +47,30 @@ class Opener:
 
     name: str
     rest: str
+    options: Mapping[str, object]
 
     def __call__(self) -> Engine:
         """Open the engine."""
-        return open_real(self.name, self.rest, {})
+        return open_real(self.name, self.rest, dict(self.options))
 
 
 class RayEngine:
     """``replicas`` copies of an engine, as a Ray Data actor pool. See ``harness.sampling.base.Engine``."""
 
-    def __init__(self, model: str, *, replicas: int = 0, factory: Factory | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        replicas: int = 0,
+        options: Mapping[str, object] | None = None,
+        factory: Factory | None = None,
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             model: the model string of a replica: a path, a hub id, ``vllm:PATH``, ``server:NAME@URL``...
             replicas: copies; 0 is one per GPU of the cluster, or one per machine where there is none.
+            options: of each replica's engine, as ``open_real`` takes them.
             factory: makes a replica's engine, in place of ``model``.
         """
         if find_spec("ray") is None:
@@ -67,26 +78,24 @@ class RayEngine:
         name, rest = ("", model) if factory else parse(model)
         self.model = model
         self.max_chunk = 1000 if name in ("hf", "vllm") else 100
-        self._factory: Factory = factory or Opener(name, rest)
+        self._factory: Factory = factory or Opener(name, rest, options or {})
         self._wants_gpu = name in _ON_GPU
         self._replicas = replicas
         self._card: ModelCard | None = None
-        self._rendered: dict[Request, str] = {}
+        self._clerk: ActorHandle[Clerk] | None = None
         self._own = False
 
     def card(self) -> ModelCard:
         """The card of a replica, and how many of them there are."""
-        if self._card is None:
-            self._card = self._ask(None)[0]
+        card = self._card = self._card or self._ask("card")
         size = self._place()[0]
-        engine = {**self._card.engine, "name": f"ray/{self._card.engine['name']}", "replicas": str(size)}
-        return replace(self._card, engine=engine)
+        return replace(
+            card, engine={**card.engine, "name": f"ray/{card.engine['name']}", "replicas": str(size)}
+        )
 
     def render(self, request: Request) -> str:
         """As a replica renders it."""
-        if request not in self._rendered:
-            self._card, self._rendered[request] = self._ask(request)
-        return self._rendered[request]
+        return str(self._ask("render", request))
 
     def draw(
         self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None = None
@@ -95,6 +104,14 @@ class RayEngine:
         self._start()
         from ray.exceptions import RayError
 
+        if len(requests) <= _FEW:
+            try:
+                yield from self._ask("draw", list(requests), sampling, settled)
+            except RayError as error:
+                _LOG.warning("a Ray worker failed, its requests go to others: %s", _last_line(error))
+            else:
+                return
+        self._dismiss()
         pending = dict(enumerate(requests))
         why = f"{_DEATHS} workers died of it"
         for attempt in range(_ROUNDS):
@@ -106,7 +123,7 @@ class RayEngine:
                         yield pending.pop(index), draws
             except RayError as error:
                 _raise_user_error(error)
-                why = clip(str(error).strip().splitlines()[-1])
+                why = _last_line(error)
                 _LOG.warning("a Ray pipeline failed with %d requests to go: %s", len(pending), why)
             if not pending:
                 return
@@ -114,7 +131,8 @@ class RayEngine:
             yield request, [Draw("", request.n, "failed", error=f"{why} ({_ROUNDS} pipelines)")]
 
     def close(self) -> None:
-        """Stop Ray if it was started here."""
+        """Stop the workers, and Ray if it was started here."""
+        self._dismiss()
         if self._own:
             import ray
 
@@ -148,23 +166,28 @@ class RayEngine:
         # Half the CPUs stay free, so that the tasks that feed the replicas are never starved by them.
         return size, {"num_cpus": min(1.0, have.get("CPU", 1.0) / (2 * size))}
 
-    def _ask(self, request: Request | None) -> tuple[ModelCard, str]:
-        """Open one replica for its card and, with a request, the text it renders."""
+    def _ask(self, what: str, *arguments: object) -> Any:
+        """Ask one replica that lives from call to call, so that small questions load the model once."""
         _, reserved = self._place()
         import ray
         from ray.exceptions import RayError
 
-        remote = ray.remote(max_retries=1, max_calls=1, **reserved)(_describe)
+        if self._clerk is None:
+            self._clerk = ray.remote(**reserved)(Clerk).remote(self._factory)
         try:
-            answer: tuple[ModelCard, str] = ray.get(remote.remote(self._factory, request))
+            return ray.get(getattr(self._clerk, what).remote(*arguments))
         except RayError as error:
             _raise_user_error(error)
-            raise UserError(
-                "a replica cannot be opened",
-                where=self.model,
-                found=clip(str(error).strip().splitlines()[-1]),
-            ) from error
-        return answer
+            self._dismiss()
+            raise
+
+    def _dismiss(self) -> None:
+        """Free the place of that replica."""
+        if self._clerk is not None:
+            import ray
+
+            ray.kill(self._clerk)
+            self._clerk = None
 
     def _pipeline(
         self, pending: Mapping[int, Request], sampling: Sampling, settled: Settled | None, attempt: int
@@ -172,6 +195,7 @@ class RayEngine:
         size, reserved = self._place()
         import ray.data
 
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
         isolated = attempt == _ROUNDS - 1
         batch = 1 if isolated else min(_LARGEST, -(-len(pending) // (size * _BATCHES)))
         rows = [{"index": i, "request": json.dumps(asdict(r))} for i, r in pending.items()]
@@ -230,18 +254,41 @@ class Replica:
             yield {"index": [requests[request]], "draws": [json.dumps([asdict(d) for d in draws])]}
 
 
-def _describe(factory: Factory, request: Request | None) -> tuple[ModelCard, str]:
-    engine = factory()
-    try:
-        return engine.card(), engine.render(request) if request else ""
-    finally:
-        engine.close()
+class Clerk:
+    """One replica outside the pool."""
+
+    def __init__(self, factory: Factory) -> None:
+        self._factory = factory
+        self._opened: Engine | None = None
+
+    @property
+    def _engine(self) -> Engine:
+        self._opened = self._opened or self._factory()
+        return self._opened
+
+    def card(self) -> ModelCard:
+        """The engine's card."""
+        return self._engine.card()
+
+    def render(self, request: Request) -> str:
+        """A prompt as the engine writes it."""
+        return self._engine.render(request)
+
+    def draw(
+        self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None
+    ) -> list[tuple[Request, list[Draw]]]:
+        """A few requests."""
+        return list(self._engine.draw(requests, sampling, settled))
 
 
 def _unpacked(text: str) -> Request:
     fields = json.loads(text)
     fields["messages"] = tuple(Message(**m) for m in fields["messages"])
     return Request(**fields)
+
+
+def _last_line(error: BaseException) -> str:
+    return clip(str(error).strip().splitlines()[-1])
 
 
 def _raise_user_error(error: BaseException) -> None:

@@ -55,7 +55,9 @@ class KnownEngine:
     def draw(
         self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None = None
     ) -> Iterator[tuple[Request, list[Draw]]]:
-        for request in requests:
+        # In an order that no second attempt repeats, as with engines that yield what is complete first.
+        for i in np.random.default_rng().permutation(len(requests)):
+            request = requests[i]
             if request.context == self._spec.fatal:
                 self._die()
             picks = np.random.default_rng(request.seed).choice(TEXTS, request.n, p=SHARES)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,10 @@ from scipy import stats
 
 from harness.errors import UserError
 from harness.sampling.base import Request, Sampling
+from harness.sampling.collapsed import CollapsedEngine
 from harness.sampling.ray import RayEngine
 from harness.sampling.seeds import chunk_seed
+from tests.sampling.laws import asked, counted, homogeneity
 from tests.sampling.ray_engines import SHARES, TEXTS, Known
 
 if TYPE_CHECKING:
@@ -77,6 +80,19 @@ def test_a_prompt_that_kills_every_worker_is_a_failed_row_and_costs_no_other(tmp
 
 
 @pytest.mark.ray
+def test_replicas_of_a_model_have_its_law(tiny_model: Path) -> None:
+    options = {"device": "cpu"}
+    engine = RayEngine(str(tiny_model), replicas=2, options=options)
+    theirs = counted(engine, asked(250, 1, chunks=4), settled=lambda text: len(text) > 100)
+    own = CollapsedEngine(str(tiny_model), device="cpu")
+    assert homogeneity(theirs, counted(own, asked(1000, 2))) > 0.001
+    card = engine.card()
+    assert replace(card, engine={}) == replace(own.card(), engine={})
+    assert card.engine["name"] == "ray/hf"
+    assert engine.render(asked(1)[0]) == own.render(asked(1)[0])
+
+
+@pytest.mark.ray
 def test_the_card_and_the_prompt_are_those_of_a_replica(tmp_path: Path) -> None:
     engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path)))
     assert engine.card().model == "known"
@@ -92,6 +108,8 @@ def test_a_mistake_of_the_user_on_a_worker_is_a_user_error_here(tmp_path: Path) 
     assert card.value.where == "ghost"
     with pytest.raises(UserError, match="no such model folder"):
         drawn(engine, requests(4))
+    with pytest.raises(UserError, match="no such model folder"):
+        drawn(engine, requests(40))
 
 
 def test_without_ray_the_install_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
