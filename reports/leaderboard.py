@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from reports.check import Checked
+
 
 def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed: int = 0) -> Path:
     """Write ``index.html``, ``leaderboard.csv``, ``leaderboard.json`` and ``counts.csv``; returns the page.
@@ -41,7 +43,10 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
             expected="folders that distalign evaluate wrote",
             hint="distalign list runs",
         )
-    checked, wrong = check(found) if recompute else ({}, {})
+    checked: dict[str, Checked] = {}
+    wrong: dict[str, str] = {}
+    if recompute:
+        found, checked, wrong = check(found)
     board = build(found, wrong)
     out.mkdir(parents=True, exist_ok=True)
     rows = records(board, checked)

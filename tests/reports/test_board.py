@@ -6,13 +6,16 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
 from harness.runs import Run
+from reports.check import check
 from reports.leaderboard import leaderboard
 from reports.load import entries
 from reports.samples import texts
@@ -113,7 +116,8 @@ def test_check_recomputes_counts_from_draws_and_scores_from_counts(runs: Path, t
 
 
 @pytest.mark.parametrize(
-    ("name", "found"), [("counts.csv", "counts.csv"), ("scores.json", "scores.tv.estimate")]
+    ("name", "found"),
+    [("counts.csv", "counts.csv"), ("scores.json", "scores.tv.estimate"), ("target", "target labor_us_2025")],
 )
 def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, name: str, found: str) -> None:
     folder = tmp_path / "runs" / "one"
@@ -124,9 +128,15 @@ def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, n
         text[1] = ",".join([*cells[:-1], str(int(cells[-1]) + 1)])
         (folder / name).write_text("\n".join(text) + "\n")
     else:
-        scores = json.loads((folder / name).read_text())
-        scores["results"][0]["table"]["aggregate"]["scores"]["tv"]["estimate"] = 0.001
-        (folder / name).write_text(json.dumps(scores))
+        scores = json.loads((folder / "scores.json").read_text())
+        result = scores["results"][0]
+        if name == "target":
+            result["target"]["shares"] = [[0.5, 0.5]] * len(result["context_ids"])
+            fake = replace(entries([str(folder)])[0][0], shares=np.full((len(result["context_ids"]), 2), 0.5))
+            result["table"]["aggregate"] = check([fake])[0][0].aggregate
+        else:
+            result["table"]["aggregate"]["scores"]["tv"]["estimate"] = 0.001
+        (folder / "scores.json").write_text(json.dumps(scores))
     with pytest.raises(IncompleteError, match="claim what does not follow") as error:
         leaderboard([str(tmp_path / "runs")], tmp_path / "site", recompute=True)
     assert found in str(error.value)
