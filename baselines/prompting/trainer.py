@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from baselines import recipe as recipes
 from baselines.prompting.wordings import STATEMENTS, WORDINGS, Arm
 from baselines.stages import link_or_copy, load_tokenizer
 from baselines.templates import own_template, wrap
-from baselines.train import STAGES, Job, Outcome
+from baselines.train import CARD, STAGES, Job, Outcome
 from harness.errors import UserError
 from harness.files import digest
 from harness.prompts import render
+from harness.sampling.hf import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +46,13 @@ def run(job: Job) -> Outcome:
     tokenizer.chat_template = template
     final = job.out / STAGES / "prompting"
     final.mkdir(parents=True, exist_ok=True)
+    weights = {p for pattern in WEIGHTS for p in job.source.folder.glob(pattern)}
+    for path in sorted(weights):
+        link_or_copy(path, final / path.name)
+    # What describes the model is small, and may be edited: it is copied.
     for path in sorted(job.source.folder.iterdir()):
-        if path.is_file() and path.name not in ("README.md", "distalign.json", ".lock"):
-            link_or_copy(path, final / path.name)
-    # The tokenizer's files are links to the base's: they are taken away before others are written.
-    for name in ("chat_template.jinja", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json"):
-        (final / name).unlink(missing_ok=True)
+        if path.suffix in (".json", ".py") and path.name != CARD:
+            shutil.copyfile(path, final / path.name)
     tokenizer.save_pretrained(str(final))
     return Outcome(final, digest(stated), {"arm": recipe.arm, "sampled": recipe.arm != "verbalised"})
 
