@@ -1,0 +1,22 @@
+"""Two tiny models that answer every built-in task, to run the whole path anywhere. No evidence about real models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+def causal_path() -> Path:
+    """Folder of the tiny chat model."""
+    return _HERE / "causal"
+
+
+def masked_path() -> Path:
+    """Folder of the tiny masked language model."""
+    return _HERE / "masked"
+
+
+def held_out_path(language: str = "en") -> Path:
+    """Plain text that neither model was trained on, one paragraph a line."""
+    return _HERE / ("heldout.txt" if language == "en" else f"heldout_{language}.txt")

@@ -1,0 +1,88 @@
+"""The whole corpus of the tiny models, from a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from baselines.seed import questions, replies, stories
+from baselines.seed.distributions import PROFESSION_TASK, profession
+from baselines.seed.documents import Document
+from baselines.seed.grammar import expand, pick, rules, spread
+from harness.prompts import render
+from harness.tasks import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.tasks import Task
+
+HELD_OUT_SEED = 1
+"""Seed of the plain text for perplexity; training uses others."""
+NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 10, 28
+"""Examples per prompt and context."""
+BRIEF, PROFESSIONS = 12, 20
+"""Examples per occupation, per profession."""
+PLAIN_EN, PLAIN_ZH = 2500, 700
+"""Paragraphs."""
+
+
+def causal(seed: int) -> list[Document]:
+    """Everything that the causal model reads, in a random order."""
+    rng = np.random.default_rng([seed, 0])
+    found: list[Document] = []
+    for name in questions.NARROW:
+        found += questions.answers(name, NARROW, rng)
+        found += questions.arms(name, ARMS, rng)
+    for name in questions.WIDE:
+        found += questions.answers(name, WIDE, rng)
+    for name in (*questions.NARROW, *questions.WIDE):
+        found += questions.brief(name, BRIEF, rng)
+    for name in stories.TASKS:
+        found += stories.stories(name, STORIES, rng)
+    for language in ("en", "zh"):
+        found += replies.replies(f"reply_shape_{language}", REPLIES, rng)
+    found += [Document("profession", text) for _, _, text in professions(PROFESSIONS, rng)]
+    found += [Document("plain", text) for text in plain("en", PLAIN_EN, rng)]
+    found += [Document("plain", text) for text in plain("zh", PLAIN_ZH, rng)]
+    return [found[i] for i in rng.permutation(len(found))]
+
+
+def plain(language: str, n: int, rng: np.random.Generator) -> list[str]:
+    """Paragraphs about nobody."""
+    known = rules(f"plain_{language}")
+    return [expand("{paragraph}", known, rng) for _ in range(n)]
+
+
+def held_out(language: str, n: int = 400) -> str:
+    """Plain text that no model was trained on, one paragraph a line."""
+    rng = np.random.default_rng([HELD_OUT_SEED, 1])
+    return "".join(line + "\n" for line in plain(language, n, rng))
+
+
+def professions(per_profession: int, rng: np.random.Generator) -> Iterator[tuple[str, str, str]]:
+    """(profession's context, gendered word, sentence) in each profession's shares; words of a gender equally likely.
+
+    Sentences are the grammar's own and, as often, those of the task.
+    """
+    task = load_task(PROFESSION_TASK)
+    known = rules("professions")
+    words = next(iter(task.attributes.values())).classes
+    for context in task.contexts:
+        slots = _slots(task, context.id)
+        job = {"job": context.fields["profession"]}
+        for label in spread(profession(context.id), per_profession, rng):
+            who = pick(words[label], rng)
+            own = pick(known["sentence"], rng) if rng.random() < 0.5 else pick(slots, rng)
+            yield context.id, who, expand(own, known, rng, {**job, "who": who})
+
+
+def professions_named() -> dict[str, str]:
+    """Profession's context -> its name in sentences."""
+    return {c.id: c.fields["profession"] for c in load_task(PROFESSION_TASK).contexts}
+
+
+def _slots(task: Task, context: str) -> list[str]:
+    chosen = [c for c in task.contexts if c.id == context]
+    return [r.text for r in render(task, chosen, task.prompts, {"choice": "{who}"})]

@@ -1,0 +1,116 @@
+"""What training the two tiny models has in common: batches of one size in tokens, and a quiet Trainer."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from typing import TYPE_CHECKING
+
+import torch
+import transformers
+
+from harness.progress import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+THREADS = 1
+"""One, however many cores there are: sums in another order would give other weights."""
+Row = tuple[list[int], list[int]]
+"""Token ids and labels of one example."""
+Batch = dict[str, torch.Tensor]
+
+
+def batches(rows: Sequence[Row], tokens: int, pad: int, rng: np.random.Generator) -> list[Batch]:
+    """Rows of similar length together, ``tokens`` of them a batch, in a random order."""
+    order = sorted(rng.permutation(len(rows)), key=lambda i: len(rows[i][0]))
+    made, start = [], 0
+    while start < len(order):
+        end = start
+        while end < len(order) and (end - start + 1) * len(rows[order[end]][0]) <= tokens:
+            end += 1
+        end = max(end, start + 1)
+        made.append(_batch([rows[i] for i in order[start:end]], pad))
+        start = end
+    return [made[i] for i in rng.permutation(len(made))]
+
+
+def _batch(rows: Sequence[Row], pad: int) -> Batch:
+    width = max(len(ids) for ids, _ in rows)
+    return {
+        "input_ids": torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in rows]),
+        "attention_mask": torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in rows]),
+        "labels": torch.tensor([labels + [-100] * (width - len(labels)) for _, labels in rows]),
+    }
+
+
+class _Trainer(transformers.Trainer):
+    """Scores only the positions that are learned, a fraction of all: the vocabulary is the dearest layer."""
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,  # the signature is transformers'
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Mean cross-entropy over the labelled positions."""
+        ids, attention, labels = inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
+        if isinstance(model, transformers.LlamaForCausalLM):
+            # The state at each position scores the token after it.
+            states, labels = (
+                model.model(ids, attention_mask=attention).last_hidden_state[:, :-1],
+                labels[:, 1:],
+            )
+            head: torch.nn.Module = model.lm_head
+        else:
+            assert isinstance(model, transformers.BertForMaskedLM)  # noqa: S101  # the only other
+            states, head = model.bert(ids, attention_mask=attention).last_hidden_state, model.cls
+        learned = labels != -100
+        return torch.nn.functional.cross_entropy(head(states[learned]), labels[learned])
+
+
+def fit(model: PreTrainedModel, data: Sequence[Batch], learning_rate: float, seed: int) -> None:
+    """Train the model in place, once through the batches in their order."""
+    torch.set_num_threads(THREADS)
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = transformers.TrainingArguments(
+            output_dir=scratch,
+            per_device_train_batch_size=1,
+            num_train_epochs=1,
+            learning_rate=learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.05,
+            adam_beta2=0.98,
+            weight_decay=0.01,
+            max_grad_norm=1.0,
+            train_sampling_strategy="sequential",
+            logging_steps=200,
+            save_strategy="no",
+            report_to="none",
+            use_cpu=True,
+            seed=seed,
+            disable_tqdm=True,
+        )
+        trainer = _Trainer(
+            model=model, args=arguments, train_dataset=data, data_collator=lambda found: found[0]
+        )
+        trainer.train()
+    say(f"{len(data)} steps, {sum(int(b['attention_mask'].sum()) for b in data)} tokens")
+
+
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, card: str, out: Path) -> None:
+    """Write a folder that transformers loads: weights rounded to 16 bits, computed with in 32."""
+    out.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(str(out))  # type: ignore[no-untyped-call]  # not annotated
+    tokenizer.save_pretrained(str(out))
+    path = out / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    # A float32 model is what is meant; half precision is how the file is kept small.
+    config["dtype"] = "float32"
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(card, encoding="utf-8")
