@@ -66,14 +66,21 @@ def js_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
 
 
 def kl_model_target_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """x/n (G(x) - ln n t) with Grassberger's G, whose mean is q ln(q/t) but for very small nq."""
+    """x/n (G(x) - ln n t) with Grassberger's G, whose mean is q ln(q/t) but for very small nq.
+
+    G is made for Poisson counts; a binomial one varies less, for which x / 2n^2 makes up.
+    """
     g = digamma(np.floor(x / 2) + 0.5) + math.log(2)
-    return np.asarray(np.where(t > 0, x / n * (g - np.log(n * np.where(t > 0, t, 1.0))), 0.0))
+    value = x / n * (g - np.log(n * np.where(t > 0, t, 1.0)) + 1 / (2 * n))
+    return np.asarray(np.where(t > 0, value, 0.0))
 
 
 def kl_target_model_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """t ln(t n / (x + 1/2)): the half makes the logarithm unbiased to second order."""
-    return np.asarray(rel_entr(t, (x + 0.5) / n))
+    """t ln(t n / (x + 1/2)): the half makes the logarithm of a Poisson count unbiased to second order.
+
+    A binomial count varies less, for which t / 2n makes up.
+    """
+    return np.asarray(rel_entr(t, (x + 0.5) / n) + t / (2 * n))
 
 
 def no_curvature(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
@@ -160,6 +167,11 @@ def tangent(excess: FloatArray, grid: FloatArray) -> tuple[FloatArray, FloatArra
         np.where(np.isfinite(from_right), from_right, np.where(np.isfinite(from_left), from_left, 0.0)),
     )
     return height, slope
+
+
+def outside(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
+    """The share of a cell that the target rules out."""
+    return np.asarray(np.where(t > 0, 0.0, x / n))
 
 
 def sd(n: FloatArray, t: FloatArray) -> FloatArray:

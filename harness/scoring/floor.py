@@ -168,7 +168,7 @@ def moved(target: FloatArray, shift: float) -> FloatArray:
     least = result.argmin(axis=-1)
     order = np.argsort(-result, axis=-1, kind="stable")
     left = np.full(len(result), float(shift))
-    for rank in range(result.shape[1] - 1):
+    for rank in range(result.shape[1]):
         column = order[:, rank]
         free = np.where(column == least, 0.0, result[rows, column])
         taken = np.minimum(left, free)

@@ -55,10 +55,13 @@ class Sides:
     estimate: FloatArray
     lower: Cumulants
     uppers: tuple[Cumulants, ...]
+    outside: Cumulants
+    """The mass on cells with target 0; TV is at least that."""
 
     def mean(self) -> Sides:
         """The mean over contexts (the last axis)."""
-        return Sides(self.estimate.mean(axis=-1), self.lower.mean(), tuple(u.mean() for u in self.uppers))
+        uppers = tuple(upper.mean() for upper in self.uppers)
+        return Sides(self.estimate.mean(axis=-1), self.lower.mean(), uppers, self.outside.mean())
 
     def reshaped(self, *shape: int) -> Sides:
         """The same contexts in an array of another shape."""
@@ -66,7 +69,8 @@ class Sides:
         def parts(c: Cumulants) -> Cumulants:
             return Cumulants(*(field.reshape(shape) for field in c))
 
-        return Sides(self.estimate.reshape(shape), parts(self.lower), tuple(parts(u) for u in self.uppers))
+        uppers = tuple(parts(upper) for upper in self.uppers)
+        return Sides(self.estimate.reshape(shape), parts(self.lower), uppers, parts(self.outside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,9 @@ class Table:
         # Little shrinkage where too small a variance would do harm, more where too large a one would.
         self.below = _Sampling(self, min(classes / 2, 2.0))
         self.above = _Sampling(self, classes / 2)
+        nothing = np.zeros(len(self.pairs))
+        mass = _Shifted(cells.outside, nothing, nothing)
+        self.outside = self.below.cumulants(mass, np.zeros(len(self.x)))
 
     def summed(self, values: FloatArray) -> FloatArray:
         """Values of the distinct cells, summed over the classes of each context."""
@@ -207,6 +214,7 @@ def sides(name: str, table: Table) -> Sides:
         table.summed(estimate.at(table.x, table.n, table.t, table.pair)),
         table.below.cumulants(lower, curvature),
         tuple(table.above.cumulants(upper, curvature) for upper in uppers),
+        table.outside,
     )
 
 
