@@ -234,17 +234,18 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
                     nearest=nearest(name, header),
                 )
         rows = []
-        for cells in reader:
-            if not any(c.strip() for c in cells):
+        for raw in reader:
+            cells = [c.strip() for c in raw]
+            if not any(cells):
                 continue
             if len(cells) != len(header):
                 raise UserError(
                     f"a row of {len(cells)} cells",
                     where=f"{path}:{reader.line_num}",
-                    found=",".join(cells),
+                    found=",".join(raw),
                     expected=f"{len(header)} cells: {','.join(header)}",
                 )
-            rows.append(Row(reader.line_num, dict(zip(header, (c.strip() for c in cells), strict=True))))
+            rows.append(Row(reader.line_num, dict(zip(header, cells, strict=True))))
     except csv.Error as err:
         raise UserError(f"not valid CSV: {err}", where=f"{path}:{reader.line_num}") from None
     return header, rows
