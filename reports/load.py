@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -29,10 +25,6 @@ if TYPE_CHECKING:
     from harness.runs import Run
     from harness.scoring.counts import Counts
     from reports.samples import Texts
-
-MANY = 300
-"""From this many runs on, several processes read them."""
-WORKERS = 8
 
 Json = dict[str, object]
 
@@ -92,13 +84,7 @@ def entries(folders: Sequence[str], seed: int | None = None) -> tuple[list[Entry
     runs = _once(find_runs(list(folders)))
     scored = [run for run in runs if (run.folder / "scores.json").is_file()]
     unscored = [run for run in runs if run not in scored] if len(scored) < len(runs) else []
-    read = partial(_entries, seed=seed)
-    if len(scored) < MANY:
-        found = [read(run) for run in scored]
-    else:
-        workers = min(os.cpu_count() or 1, WORKERS)
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            found = list(pool.map(read, scored, chunksize=50))
+    found = [_entries(run, seed) for run in scored]
     return [entry for group in found for entry in group], unscored
 
 

@@ -199,10 +199,3 @@ def test_the_command_writes_the_same_page(
     assert command(["leaderboard", str(runs), "-o", str(tmp_path)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "index.html")
     assert (tmp_path / "index.html").read_bytes() == (site / "index.html").read_bytes()
-
-
-def test_runs_read_by_several_processes_give_the_same_board(
-    site: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reports.load.MANY", 2)
-    assert (leaderboard([str(runs)], tmp_path)).read_bytes() == (site / "index.html").read_bytes()
