@@ -195,7 +195,7 @@ class RayEngine:
         size, reserved = self._place()
         import ray.data
 
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         isolated = attempt == _ROUNDS - 1
         batch = 1 if isolated else min(_LARGEST, -(-len(pending) // (size * _BATCHES)))
         rows = [{"index": i, "request": json.dumps(asdict(r))} for i, r in pending.items()]
