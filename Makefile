@@ -22,7 +22,7 @@ $(ENGINES)/.made: pyproject.toml constraints.txt
 	touch $@
 
 test: $(VENV)/.made
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .
