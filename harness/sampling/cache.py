@@ -52,8 +52,9 @@ class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __ini
 
     def select(self, parents: torch.Tensor, moved: torch.Tensor) -> None:
         """Row i becomes a copy of row ``parents[i]``; only the rows in ``moved`` differ from what is there."""
-        self._reserve(len(parents), self.length)
-        if len(moved):
+        if len(parents) > len(self.key_buffer):
+            self._reserve(len(parents), self.length, parents)
+        elif len(moved):
             source = parents[moved]
             for buffer in (self.key_buffer, self.value_buffer):
                 buffer[moved, :, : self.length] = buffer[source, :, : self.length]
@@ -65,21 +66,21 @@ class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __ini
         self.values = self.value_buffer[: self.rows, :, : self.length]
         return self.keys, self.values
 
-    def _reserve(self, rows: int, length: int) -> None:
+    def _reserve(self, rows: int, length: int, parents: torch.Tensor | None = None) -> None:
+        """Make room; with ``parents``, rows are put in their order on the way."""
         have_rows, _, have_length, _ = self.key_buffer.shape
         if rows <= have_rows and length <= have_length:
             return
-        if rows > have_rows:
-            rows += rows // 4
-        rows = max(rows, have_rows)
-        if length > have_length:
-            length += max(ROOM, length // 4)
-        length = max(length, have_length)
-        used_rows, used = min(self.rows, have_rows), self.length
+        rows = rows + rows // 4 if rows > have_rows else have_rows
+        length = length + max(ROOM, length // 4) if length > have_length else have_length
         for name in ("key_buffer", "value_buffer"):
             old: torch.Tensor = getattr(self, name)
             new = old.new_empty(rows, old.shape[1], length, old.shape[3])
-            new[:used_rows, :, :used] = old[:used_rows, :, :used]
+            held = old[: self.rows, :, : self.length]
+            if parents is not None:
+                torch.index_select(held, 0, parents, out=new[: len(parents), :, : self.length])
+            elif len(old):
+                new[: self.rows, :, : self.length] = held
             setattr(self, name, new)
 
 

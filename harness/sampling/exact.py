@@ -40,6 +40,8 @@ EXPANSIONS = 20_000
 """Prefixes that one request may expand."""
 GROUP = 64
 """Requests enumerated together."""
+AIM = 0.9
+"""A pass aims at this share of epsilon: at exactly epsilon rounding would ask for one pass more."""
 FILL = 256
 """Prefixes that a pass expands at least: so few rows cost a forward pass hardly more than one."""
 
@@ -154,7 +156,7 @@ class Enumeration:
         by_depth: dict[int, list[tuple[int, tuple[int, ...], float]]] = defaultdict(list)
         for i in active:
             tree = self.trees[i]
-            need = tree.undecided - self.epsilon / 2
+            need = tree.undecided - AIM * self.epsilon
             left = max(1, expansions - tree.expanded)
             taken, lightest = tree.leaves.take(need, FILL // len(active), left)
             tree.weight = min(tree.weight, lightest)
