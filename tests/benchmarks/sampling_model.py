@@ -88,6 +88,7 @@ WORDS = [
 SPECIAL = ["<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>"]
 STORY = "Tell me a story about the {}."
 LONGEST = 150
+SHARPER = 1.25
 
 
 def question(person: str) -> str:
@@ -150,6 +151,9 @@ def make(folder: Path, steps: int = 400) -> None:
         loss.backward()
         optimizer.step()
         schedule.step()
+    with torch.no_grad():
+        # A minute of training leaves a percent of noise in short answers; sharper logits stand in for the hours.
+        model.lm_head.weight.mul_(SHARPER)
     model.eval().save_pretrained(folder)
     words.save_pretrained(folder)
 
