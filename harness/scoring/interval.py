@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.97
 """Aimed at, so that second-order error leaves at least 94% in every case simulated."""
+_CAUTION = 1.1
+"""Near the target the error of a lower sum is understated by up to a tenth, and most when the sum is large; and the
+least of TV's seven upper limits is a little too low."""
 _Z_OUTSIDE = 2.5
 """A second lower limit of TV must not add much to the misses of the first: 0.6%."""
 _BOUNDED = ("tv", "js")
@@ -88,8 +91,8 @@ def _limits(name: str, parts: Sides) -> Limits:
     lows, highs = [], []
     for upper in parts.uppers:
         z = _critical(parts.lower, upper)
-        lows.append(_limit(parts.lower, z, -1))
-        highs.append(_limit(upper, z, 1))
+        lows.append(_limit(parts.lower, _CAUTION * z, -1))
+        highs.append(_limit(upper, z * (_CAUTION if name == "tv" else 1.0), 1))
     best = np.argmin(highs, axis=0)[None]
     low = np.take_along_axis(np.array(lows), best, axis=0)[0]
     high = np.take_along_axis(np.array(highs), best, axis=0)[0]
