@@ -16,7 +16,7 @@ from harness.progress import Progress, phase, say
 from harness.runs import Run, Writer, folder_name, writing
 from harness.sampling.base import SLOT, Request
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
-from harness.sampling.open import open_engine
+from harness.sampling.open import Engines
 from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def evaluate(
     task: str | Task,
     target: str | Sequence[str] = (),
     settings: Settings | None = None,
+    engines: Engines | None = None,
     **options: object,
 ) -> Run:
     """Evaluate a model on a task and return the finished run.
@@ -49,6 +50,7 @@ def evaluate(
         task: a task's name, folder or file.
         target: target names; empty or ``all`` is every target the task lists.
         settings: all settings at once.
+        engines: keeps the model loaded for the next task; whoever made it closes it.
         **options: single settings by name, such as ``n=100`` or ``out=Path("runs")``.
 
     Raises:
@@ -64,18 +66,20 @@ def evaluate(
     for attribute, found in targets.items():
         for one in found:
             one.check(loaded, loaded.attributes[attribute], [c.id for c in contexts])
-    engine = open_engine(
-        model,
-        loaded,
-        {a: t[0] for a, t in targets.items()},
-        chosen.backend,
-        chosen.engine,
-        chosen.chosen(loaded),
-    )
+    opened = engines or Engines()
     try:
+        engine = opened.open(
+            model,
+            loaded,
+            {a: t[0] for a, t in targets.items()},
+            chosen.backend,
+            chosen.engine,
+            chosen.chosen(loaded),
+        )
         return _run(engine, loaded, targets, rendered, chosen)
     finally:
-        engine.close()
+        if engines is None:
+            opened.close()
 
 
 def check(task: Task, settings: Settings) -> None:
@@ -106,8 +110,7 @@ def _run(
 ) -> Run:
     from harness.rescore import score
 
-    with phase(f"loading {task.name}'s model"):
-        card = engine.card()
+    card = engine.card()
     record = manifest(identity(task, rendered, card, settings), card, settings)
     folder = (
         settings.out

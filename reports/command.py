@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, cast
 
+from reports.standing import asked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,11 +18,8 @@ FLAGS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k",
 def command(run: Run, targets: Sequence[str]) -> str:
     """``distalign evaluate …`` with every setting that decides the law of the draws spelled out."""
     engine = cast("dict[str, object]", run.manifest.get("engine") or {})
-    model = run.text("adapter") or run.text("model")
     name = str(engine.get("name", ""))
-    if name == "known":
-        model = model.split("@")[0]
-    words = ["distalign", "evaluate", model, "--task", run.text("task")]
+    words = ["distalign", "evaluate", asked(run), "--task", run.text("task")]
     for target in targets:
         words += ["--target", target]
     words += ["-n", str(run.n), "--split", run.text("split"), "--paraphrases", run.text("paraphrases")]

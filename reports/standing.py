@@ -13,6 +13,7 @@ from harness.files import digest
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from harness.runs import Run
     from reports.load import Entry
 
 LEAST_VALID = 0.5
@@ -70,11 +71,14 @@ class Who:
 def who(entry: Entry) -> Who:
     """The row of a result."""
     run, contract = entry.run, entry.run.contract
-    path = run.text("adapter") or run.text("model")
+    known = bool(contract.get("labels"))
+    path = asked(run)
     parts = [p for p in re.split(r"[/\\]", path) if p]
     step = _STEP.match(parts[-1]) if parts else None
-    method = "known" if contract.get("labels") else str(contract.get("method", ""))
-    own = run.text("weights") or run.text("model")
+    method = "known" if known else str(contract.get("method", ""))
+    # What a known: model states differs from task to task; it is one model by its name.
+    weights = "" if known else run.text("weights")
+    own = weights or path
     return Who(
         model=_short(path, parts),
         method=method,
@@ -82,11 +86,17 @@ def who(entry: Entry) -> Who:
         base=str(contract.get("base", "")) or own,
         adapter=run.text("adapter"),
         revision=run.text("revision"),
-        weights="+".join(filter(None, (run.text("weights"), run.text("adapter_weights")))),
+        weights="+".join(filter(None, (weights, run.text("adapter_weights")))),
         template=run.text("template"),
         training="/".join(parts[:-1][-2:]) if step else "",
         step=int(step[1]) if step else None,
     )
+
+
+def asked(run: Run) -> str:
+    """The model as it was asked for: the adapter, not its base; known:target without the target it became."""
+    path = run.text("adapter") or run.text("model")
+    return path.rpartition("@")[0] or path if path.startswith("known:target") else path
 
 
 def _short(path: str, parts: Sequence[str]) -> str:

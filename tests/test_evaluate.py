@@ -15,12 +15,15 @@ from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
 from harness.planning import Settings
 from harness.runs import Run
-from harness.sampling.base import Draw
+from harness.sampling.base import Draw, ModelCard
 from harness.sampling.known import KnownEngine
 from harness.tasks import load_task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from harness.sampling.base import Request
 
 RESULTS = ("counts.csv", "scores.json")
 
@@ -281,3 +284,48 @@ def test_known_target_has_the_stated_shift() -> None:
 def test_scoring_refuses_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a run folder"):
         score(tmp_path)
+
+
+def test_a_sweep_opens_a_model_once_for_all_its_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    class Male:
+        """Answers "male" to everything; stands for a model that is dear to load."""
+
+        max_chunk = 100
+
+        def __init__(self, model: str, **options: object) -> None:
+            made.append(model)
+
+        def card(self) -> ModelCard:
+            return ModelCard("male", engine={"name": "hf"})
+
+        def render(self, request: Request) -> str:
+            return request.text
+
+        def draw(
+            self, requests: Sequence[Request], sampling: object, settled: object = None
+        ) -> Iterator[tuple[Request, list[Draw]]]:
+            for request in requests:
+                yield request, [Draw("male", request.n, "stop", 1)]
+
+        def close(self) -> None:
+            made.append("closed")
+
+    monkeypatch.setattr("harness.sampling.collapsed.CollapsedEngine", Male)
+    arguments = ["evaluate", "one", "two", "--task", "gender_us", "--task", "gender_zh", "-n", "2"]
+    assert command([*arguments, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
+    assert made == ["one", "closed", "two", "closed"]
+
+
+def test_a_known_model_that_is_none_stops_a_sweep_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "known:target,shfit=0.1", "--task", "gender_us", "--task", "gender_zh"]
+    assert command([*arguments, "-o", str(tmp_path / "runs")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("unknown option") == 1
+    assert "shift" in said
+    assert not (tmp_path / "runs").exists()

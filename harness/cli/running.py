@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -10,7 +11,7 @@ from harness import catalog
 from harness.cli.text import table
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
-from harness.sampling.open import parse
+from harness.sampling.open import Engines, parse
 from harness.tasks import load_task
 
 if TYPE_CHECKING:
@@ -30,21 +31,24 @@ def sweep(
     failures: list[UserError] = []
     for model in models:
         parse(model, settings.backend)
+    # The choices measure has an engine of its own: its tasks together, so that each engine loads a model once.
+    loaded.sort(key=lambda task: settings.chosen(task) == "choices")
     jobs = [(m, t, wanted) for m in models for t in loaded for wanted in _target_sets(m, t, targets)]
-    for model, task, wanted in jobs:
-        try:
-            if dry_run:
-                from harness.forecast import forecast
+    with closing(Engines()) as engines:
+        for model, task, wanted in jobs:
+            try:
+                if dry_run:
+                    from harness.forecast import forecast
 
-                for line in forecast(model, task, wanted, settings):
-                    click.echo(line)
-            else:
-                show(evaluate(model, task, wanted, settings))
-        except UserError as err:
-            if len(jobs) == 1:
-                raise
-            failures.append(err)
-            click.echo(f"distalign: {model} on {task.name}: {err}", err=True)
+                    for line in forecast(model, task, wanted, settings):
+                        click.echo(line)
+                else:
+                    show(evaluate(model, task, wanted, settings, engines))
+            except UserError as err:
+                if len(jobs) == 1:
+                    raise
+                failures.append(err)
+                click.echo(f"distalign: {model} on {task.name}: {err}", err=True)
     if failures:
         kind = UserError if any(f.exit_code == 2 for f in failures) else IncompleteError
         raise kind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from harness.errors import UserError, nearest
+from harness.progress import phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,10 @@ def parse(model: str, backend: str = "auto") -> tuple[str, str]:
     if colon and head in PREFIXES:
         if not rest:
             raise UserError("a model string without a model", where=model, expected=f"{head}:NAME")
+        if head == "known":
+            from harness.sampling.known import KnownSpec
+
+            KnownSpec.parse(rest)
         if backend == "ray" and head not in ("ray", "known"):
             return "ray", model
         if backend not in ("auto", head):
@@ -91,6 +96,42 @@ def open_engine(
 
         return cast("Engine", ChoicesEngine(rest, **_given(chosen, *COMMON, "device")))
     return open_real(name, rest, chosen)
+
+
+class Engines:
+    """Opens engines and keeps the last one, so that a model is loaded once for all its tasks."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._engine: Engine | None = None
+
+    def open(
+        self,
+        model: str,
+        task: Task,
+        targets: Mapping[str, Target],
+        backend: str = "auto",
+        options: Mapping[str, object] | None = None,
+        measure: str = "draws",
+    ) -> Engine:
+        """The engine as ``open_engine`` makes it, or the one at hand if it is the same; any other is closed first."""
+        name, rest = parse(model, backend)
+        # A known: model is made for its task and target.
+        about = (task.hash, sorted((a, t.hash) for a, t in targets.items())) if name == "known" else None
+        key = (name, rest, dict(options or {}), measure == "choices", about)
+        if self._engine is None or key != self._key:
+            self.close()
+            self._engine = open_engine(model, task, targets, backend, options, measure)
+            self._key = key
+            with phase(f"loading {model}"):
+                self._engine.card()
+        return self._engine
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = None
 
 
 def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:

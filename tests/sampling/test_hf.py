@@ -25,7 +25,9 @@ def test_weights_are_named_by_names_and_contents(tmp_path: Path) -> None:
         f"{n}.safetensors {hashlib.sha256(c).hexdigest()}\n" for n, c in (("a", b"one"), ("b", b"two"))
     )
     assert weights_digest(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()
+    (tmp_path / "a.safetensors").write_bytes(b"1ne")
     before = weights_digest(tmp_path)
+    assert before != hashlib.sha256(lines.encode()).hexdigest()
     (tmp_path / "a.safetensors").rename(tmp_path / "c.safetensors")
     assert weights_digest(tmp_path) != before
     assert weights_digest(tmp_path / "missing") == ""
