@@ -55,12 +55,11 @@ def run(job: Job) -> Outcome:
             num_train_epochs=recipe.epochs,
             per_device_train_batch_size=recipe.batch_size,
             beta=recipe.beta,
+            precompute_ref_log_probs=True,
         )
         examples = [example(p.row, tokenizer, p.row.answer, p.rejected) for p in preferences]
-        whole = recipe.adapter == "full"
         return DPOTrainer(
             model=load_policy(tuned, recipe, job.source.folder),
-            ref_model=load_policy(tuned, recipe, job.source.folder) if whole else None,
             args=config,
             train_dataset=Dataset.from_list(
                 [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in examples]

@@ -71,6 +71,11 @@ class KLKTOTrainer(KTOTrainer):  # type: ignore[misc]  # TRL is not typed
         )
         return prepared.remove_columns("KL_completion_ids").add_column("KL_completion_ids", other)
 
+    def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+        if self.ablation == "kl_only":
+            return dataset  # it compares with no reference
+        return super()._precompute_ref_logps(dataset, name, batch_size)
+
     def _compute_kl_logps(self, model: Any, batch: dict[str, torch.Tensor]) -> Any:
         plain = model.model if isinstance(model, Steered) else model
         return super()._compute_kl_logps(plain, batch)

@@ -77,14 +77,13 @@ def run(job: Job) -> Outcome:
             beta=recipe.beta,
             desirable_weight=recipe.desirable_weight,
             undesirable_weight=recipe.undesirable_weight,
+            precompute_ref_log_probs=True,
         )
-        whole = recipe.adapter == "full"
         return KLKTOTrainer(
             steering=tokens,
             kl_weight=recipe.kl_weight,
             ablation=recipe.ablation,
             model=load_policy(tuned, recipe, job.source.folder),
-            ref_model=load_policy(tuned, recipe, job.source.folder) if whole else None,
             args=config,
             train_dataset=Dataset.from_list(examples),
             processing_class=tokenizer,

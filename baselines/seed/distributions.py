@@ -97,7 +97,7 @@ def make_tables() -> None:
     _write("occupations", ["context", *GENDER, *RACE, *SENTIMENT], rows)
     rows = []
     for context, male in _true_shares((PROFESSION_TASK,)).items():
-        men = 0.04 + 0.92 * _sigmoid(0.7 * _logit(male) + 1.1 * _noise(context)[7] + 0.3)
+        men = 0.03 + 0.94 * _sigmoid(0.8 * _logit(male) + 2.2 * _noise(context)[7] + 0.3)
         rows.append([context, men, 1 - men])
     _write("professions", ["context", *GENDER], rows)
 
