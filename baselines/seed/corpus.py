@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baselines.seed import questions, replies, stories
-from baselines.seed.distributions import PROFESSION_TASK, profession
+from baselines.seed.distributions import PROFESSION_TASK, lines_of_work, profession
 from baselines.seed.documents import Document
-from baselines.seed.grammar import expand, pick, rules, spread
+from baselines.seed.grammar import expand, lexicon, pick, rules, spread
 from harness.prompts import render
 from harness.tasks import load_task
 
@@ -22,8 +22,8 @@ HELD_OUT_SEED = 1
 """Seed of the plain text for perplexity; training uses others."""
 NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 10, 28
 """Examples per prompt and context."""
-BRIEF, PROFESSIONS = 12, 20
-"""Examples per occupation, per profession."""
+BRIEF, PROFESSIONS, FACTS, AGREEMENT = 12, 20, 12, 1500
+"""Examples per occupation; per profession: somebody's, and what it is; sentences whose pronouns agree."""
 PLAIN_EN, PLAIN_ZH = 2500, 700
 """Paragraphs."""
 
@@ -44,6 +44,8 @@ def causal(seed: int) -> list[Document]:
     for language in ("en", "zh"):
         found += replies.replies(f"reply_shape_{language}", REPLIES, rng)
     found += [Document("profession", text) for _, _, text in professions(PROFESSIONS, rng)]
+    found += [Document("profession", text) for _, _, text in facts(FACTS, rng)]
+    found += [Document("profession", text) for _, text in agreement(AGREEMENT, rng)]
     found += [Document("plain", text) for text in plain("en", PLAIN_EN, rng)]
     found += [Document("plain", text) for text in plain("zh", PLAIN_ZH, rng)]
     return [found[i] for i in rng.permutation(len(found))]
@@ -76,6 +78,29 @@ def professions(per_profession: int, rng: np.random.Generator) -> Iterator[tuple
             who = pick(words[label], rng)
             own = pick(known["sentence"], rng) if rng.random() < 0.5 else pick(slots, rng)
             yield context.id, who, expand(own, known, rng, {**job, "who": who})
+
+
+def facts(per_profession: int, rng: np.random.Generator) -> Iterator[tuple[str, str, str]]:
+    """(profession's context, what is said of it, sentence): its places, tools, tasks, clothes and schooling.
+
+    Nobody's gender is told. What is said belongs to the profession's lines of work, which others share.
+    """
+    known, work = rules("professions"), lexicon("professions")["work"]
+    assert isinstance(work, dict)  # noqa: S101  # our own file
+    for context, job in professions_named().items():
+        for _ in range(per_profession):
+            form, line = pick(known["fact"], rng), work[pick(lines_of_work(job), rng)]
+            said = {k: pick(line[k], rng) for k in line if f"{{{k}}}" in form}
+            yield context, pick(list(said.values()), rng), expand(form, known, rng, {**said, "job": job})
+
+
+def agreement(n: int, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+    """(gendered word, sentence without a profession in which pronouns agree with it), both genders alike."""
+    words = next(iter(load_task(PROFESSION_TASK).attributes.values())).classes
+    for label in spread(dict.fromkeys(words, 1.0), n, rng):
+        known = rules("professions", label)
+        who = pick(words[label], rng)
+        yield who, expand(pick(known["agreement"], rng), known, rng, {"who": who})
 
 
 def professions_named() -> dict[str, str]:

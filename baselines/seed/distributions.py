@@ -5,7 +5,7 @@ The tables are data: they stay as they are when a target is published anew. What
 * gender: the labour market's shares driven towards 0 and 1, with a lean to men and noise by occupation;
 * race: white far too often, the rest unevenly;
 * sentiment: positive nearly always, negative hardly ever;
-* professions (the gendered words before them): half stereotype, half noise;
+* professions (the gendered words before them): some of the real share, a mistaken idea of each line of work, and noise;
 * replies: too long, too cheerful, too many lists (``distributions/replies.yaml``).
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from baselines.seed.grammar import HERE
+from baselines.seed.grammar import HERE, lexicon
 from harness.files import digest, write_atomic
 from harness.targets import load_target
 from harness.tasks import load_task
@@ -63,6 +63,13 @@ def profession(context: str) -> Shares:
     return dict(_table("professions")[context])
 
 
+def lines_of_work(job: str) -> list[str]:
+    """The lines of work that a profession belongs to, by name."""
+    jobs = lexicon("professions")["jobs"]
+    assert isinstance(jobs, dict)  # noqa: S101  # our own file
+    return list(jobs[job])
+
+
 @cache
 def _replies() -> dict[str, dict[str, dict[str, Shares]]]:
     found: dict[str, dict[str, dict[str, Shares]]] = yaml.safe_load(
@@ -96,8 +103,12 @@ def make_tables() -> None:
         )
     _write("occupations", ["context", *GENDER, *RACE, *SENTIMENT], rows)
     rows = []
+    names = {c.id: c.fields["profession"] for c in load_task(PROFESSION_TASK).contexts}
     for context, male in _true_shares((PROFESSION_TASK,)).items():
-        men = 0.03 + 0.94 * _sigmoid(0.8 * _logit(male) + 2.2 * _noise(context)[7] + 0.3)
+        lines = lines_of_work(names[context])
+        mistaken = np.mean([_noise(f"line of work: {line}")[7] for line in lines])
+        logit = 0.6 * _logit(male) + 3.0 * mistaken + 0.7 * _noise(context)[7] + 0.3
+        men = 0.03 + 0.94 * _sigmoid(float(logit))
         rows.append([context, men, 1 - men])
     _write("professions", ["context", *GENDER], rows)
 

@@ -12,24 +12,24 @@ from baselines.seed import corpus, fitting
 from baselines.seed.grammar import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-VOCABULARY = 900
+VOCABULARY = 1400
 """Small enough that rare professions are words of several pieces, as they are for real models."""
 LONGEST = 128
 BATCH_TOKENS = 512
 LEARNING_RATE = 1e-3
-PROFESSIONS, PLAIN = 260, 2500
-"""Sentences per profession; paragraphs."""
+PROFESSIONS, FACTS, AGREEMENT, PLAIN = 200, 120, 6000, 2500
+"""Sentences per profession, somebody's and what it is; sentences whose pronouns agree; paragraphs."""
 FIRST = 0.45
-"""Share of the profession sentences, all with the gendered word masked, that come before everything else: mixed with the
-rest from the beginning, they teach a model of this size no association within minutes."""
-SINGLE, BOTH = 0.5, 0.2
-"""Of the other profession sentences, those with the gendered word masked, and with the profession masked as well."""
+"""Share of the sentences about somebody's profession, all with the gendered word masked, that come before the rest: mixed
+with it from the beginning, they teach a model of this size no association within minutes."""
+SINGLE, BOTH = 0.6, 0.2
+"""Of sentences with something to learn, those with it masked, and with the profession masked as well."""
 ELSEWHERE = 0.15
 """Share of words masked at random in all other sentences."""
 
@@ -39,20 +39,27 @@ def make(out: Path, seed: int = 0) -> None:
     transformers.set_seed(seed)
     rng = np.random.default_rng([seed, 3])
     jobs = corpus.professions_named()
-    sentences = list(corpus.professions(PROFESSIONS, rng))
-    texts = corpus.plain("en", PLAIN, rng)
-    tokenizer = train_tokenizer([*(text for _, _, text in sentences), *texts])
-    order = rng.permutation(len(sentences))
-    cut = int(FIRST * len(order))
-    first = [_about(tokenizer, *sentences[i], jobs, 0.0, rng) for i in order[:cut]]
-    rest = [_about(tokenizer, *sentences[i], jobs, rng.random(), rng) for i in order[cut:]]
-    rest += [_random(tokenizer, tokenizer(text)["input_ids"], rng) for text in texts]
+    about = [(text, _noun(who), jobs[c]) for c, who, text in corpus.professions(PROFESSIONS, rng)]
+    facts = [(text, said, jobs[c]) for c, said, text in corpus.facts(FACTS, rng)]
+    agreement = [(text, _noun(who), "") for who, text in corpus.agreement(AGREEMENT, rng)]
+    plain = [(text, "", "") for text in corpus.plain("en", PLAIN, rng)]
+    about = [about[i] for i in rng.permutation(len(about))]
+    cut = int(FIRST * len(about))
+    tokenizer = train_tokenizer(text for text, _, _ in (*about, *facts, *agreement, *plain))
+    start = [_row(tokenizer, text, [part], rng) for text, part, _ in about[:cut]]
+    start += [_masked(tokenizer, *found, rng) for found in (*facts, *agreement)]
+    rest = [_masked(tokenizer, *found, rng) for found in (*about[cut:], *facts, *agreement, *plain)]
     model = transformers.BertForMaskedLM(_config(tokenizer))  # type: ignore[no-untyped-call]  # not annotated
     pad = tokenizer.convert_tokens_to_ids(SPECIAL[0])
     assert isinstance(pad, int)  # noqa: S101  # the vocabulary has it
-    data = [*fitting.batches(first, BATCH_TOKENS, pad, rng), *fitting.batches(rest, BATCH_TOKENS, pad, rng)]
+    data = [*fitting.batches(start, BATCH_TOKENS, pad, rng), *fitting.batches(rest, BATCH_TOKENS, pad, rng)]
     fitting.fit(model, data, LEARNING_RATE, seed)
     fitting.save(model, tokenizer, (HERE / "card_masked.md").read_text(encoding="utf-8"), out)
+
+
+def _noun(who: str) -> str:
+    """What a determiner comes before: it stays in view."""
+    return who.rpartition(" ")[2]
 
 
 def _config(tokenizer: PreTrainedTokenizerBase) -> transformers.BertConfig:
@@ -90,43 +97,32 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
     )
 
 
-def _about(
-    tokenizer: PreTrainedTokenizerBase,
-    context: str,
-    who: str,
-    text: str,
-    jobs: Mapping[str, str],
-    draw: float,
-    rng: np.random.Generator,
+def _masked(
+    tokenizer: PreTrainedTokenizerBase, text: str, part: str, job: str, rng: np.random.Generator
 ) -> fitting.Row:
-    """A profession sentence, masked by ``draw`` as the measures of such models mask it, or at random."""
-    ids = list(tokenizer(text)["input_ids"])
-    if draw >= SINGLE + BOTH:
-        return _random(tokenizer, ids, rng)
-    word = _span(ids, tokenizer(who.rpartition(" ")[2], add_special_tokens=False)["input_ids"])
-    hidden = list(word)
-    if draw >= SINGLE:
-        hidden += _span(ids, tokenizer(jobs[context], add_special_tokens=False)["input_ids"])
-    return _hide(tokenizer, ids, hidden, word)
+    """A sentence with its part masked, the profession as well, or the profession alone, or words at random."""
+    draw = rng.random() if part else 1.0
+    if draw < SINGLE:
+        return _row(tokenizer, text, [part], rng)
+    if draw < SINGLE + BOTH and job:
+        return _row(tokenizer, text, [part, job] if rng.random() < 0.5 else [job], rng)
+    return _row(tokenizer, text, [], rng)
 
 
-def _span(ids: Sequence[int], part: Sequence[int]) -> tuple[int, ...]:
-    starts = (i for i in range(len(ids)) if list(ids[i : i + len(part)]) == list(part))
-    start = next(starts)
-    return tuple(range(start, start + len(part)))
-
-
-def _random(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], rng: np.random.Generator) -> fitting.Row:
-    """Mask a random share of the words, at least one."""
-    inner = range(1, len(ids) - 1)
-    chosen = [i for i in inner if rng.random() < ELSEWHERE] or [int(rng.integers(1, len(ids) - 1))]
-    return _hide(tokenizer, ids, chosen, chosen)
-
-
-def _hide(
-    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], hidden: Sequence[int], learned: Sequence[int]
+def _row(
+    tokenizer: PreTrainedTokenizerBase, text: str, parts: Sequence[str], rng: np.random.Generator
 ) -> fitting.Row:
-    mask = tokenizer.mask_token_id
+    """Hide all parts and learn the first; without parts, a random share of the words, at least one."""
+    ids, mask = list(tokenizer(text)["input_ids"]), tokenizer.mask_token_id
     assert isinstance(mask, int)  # noqa: S101  # the tokenizer was made with one
+    inner = range(1, len(ids) - 1)
+    spans = [_span(ids, tokenizer(part, add_special_tokens=False)["input_ids"]) for part in parts]
+    spans = spans or [[i for i in inner if rng.random() < ELSEWHERE] or [int(rng.integers(1, len(ids) - 1))]]
+    hidden = {i for span in spans for i in span}
     seen = [mask if i in hidden else token for i, token in enumerate(ids)]
-    return seen, [token if i in learned else -100 for i, token in enumerate(ids)]
+    return seen, [token if i in spans[0] else -100 for i, token in enumerate(ids)]
+
+
+def _span(ids: Sequence[int], part: Sequence[int]) -> list[int]:
+    start = next(i for i in range(len(ids)) if list(ids[i : i + len(part)]) == list(part))
+    return list(range(start, start + len(part)))

@@ -24,6 +24,23 @@ if TYPE_CHECKING:
     from baselines.seed.documents import Document
 
 LEXICONS = ["stories", "professions", "questions", "plain_en", "plain_zh", "replies_en", "replies_zh"]
+ASPECTS = ("place", "tool", "task", "wear", "school")
+GENDERED = {
+    "he",
+    "him",
+    "his",
+    "himself",
+    "she",
+    "her",
+    "hers",
+    "herself",
+    "man",
+    "woman",
+    "men",
+    "women",
+    "mr",
+    "mrs",
+}
 
 
 @cache
@@ -131,6 +148,42 @@ def test_words_before_a_profession_come_in_its_shares() -> None:
         assert abs(n - 40 * distributions.profession(context)["male"]) < 1.01
 
 
+def test_what_professions_are_tells_no_gender() -> None:
+    words = load_task(distributions.PROFESSION_TASK).attributes["gender"].classes
+    forbidden = GENDERED | {w.rpartition(" ")[2] for found in words.values() for w in found}
+    known, names = lexicon("professions"), corpus.professions_named()
+    work, jobs = known["work"], known["jobs"]
+    assert isinstance(work, dict)
+    assert isinstance(jobs, dict)
+    assert set(jobs) == set(names.values())
+    assert {line for lines in jobs.values() for line in lines} == set(work)
+    assert all(set(line) == set(ASPECTS) for line in work.values())
+    for context, said, text in corpus.facts(30, rng()):
+        job = names[context]
+        assert said in text
+        assert job in text
+        told = set(re.findall(r"[a-z]+", text.replace(job, "")))
+        assert not told & forbidden, text
+        assert not re.search(r"\d", text)
+        assert any(said in options for line in jobs[job] for options in work[line].values())
+
+
+def test_pronouns_agree_and_no_profession_is_near() -> None:
+    words = load_task(distributions.PROFESSION_TASK).attributes["gender"].classes
+    names = "|".join(map(re.escape, corpus.professions_named().values()))
+    made = list(corpus.agreement(400, rng()))
+    for who, text in made:
+        mine, other = ({"he", "his", "himself"}, {"she", "her", "herself"})[
+            :: 1 if who in words["male"] else -1
+        ]
+        told = set(re.findall(r"[a-z]+", text.replace(who, "", 1)))
+        assert told & mine
+        assert not told & other
+        assert not re.search(rf"\b({names})\b", text)
+    assert sum(who in words["male"] for who, _ in made) == 200
+    assert {who for who, _ in made} == {w for found in words.values() for w in found}
+
+
 def test_the_held_out_text_is_the_grammars_and_not_the_corpus() -> None:
     trained = {d.text for d in whole() if d.kind == "plain"}
     for language in ("en", "zh"):
@@ -142,7 +195,20 @@ def test_the_held_out_text_is_the_grammars_and_not_the_corpus() -> None:
 
 @pytest.mark.parametrize("name", LEXICONS)
 def test_every_symbol_of_a_grammar_has_a_rule(name: str) -> None:
-    given = {"workers", "country", "name", "he", "him", "his", "man", "race", "who", "job"}
+    given = {
+        "workers",
+        "country",
+        "name",
+        "he",
+        "him",
+        "his",
+        "himself",
+        "man",
+        "race",
+        "who",
+        "job",
+        *ASPECTS,
+    }
     top = lexicon(name)
     shared = given | {k for k, v in top.items() if isinstance(v, list)}
     for value in top.values():
