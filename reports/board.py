@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.scoring import divergence
 from reports.load import Entry, number, part
-from reports.ranks import Corrected, certain_tv, corrected_tv, rank
+from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank
 from reports.standing import Reason, Who, column_key, reasons, who
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Board:
     columns: list[Column]
     cells: list[Cell]
     overall: dict[int, tuple[float, float, float]] = field(default_factory=dict)
-    """Row -> mean of its corrected TVs with interval, for rows that are ranked in every column."""
+    """Row -> mean of its corrected TVs with its 95% interval, for rows that are ranked in every column."""
     overall_rank: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     def ranked(self, col: int) -> list[Cell]:
@@ -173,12 +173,9 @@ def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
         if not cell.apart and cell.row in of:
             of[cell.row].append(cell)
     for row, cells in of.items():
-        low, value, high = np.array(
-            [[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]
-        ).T
-        below, above = (np.sqrt(((value - end) ** 2).sum()) / len(cells) for end in (low, high))
-        mean = float(value.mean())
-        board.overall[row] = (mean, max(mean - float(below), 0.0), mean + float(above))
+        board.overall[row] = joint(
+            *np.array([[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]).T
+        )
     stacked = [Corrected(*(np.stack([c[r][i] for r in complete]) for i in (0, 1))) for c in columns]
     found = rank(stacked, np.array([board.overall[r][0] for r in complete]))
     for i, row in enumerate(complete):

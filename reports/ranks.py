@@ -74,6 +74,18 @@ def certain_tv(rows: Floats, shares: Floats) -> Corrected:
     return Corrected(off / 2, rows[..., -1] / 1.96)
 
 
+def joint(low: Floats, value: Floats, high: Floats) -> tuple[float, float, float]:
+    """Mean of several measures that err independently, and its 95% interval: value, low, high.
+
+    Errors add up by their squares. A limit at 0 says nothing of how far below its value the truth may lie, and an
+    estimate that cannot fall below 0 is too high on average near it: the distance upwards stands for it then.
+    """
+    below = np.where(low > 0, value - low, np.maximum(value - low, high - value))
+    down, up = (float(np.sqrt((d**2).sum())) / len(value) for d in (below, high - value))
+    mean = float(value.mean())
+    return mean, max(mean - down, 0.0), mean + up
+
+
 def rank(columns: Sequence[Corrected], order_by: Floats) -> Ranking:
     """Rank models ``[models, contexts]`` over one column, or by the mean over several.
 

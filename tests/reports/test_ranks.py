@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from reports.ranks import Corrected, corrected_tv, rank
+from harness.scoring.interval import Limits, context_limits, mean_limits
+from harness.scoring.sides import Table, sides
+from reports.ranks import Corrected, corrected_tv, joint, rank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,24 +75,23 @@ def test_bands_begin_with_the_first_model_that_the_best_is_told_from() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.03, 0.2])
-def test_the_corrected_tv_is_nearer_the_truth_than_the_raw_one(shift: float) -> None:
-    rng = np.random.default_rng(5)
-    shares = np.tile([0.5, 0.3, 0.2], (4000, 1))
-    laws = shares + np.array([shift, -shift, 0])
-    counts = drawn(laws, 100, rng)
-    raw = np.abs(counts[:, :3] / 100 - shares).sum(axis=1).mean() / 2
-    value = corrected_tv(counts, shares).value.mean()
-    assert abs(value - shift) < abs(raw - shift) + 1e-3
-
-
-def test_the_error_is_the_spread_of_the_corrected_tv() -> None:
-    rng = np.random.default_rng(6)
-    shares = np.tile([0.6, 0.4], (5000, 1))
-    found = corrected_tv(drawn(np.tile([0.8, 0.2], (5000, 1)), 200, rng), shares)
-    assert found.error.mean() == pytest.approx(found.value.std(), rel=0.05)
-
-
-def test_nothing_drawn_ranks_nothing_apart() -> None:
-    counts = np.zeros((2, 3, 3), dtype=np.int64)
-    low, high, _ = ranked(counts, np.full((3, 2), 0.5))
-    assert (low, high) == ([1, 1], [2, 2])
+def test_the_interval_of_a_mean_over_columns_holds_the_truth(shift: float) -> None:
+    rng = np.random.default_rng(int(100 * shift))
+    samples, contexts, columns = 150, 14, 6
+    ends = []
+    for column in range(columns):
+        # Every other column is on target: the case in which estimates are stopped at 0.
+        off = 2 * shift * (column % 2)
+        target = np.tile([0.5 + 0.01 * column, 0.5 - 0.01 * column], (contexts, 1))
+        counts = rng.multinomial(25, target + np.array([-off, off]), size=(samples, contexts)).reshape(-1, 2)
+        parts = sides("tv", Table(counts, np.tile(target, (samples, 1))))
+        each = Limits(
+            *(
+                part.reshape(samples, contexts)
+                for part in context_limits("tv", parts, counts, np.tile(target, (samples, 1)))
+            )
+        )
+        of_mean = mean_limits("tv", parts.reshaped(samples, contexts), each)
+        ends.append(np.stack([of_mean.low, of_mean.estimate, of_mean.high]))
+    found = np.array([joint(*np.stack(ends)[:, :, i].T) for i in range(samples)])
+    assert ((found[:, 1] <= shift + 1e-12) & (shift <= found[:, 2])).mean() >= 0.94
