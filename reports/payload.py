@@ -264,7 +264,8 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
     }
     settings |= cast("dict[str, object]", identity.get("sampling") or {})
     settings |= {k: identity.get(k) for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
-    settings |= {k: _line(manifest.get(k)) for k in ("engine", "versions", "git", "independence", "state")}
+    settings |= {k: _line(manifest.get(k)) for k in ("engine", "versions", "git")}
+    settings |= {"independence": _verdict(manifest.get("independence")), "state": manifest.get("state")}
     first = (
         run.load("prompts.json").get("first_rendered") if (run.folder / "prompts.json").is_file() else None
     )
@@ -284,7 +285,15 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
 
 
 def _line(value: object) -> object:
-    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+    return ", ".join(f"{k} {v}" for k, v in value.items() if v != "") if isinstance(value, dict) else value
+
+
+def _verdict(value: object) -> object:
+    """The test of independence in a line that needs no language."""
+    if not isinstance(value, dict):
+        return value
+    p = "" if value.get("p") is None else f"p = {value['p']}"
+    return " · ".join(filter(None, ("✓" if value.get("ok") else "✗", p, str(value.get("reason", "")))))
 
 
 def _amount(value: object) -> float | None:
