@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer
+from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from harness.sampling.budget import out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
+TOKENS = 8192
+"""Tokens that a model without a cache reads in one pass."""
 ROOM = 16
 """Positions to allocate beyond what is needed, at least."""
-AGREE = 0.2
-"""Rounding moves logits by less than this share of their spread, in half precision too; a wrong cache by more."""
+SLACK = 50
+"""Rounding moves logits by less than so many of their dtype's steps, as a share of their spread."""
+AGREE = 0.01, 0.2
+"""That share is held between these."""
 
 
 class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
@@ -102,13 +106,21 @@ class Forward:
     def begin(self, prompts: Sequence[Sequence[int]], told: NDArray[np.integer]) -> torch.Tensor:
         """New rows, each its prompt and then its tokens of ``told`` [rows, depth]; their next-token logits.
 
-        A prompt of several rows is read once.
+        A prompt of several rows is read once, unless the model keeps a state: some can then go on by one token only.
         """
         distinct: dict[tuple[int, ...], int] = {}
+        if told.shape[1] and not self._appends():
+            prompts = [[*p, *row] for p, row in zip(prompts, told.tolist(), strict=True)]
+            told = told[:, :0]
         place = np.array([distinct.setdefault(tuple(p), len(distinct)) for p in prompts])
         logits = self._read(list(distinct))
         self.branch(place)
         return self.step(told.astype(np.int64)) if told.shape[1] else logits[self._tensor(place)]
+
+    def _appends(self) -> bool:
+        """Whether all that is kept of a row are keys and values, to which any number of tokens can be added."""
+        layers = DynamicCache(config=self.model.config).layers
+        return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
     def _read(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         self.cache = DynamicCache(config=self.model.config)
@@ -203,14 +215,20 @@ class Uncached(Forward):
         self.rows, self.length = len(lengths), int(lengths.max())
         logits: list[torch.Tensor] = [torch.empty(0)] * len(lengths)
         options: dict[str, object] = {"logits_to_keep": 1} if self.takes_keep else {}
-        for length in np.unique(lengths):
-            places = np.flatnonzero(lengths == length)
+        for places in self._pieces(lengths):
             ids = self._tensor(np.array([self.texts[i] for i in places]))
             out = self.model(input_ids=ids, use_cache=False, **options).logits[:, -1]
             self.calls += 1
             for place, row in zip(places, out, strict=True):
                 logits[place] = row
         return torch.stack(logits)
+
+    def _pieces(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Rows of one length that are read together, so many that they have no more than ``TOKENS``."""
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            most = max(1, TOKENS // int(length))
+            yield from (places[i : i + most] for i in range(0, len(places), most))
 
 
 def open_forward(model: PreTrainedModel, pad: int) -> Forward:
@@ -223,11 +241,11 @@ def open_forward(model: PreTrainedModel, pad: int) -> Forward:
         return plain
     low, high = 3, max(4, min(1000, int(model.config.get_text_config().vocab_size)))
     told = np.random.default_rng(0).integers(low, high, (3, 9))
-    prompts = [told[0, :5].tolist(), told[1, :2].tolist()]
+    prompts, begun = [told[0, :5].tolist(), told[1, :2].tolist()], told[1:, 2:4]
     seen = []
     for forward in (plain, cached):
         try:
-            forward.begin(prompts, np.zeros((2, 0), dtype=np.int64))
+            forward.begin(prompts, begun)
             forward.branch(np.array([0, 1, 1]))
             forward.step(told[:, 5])
             forward.branch(np.array([2, 1, 0, 2]))
@@ -246,4 +264,5 @@ def open_forward(model: PreTrainedModel, pad: int) -> Forward:
         finally:
             forward.drop()
     apart = (seen[0] - seen[1]).std(-1) / seen[0].std(-1)
-    return cached if apart.max().item() < AGREE else plain
+    share = min(max(AGREE[0], SLACK * torch.finfo(model.dtype).eps), AGREE[1])
+    return cached if apart.max().item() < share else plain

@@ -32,6 +32,18 @@ CONFIGS: dict[str, tuple[type[Forward], dict[str, object]]] = {
         {**SLIDING, "layer_types": ["sliding_attention", "full_attention"] * 2, "num_hidden_layers": 4},
     ),
     "lfm2": (Forward, {**SMALL, "layer_types": ["conv", "full_attention", "conv"]}),
+    "jamba": (
+        Forward,
+        {
+            **SMALL,
+            "num_experts": 2,
+            "num_experts_per_tok": 1,
+            "mamba_d_state": 8,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "use_mamba_kernels": False,
+        },
+    ),
     "mamba2": (Uncached, {**STATES, "num_heads": 8, "head_dim": 8, "n_groups": 1}),
     "mamba": (Uncached, STATES),
 }
@@ -65,6 +77,38 @@ def test_rows_that_branch_end_and_grow_see_what_the_model_alone_sees(name: str) 
         seen = forward.step(tokens)
         for row, token in zip(rows, tokens.tolist(), strict=True):
             row.append(token)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_prefixes_taken_up_again_see_what_the_model_alone_sees(name: str) -> None:
+    model = from_config(name, **CONFIGS[name][1])
+    with torch.no_grad():
+        for weights in model.parameters():
+            # Weights as small as at random would hide a state that was lost.
+            if weights.dim() > 1:
+                weights.mul_(6)
+    forward = open_forward(model, 0)
+    rng = np.random.default_rng(2)
+    prompts = [rng.integers(3, V, size).tolist() for size in (9, 4)]
+    told = rng.integers(3, V, (3, 6))
+    rows = [prompts[p] + t for p, t in zip((0, 1, 0), told.tolist(), strict=True)]
+    seen = forward.begin([prompts[p] for p in (0, 1, 0)], told)
+    for step in range(3):
+        for row, logits in zip(rows, seen, strict=True):
+            torch.testing.assert_close(logits, logits_after(model, row), atol=2e-3, rtol=2e-3)
+            row.append(3 + step)
+        seen = forward.step(np.full(3, 3 + step))
+
+
+def test_without_a_cache_only_so_many_tokens_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = from_config("llama", **SMALL)
+    plain = Uncached(model, 0)
+    prompts = [[5, 6, 7], [8, 9], [5, 7, 7], [9, 8], [1, 2, 3]]
+    whole = plain.begin(prompts, np.zeros((5, 0), dtype=np.int64))
+    monkeypatch.setattr("harness.sampling.cache.TOKENS", 6)
+    before = plain.calls
+    torch.testing.assert_close(plain.begin(prompts, np.zeros((5, 0), dtype=np.int64)), whole)
+    assert plain.calls - before == 3
 
 
 def test_prefixes_taken_up_again_are_read_from_a_shared_prompt() -> None:
