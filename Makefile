@@ -40,7 +40,7 @@ test-slow: $(VENV)/.made
 	$(BIN)/python -m pytest -m 'slow or ray'
 
 test-engines: $(ENGINES)/.made
-	$(ENGINES)/bin/python -m pytest -m vllm
+	$(ENGINES)/bin/python -m pytest -m vllm tests/sampling/test_vllm.py
 
 test-browser: $(VENV)/.made
 	$(BIN)/python -m pytest -m browser

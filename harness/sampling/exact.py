@@ -20,7 +20,7 @@ import torch
 from harness.sampling.base import Draw, Shares
 from harness.sampling.budget import survives
 from harness.sampling.frontier import in_place
-from harness.sampling.pick import filtered
+from harness.sampling.pick import filtered, not_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -218,8 +218,13 @@ class Enumeration:
         weights = filtered(logits, self.sampling)
         weights = (weights - weights.amax(-1, keepdim=True)).exp_()
         if self.sampling.temperature == 0:
-            weights = torch.zeros_like(weights).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+            # NaN stays NaN.
+            weights = weights.mul_(0.0).scatter_add_(
+                -1, logits.argmax(-1, keepdim=True), weights.new_ones(len(weights), 1)
+            )
         scale = torch.from_numpy(heavy.mass).to(weights.device) / weights.sum(-1, dtype=torch.float64)
+        if not scale.isfinite().all():
+            raise not_numbers()
         ended = (weights[:, self.ends].sum(-1, dtype=torch.float64) * scale).cpu().numpy()
         weights[:, self.ends] = 0.0
         kept = weights > (self.epsilon * FLOOR / scale).float()[:, None]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import pickle
 import re
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import UserError, missing_package
 from harness.sampling.base import ModelCard
@@ -18,11 +21,12 @@ from harness.sampling.base import ModelCard
 try:
     import torch
     import transformers
+    from safetensors import SafetensorError
 except ImportError as error:
     raise missing_package("a model of transformers", error.name or "torch", "hf") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -249,32 +253,77 @@ def load(
     base = source.base or source
     place = pick_device(device)
     auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
-    bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # has no types
     try:
         config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
         chosen = pick_dtype(dtype, config.dtype, place)
-        model = auto.from_pretrained(
-            base.folder, config=config, dtype=chosen, trust_remote_code=trust_remote_code
-        )
+        with _quiet():
+            model, report = auto.from_pretrained(
+                base.folder,
+                config=config,
+                dtype=chosen,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             _tokenizer_folder(source, base), trust_remote_code=trust_remote_code
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        message = str(error).strip().splitlines()
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        ImportError,
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+        SafetensorError,
+    ) as error:
         raise UserError(
             f"transformers cannot load this as a {kind} language model",
             where=source.name,
-            found=message[0] if message else type(error).__name__,
+            found=_said(error),
             hint="--trust-remote-code, if you trust its author" if "trust_remote_code" in str(error) else "",
         ) from error
-    finally:
-        if bars:
-            transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # nor this
+    _check_filled(report, base, kind)
     if source.base is not None:
-        model = _with_adapter(model, source)
+        model = _with_adapter(model, source, len(tokenizer))
     torch.nn.Module.to(model, place)
     return Checkpoint(model.eval(), tokenizer, source, place, chosen)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bar, and no table of the weights that were not found: that is an error here, and said as one."""
+    log = transformers.utils.logging
+    bars, level = log.is_progress_bar_enabled(), log.get_verbosity()
+    log.disable_progress_bar()  # type: ignore[no-untyped-call]  # these have no types
+    log.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error that says something: PyTorch's begin with a headline."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    told = [line for line in lines if line and not line.startswith("Error(s) in loading")]
+    return told[0] if told else type(error).__name__
+
+
+def _check_filled(report: Mapping[str, Collection[Any]], source: Source, kind: Kind) -> None:
+    """Weights that the files do not hold would be random numbers, and the draws those of no one's model."""
+    missing = sorted(report["missing_keys"])
+    other = [f"{name} {tuple(there)} for {tuple(here)}" for name, there, here in report["mismatched_keys"]]
+    if missing or other:
+        raise UserError(
+            f"the files do not hold all weights of a {kind} language model of this architecture",
+            where=source.name,
+            found=f"{len(missing)} missing, {len(other)} of another shape: {', '.join([*missing, *other][:4])}",
+            expected="a checkpoint with its output layer whose config.json fits its weights",
+        )
 
 
 def _tokenizer_folder(source: Source, base: Source) -> Path:
@@ -282,18 +331,22 @@ def _tokenizer_folder(source: Source, base: Source) -> Path:
     return source.folder if (source.folder / "tokenizer_config.json").is_file() else base.folder
 
 
-def _with_adapter(model: PreTrainedModel, source: Source) -> PreTrainedModel:
+def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrainedModel:
     try:
         from peft import PeftModel
     except ImportError as error:
         raise missing_package("an adapter folder", "peft", "train") from error
+    if words > len(model.get_input_embeddings().get_parameter("weight")):
+        # The adapter was trained with tokens of its own; their embeddings are among its weights.
+        model.resize_token_embeddings(words, mean_resizing=False)
     try:
-        wrapped = PeftModel.from_pretrained(model, source.folder)
-    except (OSError, ValueError, RuntimeError) as error:
+        with warnings.catch_warnings():
+            # peft goes on with untrained layers where it finds no weights for them.
+            warnings.filterwarnings("error", message=".*missing adapter keys")
+            wrapped = PeftModel.from_pretrained(model, source.folder)
+    except (OSError, ValueError, RuntimeError, UserWarning, SafetensorError) as error:
         raise UserError(
-            "the adapter does not fit its base model",
-            where=source.name,
-            found=str(error).strip().splitlines()[0],
+            "the adapter does not fit its base model", where=source.name, found=_said(error)
         ) from error
     if wrapped.active_peft_config.is_prompt_learning:
         raise UserError(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 BRANCH = np.uint64(0xD1B54A32D192ED03)
+TINY = torch.finfo(torch.float32).tiny
 BLOCK = 256
 """Tokens per block of the two-level search."""
 
@@ -58,7 +59,8 @@ def filtered(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     """Float32 logits under temperature, then top-k, then top-p; what is cut off is -inf."""
     scores = logits.float()
     if sampling.temperature not in (0.0, 1.0):
-        scores = scores / sampling.temperature
+        # The largest becomes 0: a temperature close to 0 must not carry it to infinity.
+        scores = (scores - scores.amax(-1, keepdim=True)) / max(sampling.temperature, TINY)
     vocabulary = scores.shape[-1]
     if 0 < sampling.top_k < vocabulary:
         least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
@@ -72,6 +74,15 @@ def filtered(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     return scores
 
 
+def not_numbers() -> UserError:
+    """The error of a model whose forward pass overflows, or whose weights are broken."""
+    return UserError(
+        "the model's next-token probabilities are not numbers (NaN)",
+        expected="weights without NaN, and a dtype in which the model does not overflow",
+        hint="--dtype float32, if it was loaded in half precision",
+    )
+
+
 def draw_tokens(
     logits: torch.Tensor, keys: Keys, counts: Ints, sampling: Sampling
 ) -> tuple[Ints, Ints, Ints]:
@@ -81,11 +92,14 @@ def draw_tokens(
         Row, token and count of each distinct (row, token), sorted by row, then token.
     """
     if sampling.temperature == 0:
-        return np.arange(len(counts)), logits.argmax(-1).cpu().numpy(), counts
+        best, token = logits.max(-1)
+        if best.isnan().any():
+            raise not_numbers()
+        return np.arange(len(counts)), token.cpu().numpy(), counts
     rows, u = uniforms(keys, counts)
     tokens = _invert(filtered(logits, sampling), rows, u)
     if len(tokens) and tokens.min() < 0:
-        raise UserError("the model's next-token probabilities are not numbers (NaN)", hint="--dtype float32")
+        raise not_numbers()
     if len(rows) == len(counts):
         return rows, tokens, counts
     width = logits.shape[-1]

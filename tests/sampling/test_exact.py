@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
+from harness.errors import UserError
 from harness.sampling.base import Draw, Request, Sampling
 from harness.sampling.cache import Forward
 from harness.sampling.collapsed import CollapsedEngine
@@ -164,6 +165,15 @@ def test_settling_saves_forwards_and_memory_running_out_changes_nothing(
     rows.clear()
     list(poor.exact(requests, sampling, outcome, decided, 1e-4))
     assert sum(rows) < unsettled / 2
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.0])
+def test_probabilities_that_are_no_numbers_are_an_error(
+    engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, temperature: float
+) -> None:
+    monkeypatch.setattr(Forward, "_run", lambda self, ids: torch.full((len(ids), 9), torch.nan))
+    with pytest.raises(UserError, match="NaN"):
+        list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH, temperature=temperature), outcome))
 
 
 def test_a_prompt_beyond_the_window_fails(engine: CollapsedEngine) -> None:

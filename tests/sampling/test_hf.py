@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
 from harness.sampling.hf import find, load, pick_dtype, weights_digest
+from tests.sampling.reference import logits_after
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +83,57 @@ def test_a_folder_that_transformers_refuses_is_one_message(tmp_path: Path) -> No
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "nothing-like-it"}))
     with pytest.raises(UserError, match="cannot load this as a causal"):
         load(find(str(tmp_path)), device="cpu")
+
+
+def test_weights_that_the_files_do_not_hold_are_never_made_up(letters_model: Path, tmp_path: Path) -> None:
+    headless = shutil.copytree(letters_model, tmp_path / "headless")
+    tensors = load_file(headless / "model.safetensors")
+    save_file({k: v for k, v in tensors.items() if k != "lm_head.weight"}, headless / "model.safetensors")
+    with pytest.raises(UserError, match="do not hold all weights") as missing:
+        load(find(str(headless)), device="cpu")
+    assert missing.value.found == "1 missing, 0 of another shape: lm_head.weight"
+    wider = shutil.copytree(letters_model, tmp_path / "wider")
+    config = json.loads((wider / "config.json").read_text())
+    (wider / "config.json").write_text(json.dumps({**config, "vocab_size": 17}))
+    with pytest.raises(UserError, match="do not hold all weights") as mismatch:
+        load(find(str(wider)), device="cpu")
+    assert "lm_head.weight (9, 32) for (17, 32)" in str(mismatch.value.found)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_torn_file_is_one_message(letters_model: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(letters_model, tmp_path / "torn")
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="cannot load this as a causal"):
+        load(find(str(folder)), device="cpu")
+
+
+def test_an_adapter_brings_tokens_of_its_own_and_is_refused_when_half_empty(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_tokens(["<one>", "<two>"], special_tokens=True)
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    base.resize_token_embeddings(len(tokenizer))
+    settings = LoraConfig(
+        r=2, target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"], init_lora_weights=False
+    )
+    wrapped = get_peft_model(base, settings)
+    wrapped.peft_config["default"].base_model_name_or_path = str(tiny_model)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    adapted = load(find(str(tmp_path / "adapter")), device="cpu")
+    prompt = [1, 5, len(tokenizer) - 1]
+    torch.testing.assert_close(logits_after(adapted.model, prompt), logits_after(wrapped.eval(), prompt))
+    weights = tmp_path / "adapter" / "adapter_model.safetensors"
+    kept = {k: v for k, v in load_file(weights).items() if "layers.1" not in k}
+    save_file(kept, weights)
+    with pytest.raises(UserError, match="does not fit its base") as torn:
+        load(find(str(tmp_path / "adapter")), device="cpu")
+    assert "layers.1.self_attn.q_proj.lora_A" in str(torn.value.found)
 
 
 def test_an_adapter_that_names_no_base_is_said(tmp_path: Path) -> None:

@@ -70,8 +70,13 @@ def test_what_has_no_probability_is_never_drawn() -> None:
 
 
 def test_probabilities_that_are_no_numbers_are_an_error() -> None:
+    broken = torch.zeros(2, 5)
+    broken[1, 3] = torch.nan
+    for logits in (broken, torch.full((2, 5), torch.nan), torch.full((2, 5), -torch.inf)):
+        with pytest.raises(UserError, match="NaN"):
+            counts_of(logits, 0, 3)
     with pytest.raises(UserError, match="NaN"):
-        counts_of(torch.full((2, 5), torch.nan), 0, 3)
+        counts_of(broken, 0, 3, Sampling(temperature=0.0))
 
 
 @given(
@@ -97,6 +102,13 @@ def test_filters_are_those_of_transformers(temperature: float, top_p: float, top
 def test_temperature_zero_takes_the_most_probable() -> None:
     logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, 2.0, 1.0]])
     seen = counts_of(logits, 0, 7, Sampling(temperature=0.0))
+    assert seen.tolist() == [[0, 7, 0], [7, 0, 0]]
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-40, 1e-300])
+def test_temperature_close_to_zero_does_too(temperature: float) -> None:
+    logits = torch.tensor([[0.0, 2e4, 1.0], [-5.0, -7.0, -torch.inf]])
+    seen = counts_of(logits, 0, 7, Sampling(temperature=temperature))
     assert seen.tolist() == [[0, 7, 0], [7, 0, 0]]
 
 
