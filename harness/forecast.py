@@ -49,7 +49,8 @@ def forecast(model: str, task: Task, target: Sequence[str], settings: Settings) 
     asked = np.array([sum(r.context == c.id for r in rendered) * settings.n for c in contexts])
     for attribute, found in targets.items():
         for one in found:
-            told = tellable(asked, one.matrix(task, task.attributes[attribute], [c.id for c in contexts]))
+            about, ids = task.attributes[attribute], [c.id for c in contexts]
+            told = tellable(asked, one.matrix(task, about, ids), sizes=one.sizes(about, ids))
             lines.append(
                 f"{attribute} against {one.name}: a perfect model's mean TV is {told.floor:.4f} (95% below {told.floor95:.4f}); "
                 f"a mean TV of {told.from_target:.4f} is told from perfect with 80% power, "

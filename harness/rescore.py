@@ -15,6 +15,7 @@ from harness.runs import Run
 from harness.scoring import shares, table
 from harness.scoring.certain import score_certain
 from harness.scoring.counts import Counts, tally, to_csv
+from harness.targets import Sample, Target
 from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.targets import Target
     from harness.tasks import Attribute
 
 SCHEMA = 1
@@ -112,7 +112,8 @@ def _certain(task: Task, attribute: Attribute, found: shares.Certain, target: Ta
     rows = found.by_context()
     k = len(found.classes)
     lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
-    scored = score_certain(lower, rows[:, -1], matrix)
+    sizes = target.sizes(attribute, found.contexts)
+    scored = score_certain(lower, rows[:, -1], matrix, sizes=sizes)
     return {
         **describe(attribute, target, found.contexts, matrix),
         "totals": {},
@@ -124,7 +125,7 @@ def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: 
     contexts = counts.contexts
     matrix = target.matrix(task, attribute, contexts)
     valid, invalid = counts.split()
-    scored = table.score(valid, invalid, matrix, seed=0)
+    scored = table.score(valid, invalid, matrix, sizes=target.sizes(attribute, contexts), seed=0)
     return {
         **describe(attribute, target, contexts, matrix),
         "totals": counts.totals(),
@@ -155,6 +156,8 @@ def describe(
 ) -> dict[str, object]:
     """What a result is about: attribute, classes, contexts, target with its provenance."""
     provenance = target.provenance.model_dump() if target.provenance else None
+    samples = target.samples(attribute, contexts)
+    sample = {part: [getattr(s, part) for s in samples] for part in Sample._fields} if samples else None
     return {
         "attribute": attribute.name,
         "classes": list(attribute.classes),
@@ -167,5 +170,6 @@ def describe(
             "smoothing": target.smoothing,
             "provenance": provenance,
             "shares": matrix.tolist(),
+            "sample": sample,
         },
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -54,6 +54,19 @@ class TableSpec(_Strict):
         return self
 
 
+class SampleSpec(_Strict):
+    """The columns that say how large a sample of people each row of a reference is."""
+
+    replies: str = Field(min_length=1)
+    independent: str = ""
+    """As how many independent replies they count: fewer, where replies of one conversation resemble each other."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(filter(None, (self.replies, self.independent)))
+
+
 class TargetFile(_Strict):
     """``target.yaml``, or a target written inside a task."""
 
@@ -66,6 +79,7 @@ class TargetFile(_Strict):
     attributes: dict[Name, TableSpec] = {}
     informative: list[str] = []
     """Columns of the tables that are no class."""
+    sample: SampleSpec | None = None
     smoothing: str = ""
     """What was done to cells of zero and one, in words."""
     provenance: Provenance | None = None
@@ -79,6 +93,8 @@ class TargetFile(_Strict):
             raise ValueError(f"a {self.kind} target needs attributes: {{NAME: {{file: …}}}}")
         elif self.provenance is None:
             raise ValueError("provenance is required: publisher, table, year, license, link")
+        if self.sample and self.kind != "reference":
+            raise ValueError("sample: is of a reference; the figures of other targets are taken as exact")
         return self
 
 
@@ -98,9 +114,11 @@ class Target:
     @property
     def hash(self) -> str:
         """sha256 of its figures."""
-        return digest(
-            [self.kind, {a: {r: dict(v) for r, v in t.rows.items()} for a, t in sorted(self.tables.items())}]
-        )
+        tables = sorted(self.tables.items())
+        figures: list[object] = [self.kind, {a: {r: dict(v) for r, v in t.rows.items()} for a, t in tables}]
+        if any(t.samples for _, t in tables):
+            figures.append({a: dict(t.samples) for a, t in tables})
+        return digest(figures)
 
     def row(self, task: Task, attribute: Attribute, context: str) -> dict[str, float]:
         """The share of each class in one context."""
@@ -114,6 +132,16 @@ class Target:
         self.check(task, attribute, contexts)
         rows = [self.row(task, attribute, c) for c in contexts]
         return np.array([[r[c] for c in attribute.classes] for r in rows])
+
+    def samples(self, attribute: Attribute, contexts: Sequence[str]) -> list[Sample]:
+        """How large a sample of people each row is; empty where its shares are taken as exact."""
+        table = self.tables.get(attribute.name)
+        return [table.samples[c] for c in contexts] if table and table.samples else []
+
+    def sizes(self, attribute: Attribute, contexts: Sequence[str]) -> NDArray[np.float64]:
+        """As how many independent replies each row counts; infinite where its shares are taken as exact."""
+        sizes = [s.independent for s in self.samples(attribute, contexts)]
+        return np.array(sizes or [math.inf] * len(contexts))
 
     def check(self, task: Task, attribute: Attribute, contexts: Iterable[str]) -> None:
         """Refuse a target that does not fit the task's attribute, classes or contexts."""
@@ -164,6 +192,13 @@ class Target:
                     )
 
 
+class Sample(NamedTuple):
+    """How many replies of people a row was counted from, and as how many independent ones they count."""
+
+    replies: float
+    independent: float
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """The figures of one attribute."""
@@ -172,6 +207,8 @@ class Table:
     rows: Mapping[str, Mapping[str, float]]
     lines: Mapping[str, int]
     where: str
+    samples: Mapping[str, Sample]
+    """Of a reference: the size of each row; none where the shares are taken as exact."""
 
 
 def load_target(
@@ -237,10 +274,12 @@ def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Targe
 
 
 def _from_csv(file: TargetFile, path: Path) -> Table:
-    header, found = read_csv(path, required=["context", *file.informative])
-    classes = tuple(h for h in header if h != "context" and h not in file.informative)
+    sized = file.sample.columns if file.sample else ()
+    header, found = read_csv(path, required=["context", *file.informative, *sized])
+    classes = tuple(h for h in header if h not in ("context", *file.informative, *sized))
     rows: dict[str, dict[str, float]] = {}
     lines: dict[str, int] = {}
+    samples: dict[str, Sample] = {}
     for row in found:
         where = f"{path}:{row.line}"
         context = row.cells["context"]
@@ -254,7 +293,10 @@ def _from_csv(file: TargetFile, path: Path) -> Table:
         cells = {c: _number(row.cells[c], f"{where}:{c}") for c in classes}
         rows[context] = _shares(file.values, cells, where)
         lines[context] = row.line
-    return _table(classes, rows, lines, str(path))
+        if file.kind == "reference":
+            sizes = [_number(row.cells[c], f"{where}:{c}") for c in sized]
+            samples |= _sample(file, context, cells, sizes, where)
+    return _table(classes, rows, lines, str(path), samples)
 
 
 def _from_rows(
@@ -262,6 +304,14 @@ def _from_rows(
 ) -> Table:
     classes = tuple(dict.fromkeys(c for row in given.values() for c in row))
     rows, lines = {}, {}
+    samples: dict[str, Sample] = {}
+    if file.sample:
+        raise UserError(
+            "a reference written into YAML cannot name columns",
+            where=doc.where(*loc),
+            found=", ".join(file.sample.columns),
+            expected="values: counts, or file: NAME.csv",
+        )
     for context, cells in given.items():
         where = doc.where(*loc, context)
         missing = [c for c in classes if c not in cells]
@@ -271,11 +321,36 @@ def _from_rows(
             )
         rows[context] = _shares(file.values, dict(cells), where)
         lines[context] = doc.lines.get((*loc, context), 1)
-    return _table(classes, rows, lines, str(doc.path))
+        if file.kind == "reference":
+            samples |= _sample(file, context, cells, (), where)
+    return _table(classes, rows, lines, str(doc.path), samples)
+
+
+def _sample(
+    file: TargetFile, context: str, cells: Mapping[str, float], sizes: Sequence[float], where: str
+) -> dict[str, Sample]:
+    """The size of a reference's row: from its columns, or the sum of its counts; none where neither is stated."""
+    if not sizes and file.values == "counts":
+        sizes = [math.fsum(cells.values())]
+    if not sizes:
+        return {}
+    sample = Sample(sizes[0], sizes[-1])
+    if not 1 <= sample.independent <= sample.replies < math.inf:
+        raise UserError(
+            "not the size of a sample",
+            where=where,
+            found=", ".join(f"{s:g}" for s in sizes),
+            expected="a number of replies of 1 or more, of which no more are independent",
+        )
+    return {context: sample}
 
 
 def _table(
-    classes: tuple[str, ...], rows: dict[str, dict[str, float]], lines: dict[str, int], where: str
+    classes: tuple[str, ...],
+    rows: dict[str, dict[str, float]],
+    lines: dict[str, int],
+    where: str,
+    samples: dict[str, Sample],
 ) -> Table:
     if len(classes) < 2:
         raise UserError(
@@ -283,7 +358,7 @@ def _table(
         )
     if not rows:
         raise UserError("no rows", where=where, expected="one row per context")
-    return Table(classes, rows, lines, where)
+    return Table(classes, rows, lines, where, samples)
 
 
 def _number(text: str, where: str) -> float:

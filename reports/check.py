@@ -62,9 +62,11 @@ def _score(entry: Entry) -> table.TableScore:
     k, rows = len(entry.classes), entry.rows
     if entry.certain:
         lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
-        return score_certain(np.asarray(lower, dtype=np.float64), np.asarray(rows[:, -1]), entry.shares)
+        return score_certain(
+            np.asarray(lower, dtype=np.float64), np.asarray(rows[:, -1]), entry.shares, sizes=entry.sizes
+        )
     counts = np.asarray(rows, dtype=np.int64)
-    return table.score(counts[:, :k], counts[:, k:].sum(axis=1), entry.shares, seed=0)
+    return table.score(counts[:, :k], counts[:, k:].sum(axis=1), entry.shares, sizes=entry.sizes, seed=0)
 
 
 def _target(entry: Entry, task: Task | None) -> str:

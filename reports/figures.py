@@ -200,7 +200,7 @@ def course(entry: Entry) -> tuple[NDArray[np.int64], list[float], list[float], l
                 ).value.mean()
             )
         )
-        floor.append(float(simulate(n, full, ["tv"]).values["tv"].mean()))
+        floor.append(float(simulate(n, full, ["tv"], sizes=entry.sizes).values["tv"].mean()))
     return sizes, raw, corrected, floor
 
 

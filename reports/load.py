@@ -40,6 +40,8 @@ class Entry:
     target: Json
     shares: NDArray[np.float64]
     """Target shares, contexts x classes."""
+    sizes: NDArray[np.float64]
+    """As how many independent replies of people each row of the target counts; inf where it is exact."""
     table: Counts | Certain
     rows: NDArray[np.int64] | NDArray[np.float64]
     """Contexts x outcomes: the classes, then what is no class. Counts; or, of a run without draws, shares that
@@ -136,6 +138,8 @@ def _entry(
         contexts = tuple(map(str, cast("list[object]", result["context_ids"])))
         target = cast("Json", result["target"])
         wanted = np.array(target["shares"], dtype=np.float64).reshape(len(contexts), len(classes))
+        sample = cast("Json", target.get("sample") or {})
+        sizes = np.array(sample.get("independent", [math.inf] * len(contexts)), dtype=np.float64)
         aggregate = part(cast("Json", result["table"]), "aggregate")
         number(part(part(aggregate, "scores"), "tv"), "estimate")
     except (KeyError, TypeError, ValueError) as err:
@@ -156,6 +160,7 @@ def _entry(
         contexts,
         target,
         wanted,
+        sizes.reshape(len(contexts)),
         table,
         table.by_context(),
         aggregate,

@@ -112,6 +112,9 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "ttitle": show(entry.target.get("title", "")),
                 "kind": show(entry.target.get("kind", "")),
                 "smoothing": show(entry.target.get("smoothing", ""), 600),
+                "sample": [int(entry.sizes.min()), int(entry.sizes.max())]
+                if math.isfinite(entry.sizes.max(initial=-math.inf))
+                else None,
                 "provenance": provenance
                 and {k: show(v, 900) for k, v in provenance.items()}
                 | {"url": link(provenance.get("link", ""))},

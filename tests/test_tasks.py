@@ -53,6 +53,61 @@ def test_counts_are_normalised_and_inline_targets_read(tmp_path: Path) -> None:
     )
 
 
+SURVEY_OF_PEOPLE = """
+name: survey
+kind: reference
+attributes: {drink: {file: table.csv}}
+sample: {replies: n, independent: independent}
+provenance: {publisher: P, table: T, year: 2021, license: CC0-1.0, link: "https://example.org"}
+"""
+
+
+def test_a_reference_states_how_many_replies_it_counts(tmp_path: Path) -> None:
+    task = load_task(str(helpers.write_task(tmp_path)))
+    drink = task.attributes["drink"]
+    survey = tmp_path / "survey"
+    exact = resolve(task, drink, "survey")
+    assert np.isinf(exact.sizes(drink, ["leeds"])).all()
+    assert exact.samples(drink, ["leeds"]) == []
+    (survey / "target.yaml").write_text(SURVEY_OF_PEOPLE, encoding="utf-8")
+    (survey / "table.csv").write_text(
+        "context,tea,coffee,n,independent\nleeds,0.8,0.2,50,20\noporto,0.1,0.9,70,70\n", encoding="utf-8"
+    )
+    target = resolve(task, drink, "survey")
+    assert target.tables["drink"].classes == ("tea", "coffee")
+    assert target.sizes(drink, ["oporto", "leeds"]).tolist() == [70, 20]
+    assert target.samples(drink, ["leeds"]) == [(50, 20)]
+    # other sizes are another target: its floors differ
+    known = target.hash
+    (survey / "table.csv").write_text(
+        "context,tea,coffee,n,independent\nleeds,0.8,0.2,50,30\noporto,0.1,0.9,70,70\n", encoding="utf-8"
+    )
+    assert resolve(task, drink, "survey").hash != known
+    (survey / "target.yaml").write_text(
+        SURVEY_OF_PEOPLE.replace("sample: {replies: n, independent: independent}", "values: counts"),
+        encoding="utf-8",
+    )
+    (survey / "table.csv").write_text("context,tea,coffee\nleeds,8,2\noporto,1,9\n", encoding="utf-8")
+    assert resolve(task, drink, "survey").samples(drink, ["leeds"]) == [(10, 10)]
+
+
+@pytest.mark.parametrize(
+    ("table", "spec", "says"),
+    [
+        ("leeds,0.8,0.2,50,60", SURVEY_OF_PEOPLE, "not the size of a sample"),
+        ("leeds,0.8,0.2,0,0", SURVEY_OF_PEOPLE, "not the size of a sample"),
+        ("leeds,0.8,0.2,many,20", SURVEY_OF_PEOPLE, "not a number"),
+        ("leeds,0.8,0.2,50,20", SURVEY_OF_PEOPLE.replace("reference", "table"), "sample: is of a reference"),
+        ("leeds,0.8,0.2,50,20", SURVEY_OF_PEOPLE.replace("replies: n", "replies: m"), "column"),
+    ],
+)
+def test_a_sample_that_cannot_be(tmp_path: Path, table: str, spec: str, says: str) -> None:
+    (tmp_path / "target.yaml").write_text(spec, encoding="utf-8")
+    (tmp_path / "table.csv").write_text(f"context,tea,coffee,n,independent\n{table}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        load_target(str(tmp_path))
+
+
 def test_yes_and_no_are_words_not_truth_values(tmp_path: Path) -> None:
     text = helpers.TASK.replace("tea: [a cup of tea]", "yes: [sure]").replace(
         "coffee: [espresso]", "no: [never]"

@@ -53,9 +53,17 @@ def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
                     nearest=nearest(context, figures.rows),
                 )
         chosen = list(contexts) or list(figures.rows)
+        sized = ["replies", "independent"] if figures.samples else []
         rows = [
-            [label, *figures.classes],
-            *([c, *(f"{figures.rows[c][k]:.4f}" for k in figures.classes)] for c in chosen),
+            [label, *figures.classes, *sized],
+            *(
+                [
+                    c,
+                    *(f"{figures.rows[c][k]:.4f}" for k in figures.classes),
+                    *(f"{size:g}" for size in figures.samples.get(c, ())),
+                ]
+                for c in chosen
+            ),
         ]
         for line in table(rows):
             click.echo(line)

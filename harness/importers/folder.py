@@ -52,6 +52,8 @@ class TargetFolder:
     shared: bool = True
     smoothing: str = ""
     informative: tuple[str, ...] = field(default=())
+    sample: Mapping[str, str] = field(default_factory=dict)
+    """Which columns tell the size of each row's sample, as in ``target.yaml``."""
 
 
 def write_target(target: TargetFolder, out: Path) -> Path:
@@ -67,7 +69,7 @@ def write_target(target: TargetFolder, out: Path) -> Path:
         )
     out.mkdir(parents=True, exist_ok=True)
     for attribute, table in target.tables.items():
-        columns = ["context", *table.classes, *target.informative]
+        columns = ["context", *table.classes, *target.sample.values(), *target.informative]
         write_atomic(out / f"{attribute}.csv", _csv_text(columns, table.rows))
     write_atomic(out / "target.yaml", _yaml_text(target, out.resolve().name))
     return out
@@ -93,6 +95,8 @@ def _yaml_text(target: TargetFolder, name: str) -> str:
     }
     if target.informative:
         document["informative"] = list(target.informative)
+    if target.sample:
+        document["sample"] = dict(target.sample)
     if target.smoothing:
         document["smoothing"] = target.smoothing
     provenance = {

@@ -88,13 +88,13 @@ def import_reference(
         options: How the corpora are read.
         read: Reads the shapes of texts; the task's own readers when left out.
     """
-    replies = [r for source in sources for r in read_replies(source, options.fields) if _wanted(r, options)]
+    replies = [r for source in sources for r in read_replies(source, options.fields) if wanted(r, options)]
     held = [r for r in replies if options.prompts is not None and _share("held out", r) < HELD_OUT]
     kept = [r for r in replies if options.prompts is None or _share("held out", r) >= HELD_OUT]
     for name in options.stratified:
         if name not in {r.source for r in replies}:
             raise UserError(f"no corpus is called {name!r}", found=", ".join({r.source for r in replies}))
-    shapes = (read or _readers(options.language))([r.text for r in kept])
+    shapes = (read or shape_readers(options.language))([r.text for r in kept])
     tables = {name: _table(name, kept, shapes, options) for name in OUTCOMES}
     if not tables["length"].rows:
         raise UserError(
@@ -108,7 +108,8 @@ def import_reference(
         tables={name: table for name, table in tables.items() if table.rows},
         provenance=_provenance(kept, options),
         smoothing=SMOOTHING,
-        informative=("level", "n", "halves_tv", "halves_floor"),
+        informative=("level", "halves_tv", "halves_floor"),
+        sample={"replies": "n", "independent": "independent"},
     )
     write_target(target, out)
     if options.prompts is not None:
@@ -139,7 +140,26 @@ def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], split
     return Halves(float(tv[0]), float(np.quantile(tv[1:], 0.95)))
 
 
-def _wanted(reply: Reply, options: ReferenceOptions) -> bool:
+def independent(conversations: Sequence[Sequence[int]]) -> int:
+    """As how many independent replies those of ``conversations`` count.
+
+    The variance of the shares between conversations (their linearised ratio estimate), summed over the classes,
+    against that of as many independent replies: the design effect of Kish (1965). Never more than there are
+    replies; as many as conversations where all replies are of one class, so that no variance can be seen.
+    """
+    counts = np.asarray(conversations, dtype=float)
+    sizes = counts.sum(axis=1, keepdims=True)
+    n, clusters = sizes.sum(), len(counts)
+    shares = counts.sum(axis=0) / n
+    alone = (shares * (1 - shares)).sum() / max(n - 1, 1)
+    if clusters == 1 or alone == 0:
+        return clusters
+    together = ((counts - sizes * shares) ** 2).sum() / n**2 * clusters / (clusters - 1)
+    return int(np.rint(np.clip(n * alone / max(together, 1e-300), 1, n)))
+
+
+def wanted(reply: Reply, options: ReferenceOptions) -> bool:
+    """Whether a reply says something, in the language asked for."""
     return bool(reply.text.strip()) and reply.language in ("", options.language)
 
 
@@ -160,10 +180,10 @@ def _contexts(reply: Reply, shape: Shape, options: ReferenceOptions) -> list[tup
     return contexts
 
 
-def _table(
+def by_conversation(
     attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
-) -> Table:
-    classes = OUTCOMES[attribute]
+) -> Mapping[tuple[str, str], Mapping[tuple[bool, str, str], Counter[str]]]:
+    """(level, context) -> conversation (whether of the second half, source, id) -> how often each class came."""
     counted: dict[tuple[str, str], dict[tuple[bool, str, str], Counter[str]]] = defaultdict(
         lambda: defaultdict(Counter)
     )
@@ -172,6 +192,14 @@ def _table(
             conversation = (_share("half", reply) >= 0.5, reply.source, reply.conversation)
             for key in _contexts(reply, shape, options):
                 counted[key][conversation][shape[attribute]] += 1
+    return counted
+
+
+def _table(
+    attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
+) -> Table:
+    classes = OUTCOMES[attribute]
+    counted = by_conversation(attribute, replies, shapes, options)
     rows = []
     order = {"family": 0, "style": 1, "length": 2}
     for (level, context), conversations in sorted(
@@ -201,6 +229,7 @@ def _row(
         **{name: plain(filled[name] / n) for name in classes},
         "level": level,
         "n": str(n),
+        "independent": str(independent(counts)),
         "halves_tv": f"{compared.tv:.4f}",
         "halves_floor": f"{compared.floor:.4f}",
     }
@@ -244,7 +273,7 @@ def _literal(text: str) -> str:
     return "{{ " + repr(text) + " }}" if "{" in text else text
 
 
-def _readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
+def shape_readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
     """The readers that tasks of reply shape use, so that people and models are measured alike."""
     readers = {
         name: StyleReader({c: (c,) for c in classes}, language, name) for name, classes in OUTCOMES.items()

@@ -68,9 +68,13 @@ def js_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
 def kl_model_target_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
     """x/n (G(x) - ln n t) with Grassberger's G, whose mean is q ln(q/t) but for very small nq.
 
-    G is made for Poisson counts; a binomial one varies less, for which x / 2n^2 makes up.
+    G is made for Poisson counts; a binomial one varies less, for which x / 2n^2 makes up. Between whole counts it
+    is a straight line.
     """
-    g = digamma(np.floor(x / 2) + 0.5) + math.log(2)
+    whole = np.floor(x)
+    g = digamma(np.floor(whole / 2) + 0.5) + math.log(2)
+    if (whole != x).any():
+        g = g + (x - whole) * (digamma(np.floor((whole + 1) / 2) + 0.5) + math.log(2) - g)
     value = x / n * (g - np.log(n * np.where(t > 0, t, 1.0)) + 1 / (2 * n))
     return np.asarray(np.where(t > 0, value, 0.0))
 

@@ -1,4 +1,7 @@
-"""Scores of the exact and choices measures: nothing was drawn, so intervals are certain bounds and floors are 0."""
+"""Scores of the exact and choices measures: nothing was drawn, so intervals are certain bounds and floors are 0.
+
+Against a target that is itself a sample its chance remains: a floor, and an interval around the bounds.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.scoring import floor as noise
 from harness.scoring.bounds import CERTAIN, bounds, conditional
 from harness.scoring.divergence import MEASURES
+from harness.scoring.reference import sample_limits
 from harness.scoring.table import HEADLINE, AggregateScore, ContextScore, Interval, Score, TableScore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.scoring.divergence import FloatArray
 
 _KL = ("kl_target_model", "kl_model_target")
 NAN = float("nan")
+_ALL = 10**12
+"""Draws that stand for shares known without any."""
 
 
-def score_certain(lower: FloatArray, undecided: FloatArray, target: FloatArray) -> TableScore:
+def score_certain(
+    lower: FloatArray, undecided: FloatArray, target: FloatArray, *, sizes: FloatArray | None = None
+) -> TableScore:
     """Score lower bounds of outcome shares against a target.
 
     Args:
         lower: contexts x (classes, then the mass that is no class).
         undecided: per context, the mass not assigned to any outcome; 0 for the choices measure.
         target: shares of the classes per context.
+        sizes: as how many independent replies each row of the target counts, see ``table.score``.
 
     Returns:
         The same scores as of counts. The value is that of the shares with the undecided mass spread in
@@ -32,10 +44,10 @@ def score_certain(lower: FloatArray, undecided: FloatArray, target: FloatArray) 
     kept = target.shape[1]
     full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
     valid = conditional(lower, kept)
-    scores, given = {}, {}
-    for name in MEASURES:
-        given[name] = _bounded(name, valid, target)
-        scores[name] = _bounded(name, lower, full) if name in HEADLINE else given[name]
+    sizes = np.full(len(target), np.inf) if sizes is None else sizes
+    given, given_mean = _scored(tuple(MEASURES), valid, target, sizes)
+    scores, mean = _scored(HEADLINE, lower, full, sizes)
+    scores, mean = given | scores, given_mean | mean
     best, worst = bounds("tv", lower[:, :kept], target)
     mass = lower[:, :kept].sum(axis=1)
     inside = np.stack([mass / _total(lower), mass, mass + undecided], axis=1)
@@ -43,9 +55,9 @@ def score_certain(lower: FloatArray, undecided: FloatArray, target: FloatArray) 
         ContextScore(
             n=0,
             valid=Interval(*map(float, inside[i])),
-            scores={name: _score(scores[name][i]) for name in MEASURES},
-            conditional={name: _score(given[name][i]) for name in HEADLINE},
-            unsmoothed={name: float(given[name][i, 0]) for name in _KL},
+            scores={name: scores[name][i] for name in MEASURES},
+            conditional={name: given[name][i] for name in HEADLINE},
+            unsmoothed={name: given[name][i].plugin for name in _KL},
             best_tv=float(best[i]),
             worst_tv=float(worst[i]),
             shares=_shares(valid[i]),
@@ -59,14 +71,59 @@ def score_certain(lower: FloatArray, undecided: FloatArray, target: FloatArray) 
         empty=0,
         without_valid=int((mass + undecided <= 0).sum()),
         valid=Interval(*map(float, inside.mean(axis=0))),
-        scores={name: _score(_mean(scores[name])) for name in MEASURES},
-        conditional={name: _score(_mean(given[name])) for name in HEADLINE},
-        unsmoothed={name: float(_mean(given[name])[0]) for name in _KL},
+        scores={name: mean[name] for name in MEASURES},
+        conditional={name: given_mean[name] for name in HEADLINE},
+        unsmoothed={name: given_mean[name].plugin for name in _KL},
         best_tv=float(best.mean()),
         worst_tv=float(worst.mean()),
         fit_p=NAN,
     )
     return TableScore(contexts, aggregate)
+
+
+def _scored(
+    names: tuple[str, ...], lower: FloatArray, target: FloatArray, sizes: FloatArray
+) -> tuple[dict[str, list[Score]], dict[str, Score]]:
+    """The measures ``names`` per context, and of the mean over the contexts where they exist."""
+    found = {name: _bounded(name, lower, target) for name in names}
+    if np.isinf(sizes).all():
+        return {n: [_score(row) for row in v] for n, v in found.items()}, {
+            n: _score(_mean(v)) for n, v in found.items()
+        }
+    shares = lower / _total(lower)[:, None]
+    used = ~np.isnan(shares[:, 0])
+    null = noise.simulate(np.where(used, _ALL, 0), target, names, sizes=sizes)
+    near = sample_limits(shares[used] * _ALL, target[used], sizes[used], names) if used.any() else {}
+    rows: dict[str, list[Score]] = {}
+    means: dict[str, Score] = {}
+    for name, bounded in found.items():
+        each = [_score(row) for row in bounded]
+        for i, limits in zip(np.flatnonzero(used), zip(*near[name][0], strict=True), strict=True):
+            each[i] = _sampled(bounded[i], limits, null.values[name][:, i])
+        rows[name] = each
+        mean = _mean(bounded)
+        means[name] = (
+            _sampled(mean, near[name][1], null.values[name][:, used].mean(axis=1))
+            if used.any()
+            else _score(mean)
+        )
+    return rows, means
+
+
+def _sampled(bounded: FloatArray, limits: Sequence[FloatArray], null: FloatArray) -> Score:
+    """Certain bounds around an interval: what is undecided, and what the sample leaves open."""
+    value, least, most = map(float, bounded)
+    estimate, low, high = (float(v) if np.isfinite(value) else value for v in limits)
+    below, above = (value - least, most - value) if np.isfinite(value) else (0.0, 0.0)
+    return Score(
+        plugin=value,
+        estimate=estimate,
+        low=max(low - below, 0.0),
+        high=high + above,
+        floor=float(null.mean()),
+        floor95=float(np.quantile(null, 0.95)),
+        p=float(noise.tail(np.asarray(value), null)),
+    )
 
 
 def _total(lower: FloatArray) -> FloatArray:

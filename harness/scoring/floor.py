@@ -13,6 +13,8 @@ from harness.scoring.divergence import plugin, unsmoothed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from harness.scoring.divergence import FloatArray, IntArray
 
 _BUDGET = 2_000_000
@@ -28,6 +30,8 @@ class Null:
     """Measure -> [repetitions, contexts]; nan in contexts without draws."""
     fit: FloatArray
     """The likelihood-ratio statistic 2n KL(observed || target), of the same shape."""
+    exact: NDArray[np.bool_]
+    """Per context, whether the target is no sample."""
 
     def floor(self, name: str) -> tuple[FloatArray, FloatArray]:
         """Mean and 95% quantile per context."""
@@ -35,25 +39,46 @@ class Null:
         return values.mean(axis=0), np.quantile(values, 0.95, axis=0)
 
 
-def simulate(n: IntArray, target: FloatArray, names: Iterable[str], *, seed: int = 0) -> Null:
+def simulate(
+    n: IntArray, target: FloatArray, names: Iterable[str], *, sizes: FloatArray | None = None, seed: int = 0
+) -> Null:
     """Draw ``n[C]`` answers per context from the target itself, many times, and score them.
+
+    A target that is a sample of ``sizes[C]`` independent replies is redrawn too: a perfect model answers like the
+    people, not like those who happened to be asked.
 
     Contexts with the same n and target share their simulated scores, in an order of their own each. What is
     simulated depends on the contents of the contexts only, so the order they are given in does not matter. The
     number of repetitions shrinks from 20,000 to no less than 100 as the table grows.
     """
-    keys, where = np.unique(np.column_stack([n, target]), axis=0, return_inverse=True)
+    sizes = np.full(len(n), np.inf) if sizes is None else sizes
+    keys, where = np.unique(np.column_stack([sizes, n, target]), axis=0, return_inverse=True)
     where = where.ravel()
-    room = min(_BUDGET // max(1, keys[:, 1:].size), _BUDGET // max(1, len(n)))
+    room = min(_BUDGET // max(1, keys[:, 2:].size), _BUDGET // max(1, len(n)))
     repetitions = int(np.clip(room, 100, 20_000))
     rng = np.random.default_rng(seed)
-    distinct = keys[:, 1:]
-    drawn = rng.multinomial(
-        np.broadcast_to(keys[:, 0].astype(np.int64), (repetitions, len(keys))), _rows(distinct)
-    )
+    people = _rows(keys[:, 2:])
+    drawn = rng.multinomial(np.broadcast_to(keys[:, 1].astype(np.int64), (repetitions, len(keys))), people)
+    asked = redrawn(people, keys[:, 0], repetitions, rng)
     spread = _spread(where, repetitions, rng)
-    values = {name: spread(plugin(name, drawn, distinct)) for name in names}
-    return Null(values, spread(fit_statistic(drawn, distinct)))
+    values = {name: spread(plugin(name, drawn, asked)) for name in names}
+    return Null(values, spread(fit_statistic(drawn, asked)), np.isinf(sizes))
+
+
+def redrawn(target: FloatArray, sizes: FloatArray, repetitions: int, rng: np.random.Generator) -> FloatArray:
+    """The target ``[C, K]``; or, where some of it is a sample, other samples of the same people ``[R, C, K]``.
+
+    A class that a sample does not show counts as half a reply, as in an imported reference.
+    """
+    sampled = np.isfinite(sizes)
+    if not sampled.any():
+        return target
+    found = np.tile(target, (repetitions, 1, 1))
+    m = np.broadcast_to(np.rint(sizes[sampled]).astype(np.int64), (repetitions, int(sampled.sum())))
+    replies = rng.multinomial(m, target[sampled]).astype(np.float64)
+    replies[(replies == 0) & (target[sampled] > 0)] = 0.5
+    found[:, sampled] = replies / replies.sum(axis=-1, keepdims=True)
+    return found
 
 
 def _spread(
@@ -95,8 +120,8 @@ def tail(observed: FloatArray, null: FloatArray) -> FloatArray:
 def goodness_of_fit(counts: IntArray, target: FloatArray, null: Null) -> tuple[FloatArray, float]:
     """p of "the model is the target": per context, and over all contexts together (the statistics added up).
 
-    Chi-square where every expected count is at least 5, simulated otherwise. A class with target 0 that was
-    drawn gives p = 0, whatever the rest.
+    Chi-square where the target is exact and every expected count is at least 5, simulated otherwise. A class with
+    target 0 that was drawn gives p = 0, whatever the rest.
     """
     observed = fit_statistic(counts, target)
     n = counts.sum(axis=-1)
@@ -104,7 +129,7 @@ def goodness_of_fit(counts: IntArray, target: FloatArray, null: Null) -> tuple[F
     least = np.where(possible, n[:, None] * target, np.inf).min(axis=-1)
     with np.errstate(invalid="ignore"):
         asymptotic = stats.chi2.sf(observed, np.maximum(possible.sum(axis=-1) - 1, 1))
-    per_context = np.where(least >= 5, asymptotic, tail(observed, null.fit))
+    per_context = np.where((least >= 5) & null.exact, asymptotic, tail(observed, null.fit))
     per_context = np.where(n > 0, per_context, np.nan)
     used = n > 0
     if not used.any():
@@ -130,19 +155,27 @@ class Tellable:
     """The least difference of two models' mean TV found with 80% power at a level of 5%."""
 
 
-def tellable(n: IntArray, target: FloatArray, *, seed: int = 0) -> Tellable:
-    """Noise floor and smallest tellable differences of the mean TV for ``n[C]`` draws per context."""
+def tellable(n: IntArray, target: FloatArray, *, sizes: FloatArray | None = None, seed: int = 0) -> Tellable:
+    """Noise floor and smallest tellable differences of the mean TV for ``n[C]`` draws per context.
+
+    Args:
+        n: draws per context.
+        target: shares per context.
+        sizes: of the samples that the target's rows are, see ``simulate``.
+        seed: of the simulation.
+    """
     used = n > 0
     if not used.any():
         nan = float("nan")
         return Tellable(nan, nan, nan, nan)
     n, target = n[used], _rows(target[used])
+    sizes = np.full(len(n), np.inf) if sizes is None else sizes[used]
     repetitions = int(np.clip(_BUDGET // (4 * target.size), 100, 4_000))
 
     def mean_tv(shift: float) -> FloatArray:
         rng = np.random.default_rng(seed)
         drawn = rng.multinomial(np.broadcast_to(n, (repetitions, len(n))), _rows(moved(target, shift)))
-        return np.asarray(plugin("tv", drawn, target).mean(axis=1))
+        return np.asarray(plugin("tv", drawn, redrawn(target, sizes, repetitions, rng)).mean(axis=1))
 
     null = mean_tv(0.0)
     limit = float(np.quantile(null, 0.95))

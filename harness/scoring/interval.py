@@ -22,8 +22,8 @@ _CAUTION = 1.1
 least of TV's seven upper limits is a little too low."""
 _Z_OUTSIDE = 2.5
 """A second lower limit of TV must not add much to the misses of the first: 0.6%."""
-_BOUNDED = ("tv", "js")
-_SAME_AS = {"mae": "tv", "kl_eps1e-10": "kl_target_model", "kl_half": "kl_target_model"}
+BOUNDED = ("tv", "js")
+SAME_AS = {"mae": "tv", "kl_eps1e-10": "kl_target_model", "kl_half": "kl_target_model"}
 
 
 class Limits(NamedTuple):
@@ -49,28 +49,35 @@ def share_limits(counts: IntArray | FloatArray) -> Limits:
     return Limits(share, np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
 
 
-def limits(counts: IntArray, target: FloatArray, names: tuple[str, ...]) -> dict[str, tuple[Limits, Limits]]:
+def scale_of(name: str, classes: int) -> float:
+    """A measure's multiple of the one it varies."""
+    return {"mae": 2 / classes, "kl_half": 0.5}.get(name, 1.0)
+
+
+def limits(
+    counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...]
+) -> dict[str, tuple[Limits, Limits]]:
     """For each measure: limits per context ``[C]``, and of the mean over contexts.
 
-    Every context must have draws. The papers' variants estimate the same quantity as the measure they vary
+    Every context must have draws, a whole number of them in all. The papers' variants estimate the same quantity as the measure they vary
     (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
     """
     table = Table(counts, target)
     found: dict[str, tuple[Limits, Limits]] = {}
     for name in names:
-        base = _SAME_AS.get(name, name)
+        base = SAME_AS.get(name, name)
         if base not in found:
             parts = sides(base, table)
             each = context_limits(base, parts, counts, target)
             of_mean = mean_limits(base, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
             found[base] = each, of_mean
-        scale = {"mae": 2 / counts.shape[1], "kl_half": 0.5}.get(name, 1.0)
+        scale = scale_of(name, counts.shape[1])
         each, of_mean = found[base]
         found[name] = Limits(*(p * scale for p in each)), Limits(*(p * scale for p in of_mean))
     return {name: found[name] for name in names}
 
 
-def context_limits(name: str, parts: Sides, counts: IntArray, target: FloatArray) -> Limits:
+def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, target: FloatArray) -> Limits:
     """Limits per context ``[C]``."""
     found = _limits(name, parts)
     if counts.shape[1] == 2:
@@ -98,7 +105,7 @@ def _limits(name: str, parts: Sides) -> Limits:
     high = np.take_along_axis(np.array(highs), best, axis=0)[0]
     if name == "tv":
         low = np.maximum(low, _limit(parts.outside, np.full(low.shape, _Z_OUTSIDE), -1))
-    top = 1.0 if name in _BOUNDED else np.inf
+    top = 1.0 if name in BOUNDED else np.inf
     return _ordered(parts.estimate, np.clip(low, 0.0, top), np.clip(high, 0.0, top))
 
 
@@ -129,14 +136,16 @@ def _limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
     return np.asarray(side.value + (shift + sign * np.sqrt(shift**2 + 4 * z * z * side.variance)) / 2)
 
 
-def _two_classes(name: str, counts: IntArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _two_classes(
+    name: str, counts: IntArray | FloatArray, target: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Limits of one context with two classes: the exact interval of the share, through the measure.
 
     The divergence falls as the share nears the target and rises after it, so its extremes over the interval of
     Clopper and Pearson are at the ends and, if inside, at the target.
     """
     x = counts[:, 0].astype(np.float64)
-    n = counts.sum(axis=1)
+    n = np.rint(counts.sum(axis=1))
     with np.errstate(invalid="ignore"):
         low = np.where(x > 0, betaincinv(x, n - x + 1, 0.025), 0.0)
         high = np.where(x < n, betaincinv(x + 1, n - x, 0.975), 1.0)

@@ -184,8 +184,8 @@ class _Sampling:
 class Table:
     """Counts ``[C, K]`` and targets ``[C, K]`` taken apart into their distinct cells; every context has draws."""
 
-    def __init__(self, counts: IntArray, target: FloatArray) -> None:
-        n = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
+    def __init__(self, counts: IntArray | FloatArray, target: FloatArray) -> None:
+        n = np.broadcast_to(np.rint(counts.sum(axis=1, keepdims=True)), counts.shape)
         keys = np.stack([counts.ravel(), n.ravel(), target.ravel()], axis=1).astype(np.float64)
         unique, where = np.unique(keys, axis=0, return_inverse=True)
         self.x, self.n, self.t = np.ascontiguousarray(unique.T)

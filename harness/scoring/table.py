@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.scoring import floor as noise
 from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugin, unsmoothed
-from harness.scoring.interval import Limits, limits, share_limits
+from harness.scoring.interval import Limits, share_limits
+from harness.scoring.reference import sample_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,25 +117,35 @@ class _Block:
     fit_all: float
 
 
-def score(counts: IntArray, invalid: IntArray, target: FloatArray, *, seed: int = 0) -> TableScore:
+def score(
+    counts: IntArray,
+    invalid: IntArray,
+    target: FloatArray,
+    *,
+    sizes: FloatArray | None = None,
+    seed: int = 0,
+) -> TableScore:
     """Score counts against a target, context by context and in the mean.
 
     Args:
         counts: Draws of each declared class, contexts x classes.
         invalid: Draws per context that gave no declared class.
         target: Shares of the classes per context; each row sums to 1.
+        sizes: As how many independent replies of people each row of the target counts; inf, or None for all of
+            them, where its shares are exact.
         seed: Seed of the simulated noise floors; the same input and seed give the same digits, and the order of
             contexts does not matter.
     """
     counts, invalid, target = _checked(counts, invalid, target)
+    sizes = np.full(len(counts), np.inf) if sizes is None else np.asarray(sizes, dtype=np.float64)
     everything, full_target = counts, target
     if invalid.any():
         everything = np.concatenate([counts, invalid[:, None]], axis=1)
         full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
-        headline = _block(HEADLINE, everything, full_target, seed)
-        conditional = _block(tuple(MEASURES), counts, target, seed)
+        headline = _block(HEADLINE, everything, full_target, sizes, seed)
+        conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
     else:
-        headline = conditional = _block(tuple(MEASURES), counts, target, seed)
+        headline = conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
     raw = {name: unsmoothed(name, counts, target) for name in _KL}
     best, worst = best_and_worst_tv(counts, invalid, target)
     valid_counts = np.stack([counts.sum(axis=1), invalid], axis=1)
@@ -189,14 +200,16 @@ def _plain(value: object) -> object:
     return value
 
 
-def _block(names: tuple[str, ...], counts: IntArray, target: FloatArray, seed: int) -> _Block:
+def _block(
+    names: tuple[str, ...], counts: IntArray, target: FloatArray, sizes: FloatArray, seed: int
+) -> _Block:
     """The measures ``names`` of one version of the counts (with or without the invalid draws)."""
     n = counts.sum(axis=1)
     used = n > 0
-    null = noise.simulate(n, target, names, seed=seed)
+    null = noise.simulate(n, target, names, sizes=sizes, seed=seed)
     rows: list[dict[str, Score]] = [{} for _ in n]
     mean: dict[str, Score] = {}
-    found = limits(counts[used], target[used], names) if used.any() else {}
+    found = sample_limits(counts[used], target[used], sizes[used], names) if used.any() else {}
     for name in names:
         value = plugin(name, counts, target)
         floor, floor95 = null.floor(name)

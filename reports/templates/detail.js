@@ -127,6 +127,7 @@ function targetSection(cell) {
   return section(t("target"), facts([
     [t("target"), c.ttitle || c.target], [t("publisher"), p.publisher], [t("table"), p.table], [t("year"), String(p.year)], [t("license"), p.license],
     [t("link"), p.url ? h("a", { href: p.url, rel: "noopener noreferrer" }, p.link) : p.link],
+    c.sample ? [t("sample"), t("sample_says", { least: whole(c.sample[0]), most: whole(c.sample[1]) })] : null,
     p.note ? [t("note"), p.note] : null, c.smoothing ? [t("smoothing"), c.smoothing] : null,
   ]));
 }

@@ -15,7 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from harness.errors import UserError
 from harness.importers.corpus import read_replies
 from harness.importers.folder import Provenance
-from harness.importers.reference import ReferenceOptions, halves, import_reference
+from harness.importers.reference import ReferenceOptions, halves, import_reference, independent
 from harness.targets import load_target
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def test_shares_per_context(tmp_path: Path) -> None:
 def test_what_a_reader_cannot_read_counts_for_no_class(tmp_path: Path) -> None:
     replies = ["short statement ? plain"] * 30 + ["short statement positive plain"] * 30
     import_reference([corpus(tmp_path / "c.jsonl", replies)], tmp_path / "human", OPTIONS, shape)
-    text = (tmp_path / "human" / "sentiment.csv").read_text(encoding="utf-8")
-    assert text.splitlines()[1].split(",")[5] == "30"
+    assert load_target(str(tmp_path / "human")).tables["sentiment"].samples["single_assistant"].replies == 30
 
 
 def test_a_source_stratified_by_length_counts_within_a_length_only(tmp_path: Path) -> None:
@@ -100,8 +99,8 @@ def test_held_out_prompts_are_a_task_file_of_conversations_left_out(tmp_path: Pa
     assert len(rendered) == len(items) == 4 * len(held)  # whole conversations, each prompt itself again
     assert 0.1 < len(held) / 100 < 0.3
     assert {item["contexts"][0] for item in items} == {"single_assistant"}
-    n = int((tmp_path / "human" / "act.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[6])
-    assert n + len(items) == 400
+    kept = load_target(str(tmp_path / "human")).tables["act"].samples["single_assistant"]
+    assert kept.replies + len(items) == 400
 
 
 def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -119,6 +118,25 @@ def talk(rng: np.random.Generator, conversations: int, shares: Sequence[float]) 
     """Conversations of 20 replies that resemble each other: each has shares of its own around ``shares``."""
     own = rng.dirichlet(np.asarray(shares) * 5, conversations)
     return [[int(x) for x in row] for row in rng.multinomial(20, own)]
+
+
+def test_replies_that_resemble_each_other_count_as_fewer() -> None:
+    rng = np.random.default_rng(7)
+    assert independent([[int(x) for x in row] for row in np.eye(3)[rng.integers(3, size=500)]]) == 500
+    assert independent([[7, 0], [0, 7], [7, 0], [0, 7]] * 50) == pytest.approx(200, abs=2)
+    # conversations of 20 whose shares come from Dirichlet(5 shares) have a correlation of 1/6
+    found = np.mean([independent(talk(rng, 400, [0.5, 0.3, 0.2])) for _ in range(10)])
+    assert found == pytest.approx(8000 / (1 + 19 / 6), rel=0.05)
+    assert independent([[40, 10]]) == 1
+    assert independent([[5, 0], [3, 0], [2, 0]]) == 3
+
+
+def test_a_reference_says_how_many_replies_it_counts(tmp_path: Path) -> None:
+    replies = ["short statement neutral plain"] * 60 + ["medium question neutral plain"] * 60
+    import_reference([corpus(tmp_path / "c.jsonl", replies)], tmp_path / "human", OPTIONS, shape)
+    target = load_target(str(tmp_path / "human"))
+    assert target.tables["length"].samples["single_assistant"] == pytest.approx((120, 30), abs=1)
+    assert target.tables["list"].samples["single_assistant"] == (120, 30)
 
 
 def test_halves_of_one_population_are_within_the_floor_as_often_as_stated() -> None:

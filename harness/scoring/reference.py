@@ -1,0 +1,77 @@
+"""Targets that are samples of people: their own chance in floors and intervals.
+
+A reference of m replies differs from the people it was drawn from, and n draws of a model differ from the model.
+Near the target a share's difference has the variance t(1 - t)(1/n + 1/m), that of nm/(n + m) draws against an exact
+target; there the limits of so many draws hold. Farther out, where the bias is gone, what remains is the difference
+between the reference's variance and the one that this took for it, which the delta method gives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.scoring.divergence import smoothed_shares
+from harness.scoring.interval import BOUNDED, SAME_AS, Limits, limits, scale_of
+
+if TYPE_CHECKING:
+    from harness.scoring.divergence import FloatArray, IntArray
+
+_Z = 2.0
+
+
+def sample_limits(
+    counts: IntArray | FloatArray, target: FloatArray, sizes: FloatArray, names: tuple[str, ...]
+) -> dict[str, tuple[Limits, Limits]]:
+    """As ``limits``, for targets ``[C, K]`` that are samples of ``sizes[C]`` independent replies (inf: exact)."""
+    if not np.isfinite(sizes).any():
+        return limits(counts, target, names)
+    n = counts.sum(axis=1)
+    both = np.where(np.isfinite(sizes), np.maximum(np.floor(n / (1 + n / sizes)), 1.0), n)
+    # Whole numbers of draws: the sides look at the counts that so many can give.
+    found = limits(counts * both[:, None] / n[:, None], target, names)
+    shares = smoothed_shares(counts, (counts > 0) | (target > 0))
+    result = {}
+    for name, (each, mean) in found.items():
+        base = SAME_AS.get(name, name)
+        scale = scale_of(name, counts.shape[1])
+        missing = scale**2 * _missing_variance(base, shares, target) / sizes
+        top = scale if base in BOUNDED else np.inf
+        result[name] = _widened(each, missing, top), _widened(mean, missing.mean() / len(missing), top)
+    return result
+
+
+def _widened(found: Limits, missing: FloatArray, top: float) -> Limits:
+    """Limits with a variance added by the squares of their distances from the estimate; none is taken away."""
+    extra = _Z**2 * np.maximum(missing, 0.0)
+    with np.errstate(invalid="ignore"):
+        below, above = (np.sqrt((found.estimate - end) ** 2 + extra) for end in found[1:])
+        low, high = found.estimate - below, found.estimate + above
+    known = np.isfinite(found.estimate)
+    return Limits(
+        found.estimate,
+        np.where(known, np.maximum(low, 0.0), found.low),
+        np.where(known, np.minimum(high, top), found.high),
+    )
+
+
+def _missing_variance(name: str, model: FloatArray, target: FloatArray) -> FloatArray:
+    """m times: the variance that the reference gives the measure, less the one of m more draws of the model."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = model / target
+        if name == "tv":
+            by_model = np.sign(model - target) / 2
+            by_target = -by_model
+        elif name == "js":
+            by_model, by_target = (np.log2(2 * a / (model + target)) / 2 for a in (model, target))
+        elif name == "kl_model_target":
+            by_model, by_target = np.log(ratio), -ratio
+        else:
+            by_model, by_target = -1 / ratio, -np.log(ratio)
+    return _variance(by_target, target) - _variance(by_model, model)
+
+
+def _variance(values: FloatArray, shares: FloatArray) -> FloatArray:
+    values = np.where(shares > 0, values, 0.0)
+    return np.asarray((shares * values**2).sum(axis=-1) - (shares * values).sum(axis=-1) ** 2)
