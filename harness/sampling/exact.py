@@ -20,7 +20,7 @@ import torch
 from harness.sampling.base import Draw, Shares
 from harness.sampling.budget import survives
 from harness.sampling.frontier import in_place
-from harness.sampling.pick import filtered, not_numbers
+from harness.sampling.pick import filtered, not_numbers, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -215,23 +215,28 @@ class Enumeration:
 
     def children(self, logits: torch.Tensor, heavy: Heavy) -> tuple[Ints, Heavy]:
         """Book the children of some prefixes; the parents' places and the children that stay heavy."""
+        found = [self._weigh(logits[part], heavy.mass[part], part.start) for part in parts(logits)]
+        ended, row, token, mass = (np.concatenate(x) for x in zip(*found, strict=True))
+        self._book_ends(heavy, ended)
+        return self._split(heavy, row, token, mass)
+
+    def _weigh(self, logits: torch.Tensor, mass: Floats, first: int) -> tuple[Floats, Ints, Ints, Floats]:
+        """Of some rows, the mass that ends, and row (counted from ``first``), token and mass of each child."""
         weights = filtered(logits, self.sampling)
         weights = (weights - weights.amax(-1, keepdim=True)).exp_()
         if self.sampling.temperature == 0:
             # NaN stays NaN.
-            weights = weights.mul_(0.0).scatter_add_(
-                -1, logits.argmax(-1, keepdim=True), weights.new_ones(len(weights), 1)
-            )
-        scale = torch.from_numpy(heavy.mass).to(weights.device) / weights.sum(-1, dtype=torch.float64)
+            best = logits.argmax(-1, keepdim=True)
+            weights = weights.mul_(0.0).scatter_add_(-1, best, weights.new_ones(best.shape))
+        scale = torch.from_numpy(mass).to(weights.device) / weights.sum(-1, dtype=torch.float64)
         if not scale.isfinite().all():
             raise not_numbers()
         ended = (weights[:, self.ends].sum(-1, dtype=torch.float64) * scale).cpu().numpy()
         weights[:, self.ends] = 0.0
         kept = weights > (self.epsilon * FLOOR / scale).float()[:, None]
         row, token = kept.nonzero(as_tuple=True)
-        mass = (weights[row, token].double() * scale[row]).cpu().numpy()
-        self._book_ends(heavy, ended)
-        return self._split(heavy, row.cpu().numpy(), token.cpu().numpy(), mass)
+        below = (weights[row, token].double() * scale[row]).cpu().numpy()
+        return ended, row.cpu().numpy() + first, token.cpu().numpy(), below
 
     def _book_ends(self, heavy: Heavy, ended: Floats) -> None:
         texts = self.engine.chat.decode(heavy.tokens.tolist(), self.engine.ends)

@@ -27,6 +27,10 @@ BRANCH = np.uint64(0xD1B54A32D192ED03)
 TINY = torch.finfo(torch.float32).tiny
 BLOCK = 256
 """Tokens per block of the two-level search."""
+NUCLEUS = 1024
+"""Most probable tokens among which top-p is looked for first."""
+CPU_LOGITS, GPU_LOGITS = 2**20, 2**26
+"""Logits that are filtered and weighed together."""
 
 
 def mix(x: Keys) -> Keys:
@@ -66,12 +70,30 @@ def filtered(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
         scores = scores.masked_fill(scores < least, -torch.inf)
     if sampling.top_p < 1:
-        ordered, order = scores.sort(dim=-1, descending=True, stable=True)
-        before = ordered.softmax(-1, dtype=torch.float64).cumsum(-1).roll(1, -1)
-        before[:, 0] = 0.0
-        cut = torch.zeros_like(before, dtype=torch.bool).scatter(-1, order, before >= sampling.top_p)
-        scores = scores.masked_fill(cut, -torch.inf)
+        scores = scores.masked_fill(_outside(scores, sampling.top_p, NUCLEUS), -torch.inf)
     return scores
+
+
+def _outside(scores: torch.Tensor, top_p: float, most: int) -> torch.Tensor:
+    """What lies outside the fewest most probable tokens that hold ``top_p``; they are looked for among ``most`` first,
+    since to sort a whole vocabulary takes longer than the model."""
+    values, order = scores.topk(min(most, scores.shape[-1]), dim=-1)
+    total = (scores - values[:, :1]).exp_().sum(-1, keepdim=True, dtype=torch.float64)
+    held = (values - values[:, :1]).double().exp_().cumsum(-1) / total
+    before = held.roll(1, -1)
+    before[:, 0] = 0.0
+    outside = torch.ones_like(scores, dtype=torch.bool).scatter_(-1, order, before >= top_p)
+    wider = held[:, -1] < top_p
+    if most < scores.shape[-1] and wider.any():
+        outside[wider] = _outside(scores[wider], top_p, scores.shape[-1])
+    return outside
+
+
+def parts(logits: torch.Tensor) -> list[slice]:
+    """Rows to filter and to weigh together: a vocabulary of 150,000 must not be held many times over."""
+    count, width = logits.shape
+    step = max(1, (GPU_LOGITS if logits.is_cuda else CPU_LOGITS) // width)
+    return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
 def not_numbers() -> UserError:
@@ -97,7 +119,14 @@ def draw_tokens(
             raise not_numbers()
         return np.arange(len(counts)), token.cpu().numpy(), counts
     rows, u = uniforms(keys, counts)
-    tokens = _invert(filtered(logits, sampling), rows, u)
+    ends = np.cumsum(counts)
+    tokens = np.concatenate(
+        [
+            _invert(filtered(logits[part], sampling), rows[drawn] - part.start, u[drawn])
+            for part in parts(logits)
+            for drawn in [slice(ends[part.start] - counts[part.start], ends[part.stop - 1])]
+        ]
+    )
     if len(tokens) and tokens.min() < 0:
         raise not_numbers()
     if len(rows) == len(counts):

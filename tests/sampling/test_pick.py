@@ -99,10 +99,33 @@ def test_filters_are_those_of_transformers(temperature: float, top_p: float, top
     torch.testing.assert_close(got.softmax(-1), expected.softmax(-1), atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("nucleus", [1, 4, 50])
+def test_top_p_is_found_wherever_it_ends(monkeypatch: pytest.MonkeyPatch, nucleus: int) -> None:
+    monkeypatch.setattr("harness.sampling.pick.NUCLEUS", nucleus)
+    torch.manual_seed(8)
+    logits = torch.randn(40, 50) * torch.logspace(-1, 1.5, 40)[:, None]
+    logits[3, 20:] = -torch.inf
+    for top_p in (1e-9, 0.3, 0.9, 0.999999):
+        expected = TopPLogitsWarper(top_p)(torch.zeros(40, 1, dtype=torch.long), logits)
+        assert (filtered(logits, Sampling(top_p=top_p)) == expected).all()
+
+
 def test_temperature_zero_takes_the_most_probable() -> None:
     logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, 2.0, 1.0]])
     seen = counts_of(logits, 0, 7, Sampling(temperature=0.0))
     assert seen.tolist() == [[0, 7, 0], [7, 0, 0]]
+
+
+def test_rows_weighed_in_parts_are_drawn_as_if_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(5)
+    logits, keys = torch.randn(7, 300) * 3, root_keys(list(range(7)))
+    counts = np.array([3, 1, 200, 1, 40, 2, 9])
+    for sampling in (Sampling(), Sampling(temperature=0.7, top_k=50, top_p=0.9)):
+        whole = draw_tokens(logits, keys, counts, sampling)
+        with monkeypatch.context() as patch:
+            patch.setattr("harness.sampling.pick.CPU_LOGITS", 900)
+            for one, other in zip(whole, draw_tokens(logits, keys, counts, sampling), strict=True):
+                assert one.tolist() == other.tolist()
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-40, 1e-300])
