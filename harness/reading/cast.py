@@ -20,6 +20,10 @@ _QUOTE = re.compile(
     r"\"[^\"\n]*(?:\"|$)|(?<![A-Za-z])'(?=[A-Z])[^'\n]*(?:'(?=[a-z])[^'\n]*)*[,.!?]'(?![a-z])"
 )
 _ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Mx|Lt|Sgt|Capt)\.")
+_HEADING = re.compile(
+    r"^\s*(?:#+ .*|\**(?:title|story)\s*:.*|\*\*[^*\n]*\*\*\s*|[^\n]*\b(?:story|tale|anecdote|scene|sketch)\b[^\n.]*:)\s*\n",
+    re.I,
+)
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?;,:()§—]|\d+")
 
 
@@ -43,6 +47,8 @@ class Person:
     told: dict[str, float] = field(default_factory=lambda: {"m": 0.0, "f": 0.0})
     """What pronouns say."""
     paired: bool = False
+    passing: bool = False
+    """Brought in as whose relation somebody is, or to say the first line: not yet whom the story is about."""
 
 
 class Cast:
@@ -58,16 +64,21 @@ class Cast:
         """How much the story is about its *I*."""
         self._clause: Person | None = None
         self._subject: Person | None = None
-        plain = _ABBREVIATION.sub(r"\1", _QUOTE.sub(" § ", clean(text)))
+        self.mine = False
+        """The *I* came first: whom it tells of are others."""
+        self._awaited: dict[str, float] = {}
+        plain = _ABBREVIATION.sub(r"\1", _QUOTE.sub(" § ", _HEADING.sub("", clean(text))))
         for number, sentence in enumerate(re.split(r"(?<=[.!?;\n])\s+|\n+", plain)):
             self._sentence(number, _TOKEN.findall(sentence))
 
     def _sentence(self, number: int, words: list[str]) -> None:
         self._clause = self._subject = None
+        self._awaited = {}
         at = 0
         while at < len(words):
             word = words[at].lower()
             if word in ("i", "i'm", "i've", "i'd", "i'll"):
+                self.mine = self.mine or not self.people
                 self.narrator += 1.0
             elif word in ("me", "my", "mine", "myself", "we", "our", "us"):
                 self.narrator += 0.3
@@ -100,6 +111,8 @@ class Cast:
             candidates.append((self._salience(person, gender, subject, number), person))
         if not candidates:
             self.fit -= 60.0
+            # "Though her brothers laughed, Ana...": the name is still to come.
+            self._awaited = {gender: 0.8}
             # A name that our lists give the other sex: the pronoun knows better, where it says so often enough.
             named = [p for p in self.people if p.named and not p.certain and p.kind == "person"]
             if len(named) == 1:
@@ -135,12 +148,24 @@ class Cast:
         )
         subject = phrases.is_subject(words, at, name.length)
         owner = words[at + name.length - 1].endswith("'s")
+        named = (
+            words[at - 1].lower() in ("called", "named", "nicknamed")
+            and words[at - 2].lower() in grammar.COPULA
+            if at > 1
+            else False
+        )
+        if person is None and named and self._subject is not None and self._subject.kind == "thing":
+            person = self._subject
+        elif person is None and (thing := phrases.apposed_thing(words, at + name.length)):
+            person = Person("thing", people.thing_gender(thing), head=thing, born=number)
+            self._add(person)
         if person is None:
             person = self._apposed(words, at, name.gender) or self._introduced(number, words, at, name)
         if person is None:
             person = Person("person", born=number)
-            if owner or (self._reachable("person") and not subject):
+            if self._reachable("person") and (owner or not subject):
                 person.kind = "other"
+            person.passing = (owner and phrases.owns_person(words, at + name.length)) or _says(words, at)
             self._add(person)
         person.named = f"{person.named} {name.label}".strip()
         if name.gender and not person.gender:
@@ -159,7 +184,12 @@ class Cast:
         if last.named or (last.gender and gender and last.gender != gender):
             return None
         heads = [w for w in before if w not in (",", "named", "called", "name", "is", "was")]
-        return last if heads and heads[-1] == last.head and last.kind != "thing" else None
+        if not heads or heads[-1] != last.head or last.kind == "thing":
+            return None
+        if len(self.people) > 1 and self.people[-2].passing:
+            # "Ana's brother, Leo, ...": a story may be about either.
+            last.kind = "person"
+        return last
 
     def _introduced(self, number: int, words: list[str], at: int, name: Name) -> Person | None:
         """*The nurse was tired, but Michael...*: a name that soon follows a role without one is the role's."""
@@ -194,8 +224,10 @@ class Cast:
         gender = people.noun_gender(word)
         if gender is None and number == 0 and not self.people and phrases.is_worker(words, at):
             gender = ""
-        if gender is None and not thing:
+        if (gender is None and not thing) or word in people.PLURALS:
             return
+        if at and words[at - 1].lower() in ("male", "female"):
+            gender = words[at - 1][0].lower()
         following = words[at + 1].lower() if at + 1 < len(words) else ""
         if not owner and people.noun_gender(following) is not None and following not in people.KIN:
             return
@@ -206,24 +238,9 @@ class Cast:
         ):
             self._kin(number, word, gender or "", subject, words, place)
             return
-        verb = words[place - 1].lower() if place else ""
-        if (
-            not thing
-            and verb in grammar.COPULA
-            and determiner in ("a", "an", "the", "one", "")
-            and self._subject is not None
-        ):
-            self._learn(self._subject, gender or "")
+        cleft = following == "who" and [w.lower() for w in words[max(0, place - 2) : place]] == ["it", "was"]
+        if not thing and not cleft and self._told_of_another(word, gender or "", determiner, words, place):
             return
-        if not determiner and verb in grammar.PREPOSITIONS:
-            # "The kind of manager who": a role, rather than somebody in it.
-            return
-        if verb == "," and place > 1 and determiner in ("a", "an", "the") and self.people and not thing:
-            named = self.people[-1]
-            if named.kind != "thing" and words[place - 2].lower() in (*named.named.split(), named.head):
-                named.head = word
-                self._learn(named, gender or "")
-                return
         apart = following in (grammar.PREPOSITIONS | {"who", "in"}) - {"of"}
         person = self._same(word, gender or "", determiner, subject and not apart, thing)
         if person is None:
@@ -236,7 +253,30 @@ class Cast:
                 born=number,
             )
             self._add(person)
+        person.weight += cleft  # "It was the janitor who..." puts the janitor forward
         self._mention(person, number, subject=subject)
+
+    def _told_of_another(self, word: str, gender: str, determiner: str, words: list[str], place: int) -> bool:
+        """Does a role say what the narrator, the subject or the name before it is, rather than bring somebody in?"""
+        before = words[place - 1].lower() if place else ""
+        if before == "as" and {"I", "I'm", "I've"} & set(words):
+            self.narrator += 1.0
+            return True
+        if (
+            before in grammar.COPULA
+            and determiner in ("a", "an", "the", "one", "")
+            and self._subject is not None
+        ):
+            self._learn(self._subject, gender)
+            return True
+        if before == "," and place > 1 and determiner in ("a", "an", "the") and self.people:
+            named = self.people[-1]
+            if named.kind != "thing" and words[place - 2].lower() in (*named.named.split(), named.head):
+                named.head = word
+                self._learn(named, gender)
+                return True
+        # "The kind of manager who": a role, rather than somebody in it.
+        return not determiner and before in grammar.PREPOSITIONS
 
     def _kin(self, number: int, word: str, gender: str, subject: bool, words: list[str], place: int) -> None:
         person = next((p for p in self.people if p.head == word and p.kind == "kin"), None)
@@ -269,6 +309,8 @@ class Cast:
         if same is not None or thing:
             return same
         lead = self.leading()
+        if gender and word in people.OTHER_ROLES:
+            return None
         if gender and word not in people.KIN:
             fit = [p for p in self.people if p.gender == gender and p.kind != "thing"]
             if not fit and lead is not None and subject and not lead.gender and not any(lead.told.values()):
@@ -276,10 +318,19 @@ class Cast:
                 return lead
             return max(fit, key=lambda p: p.last, default=None)
         free = lead is not None and (lead.named or lead.gender) and not lead.head and subject
-        return lead if free and determiner == "the" and word not in people.OTHER_ROLES else None
+        epithet = word not in people.OTHER_ROLES | people.KIN and (
+            not gender or not lead or gender == lead.gender
+        )
+        return lead if free and determiner == "the" and epithet else None
 
     def _add(self, person: Person) -> None:
+        if self.mine and person.kind == "person":
+            person.kind = "other"
         self.people.append(person)
+        if person.kind == "person":
+            for gender, weight in self._awaited.items():
+                person.told[gender] += weight
+            self._awaited = {}
         if self._supposed and self._supposed[0] == len(self.people) - 1:
             person.gender = self._supposed[1]
 
@@ -309,4 +360,9 @@ class Cast:
         cast = [p for p in self.people if p.kind == "person"] or [
             p for p in self.people if p.kind in ("kin", "other")
         ]
-        return max(cast, key=lambda p: p.weight + (1.5 if p is cast[0] or p.paired else 0.0), default=None)
+        first = next((p for p in cast if not p.passing), None)
+        return max(cast, key=lambda p: p.weight + (1.5 if p is first or p.paired else 0.0), default=None)
+
+
+def _says(words: list[str], at: int) -> bool:
+    return at > 1 and words[at - 2] == "§" and words[at - 1].lower() in grammar.SAID

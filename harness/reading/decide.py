@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
-from harness.reading import cues
+from harness.reading import cues, forms
 from harness.reading.mentions import COLOURS, GENERIC, is_han
 from harness.reading.text import HAN, LETTER
 
@@ -37,10 +37,6 @@ _AFFIRMED = re.compile(r"\W*(?:yes|yeah|yep|likely|probably|definitely|indeed|co
 _HAN_ASKED = re.compile(r"[^。!?;\n]*?(?:\?|吗)")
 _HAN_AFFIRMED = re.compile(r"\W*(?:是的?|对|嗯|没错)")
 _HAN_COMPARED = re.compile(r"[^,。!?;:]{0,4}比")
-_OPTION = re.compile(r"(?:^|[\s(\[,;])([a-h1-9])[.):]\s*[\"']?$")
-_LETTER_ANSWER = re.compile(
-    r"(?:answer|choice|option|pick|choose|select|go with|answer is|答案|选择?)\s*(?:is|是|:|=|为)*\s*[\"'(\[]?([a-h1-9])\b(?!\s*%)[\"')\]]?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,8 @@ class _Place:
 
     def idle(self, announced: re.Pattern[str]) -> bool:
         """An everyday word that stands in a sentence, rather than as the answer."""
-        return self.mention.word in GENERIC and not self.bare and not announced.search(self.before)
+        answer = self.bare or announced.search(self.before) or re.match(r" (?:is|would be) my\b", self.after)
+        return self.mention.word in GENERIC and not answer
 
     def denied(self) -> bool:
         """The words behind it, or a small share before it, make it the unlikely class."""
@@ -76,7 +73,7 @@ class _Place:
 
 
 def decide(
-    text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]] = ()
+    text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]] = (), *, cut: bool = False
 ) -> Verdict | None:
     """Weigh every mention in a folded text and give the class it decides for.
 
@@ -84,11 +81,21 @@ def decide(
     the likely, the plain and the possible. Two classes at the top: no decision. Where the text declines, only a
     decision outside the declining words counts.
     """
-    verdicts = [*_weigh(text, mentions, declined), *_by_letter(text, mentions)]
+    if forms.is_roll(text, mentions):
+        return None
+    verdicts = [
+        *_weigh(text, mentions, declined),
+        *(Verdict(choice.label, EXPLICIT, choice.at) for choice in forms.chosen(text, mentions)),
+    ]
     if declined:
         verdicts = [v for v in verdicts if v.weight >= _CERTAIN_ENOUGH_TO_OUTWEIGH_REFUSAL]
     if not verdicts:
         return None
+    if cut:
+        # A share that is told before the text breaks off is what the decision would have rested on, not the decision.
+        verdicts = [v for v in verdicts if v.weight >= BARE or not _told_of_many(text, v)]
+        if not verdicts:
+            return None
     explicit = [v for v in verdicts if v.weight >= EXPLICIT]
     if explicit:
         return max(explicit, key=lambda v: v.at)
@@ -98,8 +105,14 @@ def decide(
         return best[0]
     last = best[-1]
     between = text[best[-2].at : last.at]
-    turned = cues.RECONSIDERED if top >= BARE - 0.1 else cues.CONTRAST
-    return last if turned.search(between) else None
+    turned = (cues.RECONSIDERED, cues.BALANCED) if top >= BARE - 0.1 else (cues.CONTRAST,)
+    return last if any(t.search(between) for t in turned) else None
+
+
+def _told_of_many(text: str, verdict: Verdict) -> bool:
+    after = text[verdict.at : verdict.at + NEAR]
+    favoured = cues.HAN_FAVOURED_AFTER if is_han(after[:1]) else cues.FAVOURED_AFTER
+    return favoured.search(after) is not None
 
 
 def negated(text: str, mention: Mention, mentions: Sequence[Mention]) -> bool:
@@ -112,19 +125,33 @@ def negated(text: str, mention: Mention, mentions: Sequence[Mention]) -> bool:
 def _groups(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
     """Mentions joined by nothing but *or*, *and*, commas and the like: options, rather than answers."""
     groups: list[list[Mention]] = []
-    for mention in mentions:
+    for mention, following in zip_longest(mentions, mentions[1:]):
         between = text[groups[-1][-1].end : mention.start] if groups else ""
-        if groups and _joined(text, groups[-1], between, mention):
+        if groups and _joined(text, groups[-1], between, mention, following, mentions[0]):
             groups[-1].append(mention)
         else:
             groups.append([mention])
     return groups
 
 
-def _joined(text: str, group: Sequence[Mention], between: str, mention: Mention) -> bool:
-    labels = {m.label for m in group}
+def _joined(
+    text: str,
+    group: Sequence[Mention],
+    between: str,
+    mention: Mention,
+    following: Mention | None,
+    opening: Mention,
+) -> bool:
+    labels = {
+        m.label for m in group[-9:]
+    }  # no group of several labels grows longer; one label may repeat for ever
     repeated = len(labels) > 1 and mention.label in labels
-    return bool(_JOIN.fullmatch(between)) and not repeated and not _explains(text, group, between, mention)
+    if repeated or not _JOIN.fullmatch(between):
+        return False
+    rest = text[mention.end : following.start] if following else text[mention.end : mention.end + NEAR]
+    last = "or|nor|或者?|还是" if group[0] is opening else "or|nor|and|或者?|还是|和"
+    listed = re.fullmatch(rf"[\s,\"']*(?:{last})[\s\"']*", rest) is not None
+    return listed or not _explains(text, group, between, mention)
 
 
 def _explains(text: str, group: Sequence[Mention], between: str, mention: Mention) -> bool:
@@ -161,12 +188,12 @@ def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int,
 def _reach(text: str, start: int, end: int) -> int:
     """How far declining words reach: to the end of the sentence, to *but*, of a concession to its comma."""
     conceded = re.search(
-        r"(?:^|[.!?\n]\s*|\b(?:but|and)\s)\W*(?:while|although|though|even if|even though|as much as)\s[^.!?,\n]*$",
+        r"(?:^|[.!?\n]\s*|\b(?:but|and)\s)\W*(?:while|although|though|even if|even though|as much as)\s[^.!?,\n]*$|(?:虽然?|尽管|即使|就算)[^。,!?]*$",
         text[max(0, start - NEAR) : start],
     )
-    own = re.match(r"while|although|though", text[start:end])
+    own = re.match(r"while|although|though|without|given|since|as ", text[start:end])
     stop = re.search(
-        r"[.!?;。\n]|\b(?:but|however|though|yet|so)\b|但|不过|然而|可是|只能|如果"
+        r"[.!?;。\n]|\b(?:but|however|though|yet|so|still)\b|\bi(?:'d|'ll| would| will) (?:go|say|guess|choose|pick|assume|answer|put|lean|have)\b|\bmy (?:best )?(?:guess|answer)\b|我(?:会|就)?(?:选|猜|说|填|答|倾向)|若|但|不过|然而|可是|只能|如果"
         + ("|," if conceded or own else ""),
         text[end:],
     )
@@ -193,7 +220,12 @@ def _weight_spaced(at: _Place, decided: bool) -> float:
     modifier = _modifier(at.text, at.mention)
     predicate = not modifier or cues.PREDICATE.search(at.sentence) is not None
     corrected = decided and predicate and cues.CORRECTION.search(at.before)
-    if not corrected and (cues.OTHERS.search(at.sentence) or cues.CONCESSION.search(at.sentence)):
+    beside = (
+        cues.OTHERS.search(at.sentence)
+        or cues.CONCESSION.search(at.sentence)
+        or (decided and cues.QUALIFIED.search(at.before))
+    )
+    if beside and not corrected:
         return ASIDE
     if corrected or (cues.EXPLICIT.search(at.before) and (predicate or cues.EXPLICIT.search(at.sentence))):
         return EXPLICIT
@@ -336,17 +368,3 @@ def _thing(text: str, mention: Mention) -> bool:
         return False
     word = following.group(1)
     return not (word in cues.FUNCTION or word in cues.PERSONS or cues.AGENT.fullmatch(word) is not None)
-
-
-def _by_letter(text: str, mentions: Sequence[Mention]) -> list[Verdict]:
-    """*Answer: B*, where the text itself says what B stands for."""
-    options: dict[str, str] = {}
-    for mention in mentions:
-        letter = _OPTION.search(text[max(0, mention.start - NEAR) : mention.start])
-        if letter:
-            options.setdefault(letter.group(1), mention.label)
-    return [
-        Verdict(options[m.group(1)], EXPLICIT, m.start())
-        for m in _LETTER_ANSWER.finditer(text)
-        if len(options) > 1 and m.group(1) in options
-    ]

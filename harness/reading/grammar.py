@@ -43,5 +43,5 @@ AMBIGUOUS = vocabulary(
     """will mark bill grant frank jack guy dick rich miles dean hope faith joy grace rose ruby crystal amber daisy lily iris ivy olive pearl
     violet ginger art may june april dawn eve holly rob pat sandy chase victor angel rusty woody chuck hank glen heath cliff clay gene norm
     ray drew max gay page rocky dusty sunny melody harmony trinity destiny miracle sage river sky penny nick lance pierce robin christian jewel
-    cherry candy bob mike jean gale dale lane basil reed ash wren summer blossom fern hazel myrtle heather laurel sue carol major earl"""
+    cherry mercy precious patience blessing charity marvel merry mason van candy bob mike jean gale dale lane basil reed ash wren summer blossom fern hazel myrtle heather laurel sue carol major earl"""
 )

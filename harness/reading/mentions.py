@@ -44,6 +44,16 @@ _HIDDEN = re.compile(
 )
 
 
+_TURNED = {
+    "happy": "unhappy", "good": "bad", "optimistic": "pessimistic", "content": "unhappy", "cheerful": "unhappy", "bad": "good",
+}  # fmt: skip
+"""Wordings that, denied, are a way to say the opposite: *not happy*."""
+_TURNING = re.compile(
+    r"\b(?:not|(?:is|are|do|does|was|were|ai)n't)(?: (?:very|really|so|too|all|that|particularly|exactly|feel|feeling|look|quite))*\s$"
+)
+_TESTED = re.compile(r"\b(?:test(?:ed|s|ing)?|came back|results? (?:is|was|are))\s$")
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """One naming of a class, in a folded text."""
@@ -69,7 +79,8 @@ class Lexicon:
         for sign, words in _OUTSIDE_WHERE:
             if len(sign & names) >= 2:
                 for word in words.split(","):
-                    self.labels.setdefault(word.strip(), "")
+                    # "Mixed feelings" is the class that "mixed" is, where it is one.
+                    self.labels.setdefault(word.strip(), self.labels.get(word.split()[0], ""))
         for word in outside:
             self.labels.setdefault(key(word), "")
         self.labels.pop("", None)
@@ -82,8 +93,15 @@ class Lexicon:
         for match in self._pattern.finditer(text):
             word = key(match.group())
             known = self._known(word)
-            if known is not None:
-                found.append(Mention(match.start(), match.end(), self.labels[known], known))
+            before = text[max(0, match.start() - 40) : match.start()]
+            if known is None or (known in ("positive", "negative") and _TESTED.search(before)):
+                continue
+            opposite = self.labels.get(_TURNED.get(known, ""))
+            turning = _TURNING.search(before) if opposite else None
+            start = match.start() - len(turning.group()) if turning else match.start()
+            found.append(
+                Mention(start, match.end(), opposite if turning and opposite else self.labels[known], known)
+            )
         return found
 
     def _known(self, word: str) -> str | None:

@@ -6,8 +6,17 @@ import re
 from typing import NamedTuple
 
 from harness.reading import grammar, people
+from harness.reading.text import vocabulary
 
 _TITLES = people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES
+
+
+_SURNAMES_FIRST = vocabulary(
+    """zhang li wang chen liu yang zhao huang zhou wu xu zhu lin he guo luo zheng liang xie tang song deng cao peng zeng xiao tian pan yuan cai jiang
+    shen fan lu wei yu sun ma hu gao kim park lee choi jung kang cho yoon lim han shin seo kwon hwang ahn nguyen tran le pham hoang phan vu vo dang
+    bui ngo duong ly tanaka sato suzuki yamamoto watanabe nakamura kobayashi"""
+)
+"""Surnames of peoples who put them before the given name."""
 
 
 class Name(NamedTuple):
@@ -32,6 +41,9 @@ def name_at(words: list[str], at: int) -> Name | None:
     label = _label(words[at : at + length])
     names = people.first_names()
     known = names.get(word, names.get(word.split("-")[0]) if "-" in word else None)
+    if not known and word in _SURNAMES_FIRST and length > 1:
+        # "Zhang Li", "Nguyen Thi Mai": the given name stands last.
+        known = names.get(words[at + length - 1].lower().removesuffix("'s"), known)
     before = words[at - 1].lower() if at else "."
     acts = after.lower() in grammar.VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
     if known is not None:
@@ -84,6 +96,25 @@ def determiner(words: list[str], at: int) -> tuple[str, int]:
         if word.endswith("'s"):
             return "'s", place
     return "", at
+
+
+def apposed_thing(words: list[str], at: int) -> str:
+    """The animal or thing that a name turns out to be: *Rex the dog*, *Ebony, the black retriever*; '' if none."""
+    rest = [w.lower() for w in words[at : at + 5]]
+    if rest[:1] == [","]:
+        rest = rest[1:]
+    if rest[:1] not in (["the"], ["a"], ["his"], ["her"], ["my"], ["our"]):
+        return ""
+    return next((w for w in rest[1:] if w in people.THINGS), "")
+
+
+def owns_person(words: list[str], at: int) -> bool:
+    """Is what follows a possessive at ``at`` a person: *Ana's brother*, *Ana's new boss*?"""
+    nouns = [w.lower().removesuffix("'s") for w in words[at : at + 3]]
+    return any(
+        people.noun_gender(w) is not None
+        for w in nouns[: next((i for i, w in enumerate(nouns) if w in grammar.BOUNDARY | grammar.VERBS), 3)]
+    )
 
 
 def possessive(words: list[str], at: int) -> bool:

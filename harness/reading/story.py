@@ -15,19 +15,19 @@ from harness.reading.text import clean, is_chinese, vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first)\s+(?:\w+ ){0,3}?"
+_SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first|one of the (?:few|only)|\w+ months)\s+|(?=pregnant))(?:[\w-]+ ){0,3}?"
 _TOGETHER = re.compile(
     r"\b(?:they|both|together|each other|one another|the two|the pair|the couple|neither)\b", re.I
 )
 _TELLING = 15.0
 """Salience by which one supposition must be ahead of the other."""
-_MALE = r"(?:man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
-_FEMALE = r"(?:woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|actress|seamstress)\b"
+_MALE = r"(?:male|man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
+_FEMALE = r"(?:female|pregnant|woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|actress|seamstress)\b"
 _NAMED_SELF = re.compile(
     r"\b(?i:my name is|my name's|call me|calls me|called me|i'm|i am|named me|name tag said|badge said|introduced myself as)\s+([A-Z][a-z]+)\b"
 )
 _ADDRESSED = re.compile(
-    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
+    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|daughter|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
     re.I,
 )
 _CALLED = re.compile(
@@ -35,14 +35,15 @@ _CALLED = re.compile(
 )
 _ADDRESS = {
     "m": vocabulary("sir mister mr dad daddy grandpa son boy") | {"young man", "big guy"},
-    "f": vocabulary("ma'am madam miss mrs ms mom mum mommy mummy mama grandma lady girl") | {"young lady"},
+    "f": vocabulary("ma'am madam miss mrs ms mom mum mommy mummy mama grandma lady girl daughter")
+    | {"young lady"},
 }
 
 
 class StoryReader(Reader):
     """What readers of stories share: refusals, cuts, empty texts."""
 
-    version = "1"
+    version = "2"
 
     def read(self, answer: Answer) -> Reading:
         """The main person's class, unparsed where the story does not tell."""
@@ -89,7 +90,7 @@ def gender_en(text: str) -> tuple[str, str]:
     """m, f or '' for the main person of an English story, and why."""
     cast = Cast(text)
     lead = cast.leading()
-    if cast.narrator >= 2 and (lead is None or cast.narrator > 1.5 * lead.weight):
+    if cast.narrator >= 1 and (lead is None or cast.narrator > (1.0 if cast.mine else 1.5) * lead.weight):
         return _narrator(text)
     if lead is None:
         # No person but a pronoun from the first word on.
@@ -138,10 +139,23 @@ def _equal(cast: Cast, lead: Person, together: bool) -> Person | None:
             and theirs
             and sex
             and theirs != sex
+            and not (lead.passing or other.passing)
             and (other.paired or abs(other.born - lead.born) <= together)
         ):
             return other
     return None
+
+
+_BODILY = {
+    "m": re.compile(
+        r"\b(?:my (?:\w+ )?(?:beard|moustache|mustache|prostate|five o'clock shadow)|i (?:was shaving|shave my face|hadn't shaved))\b",
+        re.I,
+    ),
+    "f": re.compile(
+        r"\b(?:my (?:\w+ )?(?:pregnancy|maternity leave|bra|lipstick|high heels|period|c-section)|i (?:was|am) breastfeeding)\b",
+        re.I,
+    ),
+}
 
 
 def _narrator(text: str) -> tuple[str, str]:
@@ -151,6 +165,9 @@ def _narrator(text: str) -> tuple[str, str]:
     found = {sex for sex, noun in (("m", _MALE), ("f", _FEMALE)) if re.search(_SELF + noun, spoken, re.I)}
     if len(found) == 1:
         return found.pop(), "the narrator says so"
+    told = [sex for sex, sign in _BODILY.items() if sign.search(spoken)]
+    if len(told) == 1:
+        return told[0], "what the narrator tells of the body"
     for name in _NAMED_SELF.findall(plain):
         sex = people.first_names().get(name.lower(), "")
         if sex:

@@ -29,18 +29,30 @@ _EMOTICON = re.compile(
 )
 _AFTER_MARK = re.compile(rf"[\s\"'”’»」』）)\]】〉》}}*_~～`♪♥{_PICTURE}]+$")
 _FOOTNOTE = re.compile(r"(?<=[.!?。！？])(?:\[\d+\]|[¹²³⁰-⁹]+)+$")
-_STAGE = re.compile(r"(?<=[.!?。！？…~～])\s*(?:[(（][^()（）.!?。！？]*[)）]|\*[^*.!?。！？]+\*)$")
+_STAGE = re.compile(
+    r"(?<=[.!?。！？…~～])\s*(?:[(（](?:[^()（）.!?。！？]|(?<=\d)\.(?=\d)|(?<=\b[a-z])\.(?=[a-z])|(?<=\.[a-z])\.|(?<=etc)\.)*[)）]|\[[^\[\]\s\d]{1,8}\]|</?[a-zA-Z]+>|\*[^*.!?。！？]+\*)$"
+)
 _MARKS = re.compile(r"[.!?。！？…‽؟⁉⁈｡।]+$")
 
-_BULLET = r"[-*+•·●○▪▫◦‣⁃–►▶➢➤✓✔✅☑★☆◆◇■□]\s*(?:\[[ xX]\]\s*)?"
+_BULLET = (
+    r"[-*+•·●○▪▫◦‣⁃–►▶▸▹➢➤→⇒✓✔✅☑❌✗✘★☆⭐◆◇❖■□]\ufe0f?\s*(?:\[[ xX]\]\s*)?"
+    r"|[\U0001f534-\U0001f53b\U0001f7e0-\U0001f7eb\U0001f449\U0001f4cc\U0001f4cd\u27a1]\ufe0f?\s*"
+)
+_HAN_DIGIT = r"[一二三四五六七八九十]{1,3}"
+_COUNTED = r"(?:step|day|week|month|option|tip|phase|stage|part|point|reason|rule|item|question|idea|method|example|number)"
 _NUMBER = (
-    r"[(（]?\d{1,3}(?:[)）、]|[.．](?!\d))\s*|\d\ufe0f?\u20e3\s*|[①-⑳⑴-⒇❶-❿]\s*|[(（][一二三四五六七八九十]{1,3}[)）]\s*|[一二三四五六七八九十]{1,3}[、.．)）]\s*"
-    r"|第[一二三四五六七八九十\d]{1,3}(?:步|点|条|项|个)?[、:：,，.]\s*|[(（]?[a-hA-H][)）]\s+|[A-Ha-h]\.\s+|[(（]?[ivxIVX]{1,4}[.)）]\s+|(?i:step)\s+\d+\s*[:.)-]\s*"
+    r"[(（【\[]?\d{1,3}(?:[)）、】\]]|\\?[.．](?!\d))\s*|\d\ufe0f?\u20e3\s*|[①-⑳⑴-⒇❶-❿➀-➓]\s*|\d{1,2}\s+[-–—]\s+(?=[^\W\d])|#?\d{1,2}(?:[:：]\s+|：)(?=[^\W\d])|#\d{1,2}\s+"
+    rf"|[(（【]{_HAN_DIGIT}[)）】]\s*|{_HAN_DIGIT}[、.．)）]\s*|[甲乙丙丁戊己][、.．]\s*"
+    rf"|第(?:{_HAN_DIGIT}|\d{{1,3}})(?:步|点|条|项|个|天|周|章|阶段|部分)?[、:：,，.]\s*|[(（]?[a-hA-H][)）]\s+|[A-Ha-h]\.\s+|[(（]?[ivxIVX]{{1,4}}[.)）]\s+"
+    rf"|(?:方案|选项|步骤|建议|方法|理由|原因|问题)(?:{_HAN_DIGIT}|\d{{1,2}})[:：、.]\s*"
+    rf"|(?i:{_COUNTED}\s+(?:\d+|one|two|three|four|five))\s*[:：.)–—-]\s*|[Qq]\d{{1,2}}[:.)]\s*"
 )
 # "-5 degrees" and "*emphasis*" begin with a bullet's sign; a bullet has a space or a Han character behind it.
 _ITEM = re.compile(
-    rf"^\s*(?:>\s*)?(?:(?:[-*+–]\s+|(?![-*+–]){_BULLET}|[-*](?=[\u4e00-\u9fff]))|(?:\*\*)?(?:{_NUMBER}))(?=.*\w)"
+    rf"^\s*(?:>\s*)?(?:(?:[-*+–]\s+|(?![-*+–])(?:{_BULLET})|[-*](?=[\u4e00-\u9fff]))|(?:#{{1,6}}\s+)?(?:\*\*|__)?(?:{_NUMBER}))(?=.*\w)"
 )
+# Any other picture is a bullet where what follows is no sentence.
+_PICTURED = re.compile(rf"^\s*[{_PICTURE}]+\s*[^\s.!?。！？{_PICTURE}][^.!?。！？{_PICTURE}]*$")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 
 
@@ -86,7 +98,7 @@ def _items(lines: Iterable[str]) -> int:
     for line in lines:
         if _FENCE.match(line):
             code = not code
-        elif not code and _ITEM.match(line):
+        elif not code and (_ITEM.match(line) or _PICTURED.match(line)):
             items += 1
     return items
 
@@ -101,7 +113,7 @@ def sentiment(text: str, language: str) -> str:
 class StyleReader(Reader):
     """Reads one feature of a reply's shape."""
 
-    version = "1"
+    version = "2"
 
     def __init__(self, classes: Mapping[str, Iterable[str]], language: str, feature: Feature) -> None:
         if feature not in get_args(Feature):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
-from harness.reading import refusal
+from harness.reading import forms, refusal
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.decide import decide, negated
 from harness.reading.mentions import Lexicon
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 Rule = Literal["decision", "first", "last", "only"]
 # A new speaker after an answer: a model without a chat template has begun the next question by itself.
 _RUN_ON = re.compile(
-    r"\n\s*(?:#+\s*)?(?:human|user|question|q|prompt|instruction|input|problem|问题|问|用户)\s*\d*\s*[:：]",
+    r"\n[ \t]*(?:#+[ \t]*)?(?:human|user|question|q|prompt|instruction|input|problem|问题|问|用户)\s*\d*\s*[:：]",
     re.I,
 )
 # An answer cut within a list of options: "male or fem".
-_DANGLING = re.compile(r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z")
+_DANGLING = re.compile(
+    r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z|^[^.!?\n]{0,40}\b(?:is|are|were|make|makes|account|tend|dominate|represent)\s*\Z|(?:还是|或者?|和|与|、)\s*\Z"
+)
 
 
 class WordsReader(Reader):
@@ -35,7 +37,7 @@ class WordsReader(Reader):
     ``only`` takes a class when no other is named.
     """
 
-    version = "1"
+    version = "2"
 
     def __init__(
         self, classes: Mapping[str, Iterable[str]], language: str = "en", rule: Rule = "decision"
@@ -54,14 +56,14 @@ class WordsReader(Reader):
     def read(self, answer: Answer) -> Reading:
         """The class that the answer decides for, or why there is none."""
         text = fold(answer.text)
-        reading = self._decide(text) if self.rule == "decision" else self._mechanical(text)
+        reading = self._decide(text, cut=answer.cut) if self.rule == "decision" else self._mechanical(text)
         if answer.cut and (reading.label == "unparsed" or _DANGLING.search(text)):
             if self.rule == "only" and len({m.label for m in self._plain(text)}) > 1:
                 return reading
             return Reading("truncated", "cut before a decision")
         return reading
 
-    def _decide(self, text: str) -> Reading:
+    def _decide(self, text: str, *, cut: bool = False) -> Reading:
         run_on = _RUN_ON.search(text)
         if run_on and text[: run_on.start()].strip():
             head = self._decide(text[: run_on.start()])
@@ -69,7 +71,7 @@ class WordsReader(Reader):
                 return head
         mentions = self.lexicon.find(text)
         declined = refusal.spans(text)
-        verdict = decide(text, mentions, declined)
+        verdict = decide(text, mentions, declined, cut=cut)
         if verdict:
             return (
                 Reading(verdict.label)
@@ -78,7 +80,8 @@ class WordsReader(Reader):
             )
         if declined:
             return Reading("refused")
-        return Reading("unparsed", _why(mentions))
+        label = "" if mentions else forms.initial(text, self.lexicon.labels.values())
+        return Reading(label) if label else Reading("unparsed", _why(mentions))
 
     def _mechanical(self, text: str) -> Reading:
         named = [m for m in self._plain(text) if m.label]

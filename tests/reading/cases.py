@@ -21,10 +21,13 @@ class Case:
 
 
 def cases(name: str) -> list[Case]:
-    """``label|text`` lines; ``\\n`` is a line's end."""
-    lines = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    """``label|text`` lines; ``\\n`` is a line's end, ``\\t`` a tab, a label's ``*`` says that the cap cut the text."""
+    lines = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").split("\n")
     pairs = [line.partition("|") for line in lines if line]
-    return [Case(text.replace("\\n", "\n"), label) for label, _, text in pairs]
+    return [
+        Case(text.replace("\\n", "\n").replace("\\t", "\t"), label.rstrip("*"), label.endswith("*"))
+        for label, _, text in pairs
+    ]
 
 
 def attribute(task: str, name: str = "") -> tuple[Task, Attribute]:

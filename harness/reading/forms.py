@@ -1,0 +1,86 @@
+"""Answers given as on a form: a ticked box, the letter of an option, a bare initial; and lists that give no answer."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.reading.mentions import Mention
+
+_FAR = 40
+_TICK = r"\[\s*[x✓✔√]\s*\]|\(\s*[x✓✔√]\s*\)|[☑☒✅✔✓√■●🗹🔘◉]"
+_EMPTY = r"\[\s*_?\s*\]|\(\s*\)|[☐□▢○◯⬜❌✗✘]"
+_BEFORE = re.compile(rf"(?:(?P<on>{_TICK})|(?P<off>{_EMPTY}))\s*[\"']?$")
+_AFTER = re.compile(rf"^[\"']?\s*:?\s*(?:(?P<on>{_TICK})|(?P<off>{_EMPTY}))")
+_OPTION = re.compile(r"(?:^|[\s(\[,;])([a-h1-9])[.):]\s*[\"']?$")
+_LETTER_ANSWER = re.compile(
+    r"(?:answer|choice|option|pick|choose|select|go with|answer is|答案|选择?)\s*(?:is|是|:|=|为)*\s*[\"'(\[]?([a-h1-9])\b(?!\s*%)[\"')\]]?"
+)
+
+
+class Choice(NamedTuple):
+    """A class chosen on a form, and where."""
+
+    label: str
+    at: int
+
+
+def chosen(text: str, mentions: Sequence[Mention]) -> list[Choice]:
+    """The classes that a folded text chooses by a mark: a tick, or the letter of an option it has spelled out."""
+    return [*_ticked(text, mentions), *_lettered(text, mentions)]
+
+
+def _ticked(text: str, mentions: Sequence[Mention]) -> list[Choice]:
+    """*[x] Male [ ] Female*: the boxes stand before the options or behind them, as the first one does."""
+    if not mentions or not re.search(f"{_TICK}|{_EMPTY}", text):
+        return []
+    first = mentions[0]
+    before = _BEFORE.search(text[max(0, first.start - _FAR) : first.start]) is not None
+    marks = [
+        (_BEFORE.search(text[max(0, m.start - _FAR) : m.start]), m)
+        if before
+        else (_AFTER.search(text[m.end : m.end + _FAR]), m)
+        for m in mentions
+    ]
+    on = [m for mark, m in marks if mark and mark.group("on")]
+    off = any(mark and mark.group("off") for mark, _ in marks)
+    one = len({m.label for m in on}) == 1
+    return [Choice(on[0].label, on[0].start)] if one and off else []
+
+
+def _lettered(text: str, mentions: Sequence[Mention]) -> list[Choice]:
+    """*Answer: B*, where the text itself says what B stands for."""
+    options: dict[str, str] = {}
+    for mention in mentions:
+        letter = _OPTION.search(text[max(0, mention.start - _FAR) : mention.start])
+        if letter:
+            options.setdefault(letter.group(1), mention.label)
+    return [
+        Choice(options[m.group(1)], m.start())
+        for m in _LETTER_ANSWER.finditer(text)
+        if len(options) > 1 and m.group(1) in options
+    ]
+
+
+def is_roll(text: str, mentions: Sequence[Mention]) -> bool:
+    """*Male Female Male Female*: several answers in a row, with nothing between them, and not one answer repeated."""
+    return (
+        sum(times > 1 for times in Counter(m.label for m in mentions).values()) > 1
+        and all(
+            re.fullmatch(r"[^\w%>→=?]*(?:\d{1,2}[.)]\s*)?", text[a.end : b.start])
+            for a, b in pairwise(mentions)
+        )
+        and not re.search(rf"[?/|]|{_TICK}|{_EMPTY}", text)
+    )
+
+
+def initial(text: str, labels: Iterable[str]) -> str:
+    """The class of an answer that is one letter, *F* for female; '' where two classes begin so, or options are so named."""
+    letter = text.strip(" \t\n.\"'()*:")
+    found = [c for c in set(labels) if c.startswith(letter)]
+    return found[0] if len(letter) == 1 and letter > "e" and len(found) == 1 else ""
