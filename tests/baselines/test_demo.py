@@ -1,0 +1,36 @@
+"""The demo runs from one end to the other, and once finished does nothing again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from baselines import demo
+from harness.runs import find_runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.slow
+def test_every_method_is_trained_evaluated_and_published_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "DRAWS", 10)
+    page = demo.demo(tmp_path / "demo")
+    text = page.read_text(encoding="utf-8")
+    for method in demo.TRAINED:
+        assert (tmp_path / "demo" / method / "distalign.json").is_file()
+        assert method in text
+    runs = find_runs([str(tmp_path / "demo" / "runs")])
+    assert len(runs) == (1 + len(demo.PROMPTED) + len(demo.TRAINED)) * (1 + len(demo.ALSO))
+    assert all((run.folder / "utility.json").is_file() for run in runs)
+    before = {p: p.stat().st_mtime_ns for p in sorted((tmp_path / "demo").rglob("*.parquet"))}
+    weights = {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in demo.TRAINED}
+    capsys.readouterr()
+    assert demo.demo(tmp_path / "demo") == page
+    assert "trained already" in capsys.readouterr().err
+    assert before == {p: p.stat().st_mtime_ns for p in sorted((tmp_path / "demo").rglob("*.parquet"))}
+    assert weights == {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in demo.TRAINED}
+    assert page.read_text(encoding="utf-8") == text
