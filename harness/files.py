@@ -54,19 +54,36 @@ class Document:
 def read_text(path: Path) -> str:
     """The UTF-8 text of a file; a missing, unreadable or wrongly encoded file is a ``UserError``."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decoded(path.read_bytes(), path)
     except FileNotFoundError:
         raise UserError("no such file", where=str(path), expected="a file that can be read") from None
+    except OSError as err:
+        raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of a file's bytes, line ends as \\n; a ``UserError`` where they are no UTF-8."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as err:
         raise UserError(
             "not UTF-8 text",
             where=str(path),
             found=f"byte {err.object[err.start]:#x} at offset {err.start}",
             expected="UTF-8",
-            hint=f"iconv -f latin1 -t utf-8 {path.name}",
+            hint=f"iconv -f {_encoding(err.object)} -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}",
         ) from None
-    except OSError as err:
-        raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
+
+
+def _encoding(data: bytes) -> str:
+    """What bytes that are no UTF-8 were probably saved as."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    try:
+        data.decode("gb2312")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "gb18030"
 
 
 def beside(doc: Document, name: str) -> Path:
@@ -230,7 +247,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
                     f"no column {name!r}",
                     where=f"{path}:1",
                     found=",".join(header),
-                    expected=name,
+                    expected=f"{name}, in cells parted by commas" if len(header) == 1 else name,
                     nearest=nearest(name, header),
                 )
         rows = []

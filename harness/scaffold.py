@@ -36,10 +36,15 @@ examples:                        # texts with the label that the reader must giv
 """
 
 
-def write_task(name: str, folder: Path) -> Path:
-    """Write ``folder/name/task.yaml``; an existing file is never touched."""
+def check_name(name: str) -> None:
+    """Refuse what cannot be a task's name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
         raise UserError("not a usable task name", found=name, expected="letters, digits, _ . - (80 at most)")
+
+
+def write_task(name: str, folder: Path) -> Path:
+    """Write ``folder/name/task.yaml``; an existing file is never touched."""
+    check_name(name)
     path = folder / name / "task.yaml"
     if path.exists():
         raise UserError("the file exists already", where=str(path), hint=f"distalign task check {path}")

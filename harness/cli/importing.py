@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 OUT = click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="The target folder to write."
 )
+DECIMAL = click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    default=None,
+    help="The decimal mark of numbers written as text. The point; where cells are parted by ; or tabs, say it.",
+)
 
 
 @click.group("import")
@@ -34,7 +40,9 @@ def _provenance(function: Callable[..., None]) -> Callable[..., None]:
             name, required=name != "--note", default="" if name == "--note" else None, help=text
         )(function)
     function = click.option("--title", default="", help="A title for people.")(function)
-    return click.option("--year", type=int, required=True, help="The year that the figures are of.")(function)
+    return click.option(
+        "--year", type=click.IntRange(1800, 2100), required=True, help="The year that the figures are of."
+    )(function)
 
 
 def _source(flags: Mapping[str, object]) -> Provenance:
@@ -49,6 +57,8 @@ def _report(path: Path) -> None:
     target = load_target(str(path / "target.yaml"))
     for attribute, figures in target.tables.items():
         click.echo(f"{attribute}: {len(figures.rows)} rows of {', '.join(figures.classes)}")
+    if target.provenance and target.provenance.note:
+        click.echo(f"note: {target.provenance.note}")
     click.echo(f"wrote {path}")
     click.echo(f"next: distalign target show {path}/target.yaml")
 
@@ -58,12 +68,13 @@ def _report(path: Path) -> None:
 @click.option(
     "--year", type=int, required=True, help="The year that the workbook is of; checked against its title."
 )
+@DECIMAL
 @OUT
-def bls(file: Path, year: int, out: Path) -> None:
+def bls(file: Path, year: int, decimal: str | None, out: Path) -> None:
     """BLS Current Population Survey, Table 11: the workbook cpsaat11.xlsx, or its text as CSV."""
     from harness.importers.bls import import_bls
 
-    _report(import_bls(file, year, out))
+    _report(import_bls(file, year, out, decimal or ""))
 
 
 @command.command()
@@ -108,6 +119,7 @@ def ons(file: Path, year: int, subtraction: bool, out: Path) -> None:
     default="",
     help="Step of the published figures, such as 0.1: a zero is then read as the middle of what rounds to zero.",
 )
+@DECIMAL
 @click.option(
     "--keep", "informative", multiple=True, help="Header of a column to keep beside the figures. Repeat it."
 )
@@ -117,10 +129,15 @@ def any_table(
     file: Path, classes: tuple[str, ...], informative: tuple[str, ...], out: Path, **flags: object
 ) -> None:
     """Any table with one row per context and one column per class."""
+    from harness.errors import UserError
     from harness.importers.table import TableOptions, import_table
 
     columns = {name: header if sign else name for name, sign, header in (c.partition("=") for c in classes)}
-    chosen = {k: flags[k] for k in ("attribute", "context", "unit", "precision", "title")}
+    if len(columns) < len(classes):
+        raise UserError(
+            "a class stands twice", where="--class", found=" ".join(classes), expected="each once"
+        )
+    chosen = {k: flags[k] or "" for k in ("attribute", "context", "unit", "precision", "decimal", "title")}
     options = TableOptions(classes=columns, informative=informative, provenance=_source(flags), **chosen)  # type: ignore[arg-type]  # click checked the types
     _report(import_table(file, out, options))
 
@@ -138,7 +155,8 @@ def any_table(
     "fields",
     multiple=True,
     metavar="FIELD=NAME",
-    help="What the corpus calls a field: response, prompt, language, track, family, style, id or turn. Repeat it.",
+    help="What the corpus calls a field: response, prompt, language, track, family, style, conversation, id or turn. "
+    "Repeat it.",
 )
 @click.option(
     "--stratified",
@@ -167,6 +185,10 @@ def reference(
     from harness.errors import UserError
     from harness.importers.reference import ReferenceOptions, import_reference
 
+    if len({f.partition("=")[0] for f in fields}) < len(fields):
+        raise UserError(
+            "a field is named twice", where="--field", found=" ".join(fields), expected="each once"
+        )
     for given in fields:
         if "=" not in given:
             raise UserError(

@@ -24,7 +24,7 @@ def command(kind: str, folders: tuple[str, ...]) -> None:
 
 def _tasks(folders: tuple[str, ...]) -> list[str]:
     from harness.catalog import names
-    from harness.cli.text import table
+    from harness.plaintext import table
     from harness.tasks import load_task
 
     rows = [["task", "language", "contexts", "prompts", "attributes: classes", "targets"]]
@@ -40,7 +40,7 @@ def _tasks(folders: tuple[str, ...]) -> list[str]:
 
 def _targets(folders: tuple[str, ...]) -> list[str]:
     from harness.catalog import names
-    from harness.cli.text import table
+    from harness.plaintext import table
     from harness.targets import load_target
 
     rows = [["target", "kind", "attributes (rows)", "publisher", "year"]]
@@ -70,7 +70,7 @@ def _methods(folders: tuple[str, ...]) -> list[str]:
 
 
 def _runs(folders: tuple[str, ...]) -> list[str]:
-    from harness.cli.text import table
+    from harness.plaintext import table
     from harness.runs import find_runs
 
     rows = [["run", "model", "task", "n", "state", "folder"]]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from harness import catalog
-from harness.cli.text import table
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
+from harness.plaintext import table
 from harness.sampling.open import Engines, parse
 from harness.tasks import load_task
 

@@ -21,8 +21,8 @@ command.add_command(importing.command)
 @click.option("--context", "contexts", multiple=True, help="Only these rows. May be repeated.")
 def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
     """Show a target: its figures and where they come from."""
-    from harness.cli.text import table
     from harness.errors import UserError, nearest
+    from harness.plaintext import table
     from harness.targets import load_target
 
     target = load_target(name)

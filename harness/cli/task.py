@@ -71,6 +71,12 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
     from harness.checking import check_task
     from harness.errors import UserError
 
+    if everything and names:
+        raise UserError(
+            "either names or --all",
+            found=" ".join(names),
+            hint="tasks of a folder: distalign --include FOLDER task check --all",
+        )
     chosen = [str(p / "task.yaml") for p in known("tasks").values()] if everything else list(names)
     if not chosen:
         raise UserError("nothing to check", expected="task names, or --all", hint="distalign list tasks")

@@ -75,18 +75,19 @@ class Occupation:
     """Empty where the percentages are not published."""
 
 
-def import_bls(file: Path, year: int, out: Path) -> Path:
+def import_bls(file: Path, year: int, out: Path, decimal: str = "") -> Path:
     """Writes the target of Table 11 of ``year``: gender and race per occupation, groups and total included.
 
     Args:
         file: BLS's workbook (cpsaat11.xlsx) or the same table as CSV.
         year: The year that the figures are for; checked against the sheet where it states one.
         out: The target folder to write.
+        decimal: The decimal mark, see ``read_grids``.
 
     Raises:
         UserError: The layout is not the one known, or the figures contradict one another.
     """
-    grid, rows, dated = _read(file, year)
+    grid, rows, dated = _read(file, year, decimal)
     _check_groups(grid, rows)
     published = [
         (row, context) for row, context in zip(rows, _contexts(grid, rows), strict=True) if row.percent
@@ -129,9 +130,9 @@ def _note(year: int, left_out: int, *, dated: bool) -> str:
     return note
 
 
-def _read(file: Path, year: int) -> tuple[Grid, list[Occupation], bool]:
+def _read(file: Path, year: int, decimal: str) -> tuple[Grid, list[Occupation], bool]:
     candidates = []
-    for grid in read_grids(file):
+    for grid in read_grids(file, decimal):
         line = _total_line(grid)
         if line is not None:
             candidates.append((grid, line))
@@ -219,7 +220,7 @@ def _rows(grid: Grid, first: int, columns: dict[str, int]) -> list[Occupation]:
 
 
 def _value(grid: Grid, line: int, columns: dict[str, int], name: str) -> Decimal | None:
-    value = grid.number(line, columns[name], UNPUBLISHED)
+    value = grid.number(line, columns[name], UNPUBLISHED, percent=name != "total employed")
     if value is None or name == "total employed":
         return value
     rounded = value.quantize(STEP)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, missing_package, nearest
+from harness.files import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "track": ("track",),
     "family": ("family",),
     "style": ("style", "style_bucket"),
+    "conversation": ("conversation", "conversation_id", "dialogue_id", "dialog_id"),
     "id": ("id",),
     "turn": ("turn",),
 }
@@ -58,18 +60,27 @@ def read_replies(source: str, fields: Mapping[str, str]) -> Iterator[Reply]:
                 f"there is no field {name!r}", expected=", ".join(FIELDS), nearest=nearest(name, FIELDS)
             )
     name = source.removeprefix("hf:")
-    label = Path(name).name.removesuffix(".gz").removesuffix(".jsonl")
     for where, record in _data_set(name) if source.startswith("hf:") else _lines(Path(source)):
-        yield _reply(record, fields, where, label)
+        yield _reply(record, fields, where, label(source))
+
+
+def label(source: str) -> str:
+    """What a corpus is called: its file's name without the ending."""
+    return Path(source.removeprefix("hf:")).name.removesuffix(".gz").removesuffix(".jsonl")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     if not path.is_file():
-        raise UserError("there is no such file", where=str(path), hint="a data set by name is hf:NAME")
+        raise UserError(
+            "there is no such file",
+            where=str(path),
+            found="a folder" if path.is_dir() else None,
+            hint="a data set, by name or as a folder, is hf:NAME",
+        )
     try:
         data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        text = decoded(gzip.decompress(data) if path.suffix == ".gz" else data, path)
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError("this file cannot be read", where=str(path), found=str(error)) from error
     # only \n ends a line: JSON may hold other line separators
     for number, line in enumerate(text.split("\n"), start=1):
@@ -81,9 +92,18 @@ def _record(line: str, where: str) -> Mapping[str, object]:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise UserError("this line is no JSON", where=where, found=line[:80]) from error
+        raise UserError(
+            "this line is no JSON", where=where, found=line[:80], expected="JSON lines: an object a line"
+        ) from error
     if not isinstance(record, dict):
-        raise UserError("this line is no JSON object", where=where, found=line[:80])
+        listed = isinstance(record, list)
+        raise UserError(
+            "this line is no JSON object",
+            where=where,
+            found=line[:80],
+            expected="JSON lines: an object a line",
+            hint="jq -c '.[]' FILE.json > FILE.jsonl" if listed else "",
+        )
     return record
 
 
@@ -111,10 +131,14 @@ def _reply(record: Mapping[str, object], fields: Mapping[str, str], where: str, 
     values: dict[str, str] = {}
     for field, usual in FIELDS.items():
         names = (fields[field],) if field in fields else usual
-        present = [name for name in names if record.get(name) is not None]
-        if present:
-            values[field] = str(record[present[0]])
-        elif field == "response" or field in fields:
+        present = [name for name in names if name in record]
+        # of several names the first that says something; a reply of null is an empty one
+        named = next((name for name in present if record[name] is not None), None)
+        if named is not None:
+            values[field] = _text(record[named], f"{where}:{named}", field)
+        elif field == "response" and present:
+            values[field] = ""
+        elif not present and (field == "response" or field in fields):
             raise UserError(
                 f"a record has no {field}",
                 where=where,
@@ -122,17 +146,40 @@ def _reply(record: Mapping[str, object], fields: Mapping[str, str], where: str, 
                 expected=" or ".join(names),
                 hint=f"name the field: --field {field}=NAME",
             )
-    identity = values.get("id", where)
+    identity = values.get("id") or where
     turn = values.get("turn", "")
     # ids of turns end in the turn: what is before names the conversation
     conversation = identity.removesuffix(f"-{turn}") if turn else identity
     return Reply(
         source=source,
-        conversation=conversation or identity,
-        language=values.get("language", ""),
-        track=values.get("track", "single"),
-        family=values.get("family", "assistant"),
+        conversation=values.get("conversation") or conversation or identity,
+        language=_language(values.get("language", "")),
+        track=values.get("track") or "single",
+        family=values.get("family") or "assistant",
         style=values.get("style", ""),
         prompt=values.get("prompt", ""),
         text=values["response"],
+    )
+
+
+def _text(value: object, where: str, field: str) -> str:
+    """A field's text; numbers may name things, but only text is a reply."""
+    if isinstance(value, str):
+        return value
+    if field not in ("response", "prompt") and isinstance(value, int | float):
+        return str(value)
+    raise UserError(
+        f"the {field} is no text",
+        where=where,
+        found=json.dumps(value, ensure_ascii=False, default=str),
+        expected="a string",
+        hint=f"name another field: --field {field}=NAME",
+    )
+
+
+def _language(tag: str) -> str:
+    """``en`` of en-US, EN and English; ``zh`` of zh_CN, cmn and Chinese."""
+    first = tag.strip().lower().replace("_", "-").split("-")[0]
+    return {"english": "en", "eng": "en", "chinese": "zh", "zho": "zh", "cmn": "zh", "中文": "zh"}.get(
+        first, first
     )

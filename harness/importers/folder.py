@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 
 from harness.errors import UserError
-from harness.files import write_atomic
+from harness.files import Document, validate, write_atomic
+from harness.targets import TargetFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,11 +68,25 @@ def write_target(target: TargetFolder, out: Path) -> Path:
             where=str(out),
             expected="a new folder, an empty one or one with a target.yaml",
         )
-    out.mkdir(parents=True, exist_ok=True)
+    document = _document(target, out.resolve().name)
+    validate(TargetFile, Document(out / "target.yaml", document, {(): 1}))
+    texts = {}
     for attribute, table in target.tables.items():
         columns = ["context", *table.classes, *target.sample.values(), *target.informative]
-        write_atomic(out / f"{attribute}.csv", _csv_text(columns, table.rows))
-    write_atomic(out / "target.yaml", _yaml_text(target, out.resolve().name))
+        doubled = sorted({c for c in columns if columns.count(c) > 1})
+        if doubled:
+            raise UserError(
+                "a column would stand twice", where=str(out / f"{attribute}.csv"), found=", ".join(doubled)
+            )
+        contexts = [row["context"] for row in table.rows]
+        if len(set(contexts)) < len(contexts):
+            twice = next(c for c in contexts if contexts.count(c) > 1)
+            raise UserError("two rows would be one context", where=str(out / f"{attribute}.csv"), found=twice)
+        texts[f"{attribute}.csv"] = _csv_text(columns, table.rows)
+    texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_atomic(out / name, text)
     return out
 
 
@@ -83,7 +98,7 @@ def _csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return buffer.getvalue()
 
 
-def _yaml_text(target: TargetFolder, name: str) -> str:
+def _document(target: TargetFolder, name: str) -> dict[str, object]:
     source = target.provenance
     document: dict[str, object] = {
         "name": name,
@@ -108,4 +123,4 @@ def _yaml_text(target: TargetFolder, name: str) -> str:
         "note": source.note,
     }
     document["provenance"] = {key: value for key, value in provenance.items() if value != ""}
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 Cell = str | Decimal | None
 
-_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([,' ’]\d{3})(\2\d{3})*)(\.\d+)?")
+_COMMAS = str.maketrans(".,", ",.")
+_DELIMITERS = ",;\t"
 _FOOTNOTE_MARK = re.compile(r"\s*(\(\d+\)|\[\d+\]|[¹²³⁴⁵⁶⁷⁸⁹*†‡])+$")
 
 
@@ -29,6 +32,8 @@ class Grid:
     file: str
     sheet: str
     rows: Sequence[Sequence[Cell]]
+    decimal: str = "."
+    """The decimal mark of numbers written as text; '' where a comma could be one, so that it is refused."""
 
     def where(self, row: int, column: int | None = None) -> str:
         """``file:sheet:B5``, or ``file:sheet:row 5``; counted from 0 here, from 1 in what is said."""
@@ -45,10 +50,18 @@ class Grid:
         cells = self.rows[row]
         return tidy(cells[column]) if column < len(cells) else ""
 
-    def number(self, row: int, column: int, blank: frozenset[str]) -> Decimal | None:
+    def number(
+        self, row: int, column: int, blank: frozenset[str], *, percent: bool = False
+    ) -> Decimal | None:
         """A cell as a number, None where it is empty or says one of ``blank``.
 
         Numbers stored as text are read; anything else in the cell is an error, never a guess.
+
+        Args:
+            row: counted from 0.
+            column: counted from 0.
+            blank: what stands for a figure that is not published.
+            percent: a percent sign may follow.
         """
         cells = self.rows[row]
         cell = cells[column] if column < len(cells) else None
@@ -57,15 +70,21 @@ class Grid:
         text = tidy(cell)
         if not text or text in blank:
             return None
-        if not _NUMBER.fullmatch(text):
+        plain = text.removesuffix("%").rstrip() if percent else text
+        if self.decimal == ",":
+            plain = plain.translate(_COMMAS)
+        if not _NUMBER.fullmatch(plain) or (not self.decimal and "," in plain):
             marks = " ".join(sorted(blank))
             raise UserError(
                 "this cell holds no number",
                 where=self.where(row, column),
                 found=text,
                 expected=f"a number, or for a figure that is not published: {marks}",
+                hint="the same with --decimal , if the comma is a decimal mark"
+                if "," in text and self.decimal != ","
+                else "",
             )
-        return Decimal(text.replace(",", ""))
+        return Decimal(re.sub("[,' ’]", "", plain))
 
 
 def tidy(cell: Cell) -> str:
@@ -73,27 +92,48 @@ def tidy(cell: Cell) -> str:
     return "" if cell is None else " ".join(str(cell).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
-def read_grids(file: Path) -> list[Grid]:
-    """Every sheet of a workbook, or the one table of a CSV file."""
+def read_grids(file: Path, decimal: str = "") -> list[Grid]:
+    """Every sheet of a workbook, or the one table of a text file whose cells are parted by commas, ; or tabs.
+
+    Args:
+        file: .xlsx, .csv or .tsv.
+        decimal: "." or ",", the mark in numbers that are written as text; '' is the point, and refuses commas where
+            they do not part the cells: such files often come from where the comma is the decimal mark.
+    """
     if not file.is_file():
-        raise UserError("there is no such file", where=str(file))
-    if file.suffix.lower() == ".csv":
-        lines = csv.reader(io.StringIO(read_text(file)), strict=True)
+        raise UserError("there is no such file", where=str(file), found="a folder" if file.is_dir() else None)
+    if file.suffix.lower() in (".csv", ".tsv"):
+        text = read_text(file)
+        if not text.strip():
+            raise UserError("an empty file", where=file.name, expected="a table with a row of headers")
+        parted = _delimiter(text)
+        lines = csv.reader(io.StringIO(text), strict=True, delimiter=parted)
+        mark = decimal or ("." if parted == "," else "")
         try:
-            return [Grid(file.name, "", [[cell or None for cell in row] for row in lines])]
+            return [Grid(file.name, "", [[cell or None for cell in row] for row in lines], mark)]
         except csv.Error as error:
             raise UserError(f"not valid CSV: {error}", where=f"{file.name}:{lines.line_num}") from None
     if file.suffix.lower() == ".xlsx":
-        return _workbook(file)
+        return _workbook(file, decimal or ".")
     raise UserError(
         "this kind of file cannot be read",
         where=str(file),
-        expected="a workbook (.xlsx) or text (.csv)",
+        expected="a workbook (.xlsx) or text (.csv, .tsv)",
         hint="open it in a spreadsheet program and save it as .xlsx",
     )
 
 
-def _workbook(file: Path) -> list[Grid]:
+def _delimiter(text: str) -> str:
+    """What parts the cells: the mark that gives the most rows of one and the same length."""
+
+    def agreeing(mark: str) -> int:
+        lengths = Counter(map(len, csv.reader(io.StringIO(text), delimiter=mark)))
+        return max((rows for length, rows in lengths.items() if length > 1), default=0)
+
+    return max(_DELIMITERS, key=agreeing)
+
+
+def _workbook(file: Path, decimal: str) -> list[Grid]:
     try:
         import openpyxl
     except ImportError as error:
@@ -103,12 +143,18 @@ def _workbook(file: Path) -> list[Grid]:
     try:
         book = openpyxl.load_workbook(file, data_only=True)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise UserError("this is no workbook", where=str(file), found=str(error)) from error
+        raise UserError(
+            "this is no workbook",
+            where=str(file),
+            found=str(error),
+            hint="open it in a spreadsheet program and save it as .xlsx",
+        ) from error
     grids = [
         Grid(
             file.name,
             sheet.title,
             [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)],
+            decimal,
         )
         for sheet in book.worksheets
     ]

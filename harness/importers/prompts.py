@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import yaml
 
 from harness.errors import UserError, nearest
 from harness.files import beside, read_text, write_atomic
+from harness.scaffold import check_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,7 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
         name: name of the new task.
         out: folder to write ``name/task.yaml`` in.
     """
+    check_name(name)
     folder = out / name
     if (folder / "task.yaml").exists():
         raise UserError("the file exists already", where=str(folder / "task.yaml"), hint="another --name")
@@ -121,10 +124,8 @@ def _context(record: dict[str, object], text: str, task: Task, place: str) -> st
             )
         return str(stated)
     folded = text.casefold()
-    best: tuple[int, str] = (0, "")
-    for context in task.contexts:
-        best = max(best, (_longest(context, folded), context.id))
-    if not best[0]:
+    held = {context.id: spans for context in task.contexts if (spans := _spans(context, folded))}
+    if not held:
         titles = [c.fields.get("title", c.id) for c in task.contexts]
         raise UserError(
             "the prompt names no context of the task",
@@ -133,12 +134,30 @@ def _context(record: dict[str, object], text: str, task: Task, place: str) -> st
             expected="one of its titles, or a key context",
             nearest=nearest(text, titles),
         )
-    return best[1]
+    best = max(held, key=lambda context: max(end - start for start, end in held[context]))
+    within = max(held[best], key=lambda span: span[1] - span[0])
+    others = [
+        context
+        for context, spans in held.items()
+        if context != best
+        and any(not (within[0] <= s and e <= within[1]) or (s, e) == within for s, e in spans)
+    ]
+    if others:
+        raise UserError(
+            "the prompt names several contexts of the task",
+            where=place,
+            found=", ".join([best, *others]),
+            expected="one of them, as a key context of the record",
+        )
+    return best
 
 
-def _longest(context: Context, text: str) -> int:
-    held = [len(v) for k in NAMES if (v := context.fields.get(k, "")) and v.casefold() in text]
-    return max(held, default=0)
+def _spans(context: Context, text: str) -> list[tuple[int, int]]:
+    """Where a context's names stand in ``text``, as whole words (letters of other scripts need no space)."""
+    names = {v.casefold() for k in NAMES if (v := context.fields.get(k, ""))}
+    return [
+        m.span() for name in names for m in re.finditer(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text)
+    ]
 
 
 def _literal(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import yaml
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.files import write_atomic
-from harness.importers.corpus import Reply, read_replies
+from harness.importers.corpus import Reply, label, read_replies
 from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
@@ -28,6 +29,7 @@ Language = Literal["en", "zh"]
 Shape = Mapping[str, str]
 """Attribute -> class of one reply; an attribute that could not be read is left out."""
 
+_HAN = re.compile("[\u4e00-\u9fff]")
 SMALLEST = 20
 """A bucket with fewer replies is left out, as in PolyAlign."""
 HELD_OUT = 0.2
@@ -88,25 +90,26 @@ def import_reference(
         options: How the corpora are read.
         read: Reads the shapes of texts; the task's own readers when left out.
     """
-    replies = [r for source in sources for r in read_replies(source, options.fields) if wanted(r, options)]
+    if options.prompts is not None:
+        options.prompts.parent.mkdir(parents=True, exist_ok=True)
+    everything = [r for source in sources for r in read_replies(source, options.fields)]
+    replies = [r for r in everything if wanted(r, options)]
+    _check(sources, everything, replies, options)
     held = [r for r in replies if options.prompts is not None and _share("held out", r) < HELD_OUT]
     kept = [r for r in replies if options.prompts is None or _share("held out", r) >= HELD_OUT]
-    for name in options.stratified:
-        if name not in {r.source for r in replies}:
-            raise UserError(f"no corpus is called {name!r}", found=", ".join({r.source for r in replies}))
     shapes = (read or shape_readers(options.language))([r.text for r in kept])
     tables = {name: _table(name, kept, shapes, options) for name in OUTCOMES}
     if not tables["length"].rows:
         raise UserError(
             f"no kind of exchange has {SMALLEST} replies in {options.language!r}",
             where=", ".join(sources),
-            found=f"{len(replies)} replies",
+            found=_of(r.track + " " + r.family for r in kept),
         )
     target = TargetFolder(
         title=options.title or f"How people reply ({options.language})",
         kind="reference",
         tables={name: table for name, table in tables.items() if table.rows},
-        provenance=_provenance(kept, options),
+        provenance=_provenance(kept, len(everything) - len(replies), options),
         smoothing=SMOOTHING,
         informative=("level", "halves_tv", "halves_floor"),
         sample={"replies": "n", "independent": "independent"},
@@ -115,6 +118,45 @@ def import_reference(
     if options.prompts is not None:
         write_atomic(options.prompts, _prompts(held))
     return out
+
+
+def _check(
+    sources: Sequence[str], everything: Sequence[Reply], replies: Sequence[Reply], options: ReferenceOptions
+) -> None:
+    """Refuses corpora that cannot be told apart, and replies that are in another language than is said."""
+    names = [label(source) for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(
+                "two corpora have one name", found=name, expected="each once; rename one of the files"
+            )
+    for name in options.stratified:
+        if name not in names:
+            raise UserError(
+                f"no corpus is called {name!r}",
+                where="--stratified",
+                found=", ".join(names),
+                nearest=nearest(name, names),
+            )
+    if not replies:
+        raise UserError(
+            f"no reply in {options.language!r}",
+            where=", ".join(sources),
+            found=_of(r.language or "no language stated" for r in everything if r.text.strip()) or "no text",
+        )
+    han = sum(_HAN.search(r.text) is not None for r in replies) / len(replies)
+    if (han > 0.5) != (options.language == "zh"):
+        raise UserError(
+            f"the replies are not in {options.language!r}",
+            where=", ".join(sources),
+            found=f"{han:.0%} of {len(replies)} replies hold Chinese characters",
+            hint=f"the same with --language {'zh' if han > 0.5 else 'en'}",
+        )
+
+
+def _of(names: Iterable[str]) -> str:
+    """How often each name comes, the commonest first."""
+    return ", ".join(f"{name} {count}" for name, count in Counter(names).most_common())
 
 
 def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], splits: int = 1000) -> Halves:
@@ -173,7 +215,7 @@ def _contexts(reply: Reply, shape: Shape, options: ReferenceOptions) -> list[tup
     """The contexts that a reply counts in, as level and id."""
     kind = slug(f"{reply.track} {reply.family}")
     contexts = [] if reply.source in options.stratified else [("family", kind)]
-    if contexts and reply.style:
+    if contexts and slug(reply.style) not in ("", kind):
         contexts.append(("style", slug(reply.style)))
     if "length" in shape:
         contexts.append(("length", f"{kind}_{shape['length']}"))
@@ -235,14 +277,25 @@ def _row(
     }
 
 
-def _provenance(replies: Sequence[Reply], options: ReferenceOptions) -> Provenance:
+def _provenance(replies: Sequence[Reply], passed: int, options: ReferenceOptions) -> Provenance:
     source = options.provenance
     counts = Counter(r.source for r in replies)
+    talks = Counter(name for name, _ in {(r.source, r.conversation) for r in replies})
     parts = [
-        f"{name} {count}" + " (within a length bin only)" * (name in options.stratified)
+        f"{name} {count}"
+        + f" in {talks[name]} conversations" * (talks[name] < count)
+        + " (within a length bin only)" * (name in options.stratified)
         for name, count in sorted(counts.items())
     ]
-    notes = [source.note, f"Replies: {', '.join(parts)}. Figures only: no sentence of a corpus is carried."]
+    notes = [source.note, f"Replies: {', '.join(parts)}."]
+    if passed:
+        notes.append(f"{passed} records without a reply or in another language are passed over.")
+    small = sorted(
+        kind for kind, n in Counter(slug(f"{r.track} {r.family}") for r in replies).items() if n < SMALLEST
+    )
+    if small:
+        notes.append(f"Left out with fewer than {SMALLEST} replies: {', '.join(small)}.")
+    notes.append("Figures only: no sentence of a corpus is carried.")
     return Provenance(
         source.publisher,
         source.table,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
 from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
-from harness.importers.grid import Grid, read_grids
+from harness.importers.grid import Grid, read_grids, tidy
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Unit = Literal["shares", "percent", "counts"]
 WHOLE = {"shares": Decimal(1), "percent": Decimal(100)}
 UNPUBLISHED = frozenset("-–—")
+_THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class TableOptions:
     precision: str = ""
     """The step of the published figures in their unit, such as 0.1. When given, a figure of zero is read as the
     middle of what rounds to zero; else it stays zero."""
+    decimal: str = ""
+    """The decimal mark, see ``read_grids``."""
     title: str = ""
     informative: tuple[str, ...] = ()
     """Headers of columns to keep beside the figures."""
@@ -48,10 +52,16 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
     Raises:
         UserError: A column is missing, a cell holds no number, a row does not add up, a context stands twice.
     """
-    grids = [grid for grid in read_grids(file) if grid.rows]
+    _check_step(options.precision)
+    grids = [grid for grid in read_grids(file, options.decimal) if grid.rows]
+    if len(grids) > 1:
+        grids = [grid for grid in grids if options.context in _headers(grid)]
     if len(grids) != 1:
         raise UserError(
-            "one sheet with a table is expected", where=file.name, found=[grid.sheet for grid in grids]
+            f"{len(grids) or 'no'} sheets have a first row with {options.context!r}",
+            where=file.name,
+            found=", ".join(grid.sheet for grid in grids) or None,
+            expected="one sheet with the headers in its first row",
         )
     rows, left_out, changed = _rows(grids[0], options)
     if not rows:
@@ -77,6 +87,21 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
     return write_target(target, out)
 
 
+def _check_step(precision: str) -> None:
+    try:
+        step = Decimal(precision or "1")
+    except ArithmeticError:
+        step = Decimal("nan")
+    if not (step.is_finite() and step > 0):
+        raise UserError(
+            "the precision is no step", where="--precision", found=precision, expected="a number such as 0.1"
+        )
+
+
+def _headers(grid: Grid) -> list[str]:
+    return [grid.text(0, column) for column in range(len(grid.rows[0]))]
+
+
 def _kept(options: TableOptions) -> tuple[str, ...]:
     titled = () if options.context == "context" or "title" in options.informative else ("title",)
     return (*titled, *options.informative)
@@ -96,6 +121,14 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Row], int, int]:
     left_out = changed = 0
     for line in range(1, len(grid.rows)):
         title = grid.text(line, columns[options.context])
+        beyond = [tidy(cell) for cell in grid.rows[line][len(grid.rows[0]) :] if tidy(cell)]
+        if beyond:
+            raise UserError(
+                "a row with more cells than headers",
+                where=grid.where(line),
+                found=", ".join(beyond),
+                expected=f"{len(grid.rows[0])} cells; a number with a comma needs quotes",
+            )
         if not any(grid.text(line, column) for column in range(len(grid.rows[line]))):
             continue
         context = title if options.context == "context" else slug(title)
@@ -116,13 +149,13 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Row], int, int]:
 
 
 def _column(grid: Grid, header: str) -> int:
-    found = [grid.text(0, column) for column in range(len(grid.rows[0]))]
+    found = _headers(grid)
     if found.count(header) != 1:
         raise UserError(
             f"two columns are headed {header!r}" if header in found else f"no column is headed {header!r}",
             where=grid.where(0),
             found=", ".join(found),
-            expected=header,
+            expected=f"{header} in the first row",
             nearest=nearest(header, found),
         )
     return found.index(header)
@@ -131,7 +164,19 @@ def _column(grid: Grid, header: str) -> int:
 def _figures(
     grid: Grid, line: int, columns: Mapping[str, int], options: TableOptions
 ) -> dict[str, Decimal] | None:
-    numbers = {name: grid.number(line, column, UNPUBLISHED) for name, column in columns.items()}
+    for column in columns.values() if options.unit == "counts" and not options.decimal else ():
+        cell = grid.rows[line][column] if column < len(grid.rows[line]) else None
+        if isinstance(cell, str) and _THOUSANDS.fullmatch(tidy(cell)):
+            raise UserError(
+                "a count that can be read in two ways",
+                where=grid.where(line, column),
+                found=cell,
+                hint="the same with --decimal . or, where the point parts thousands, --decimal ,",
+            )
+    numbers = {
+        name: grid.number(line, column, UNPUBLISHED, percent=options.unit == "percent")
+        for name, column in columns.items()
+    }
     cells = {name: value for name, value in numbers.items() if value is not None}
     if not cells:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from harness.plaintext import table
 from harness.reading.base import INVALID
 from harness.reading.pipeline import read_draws
 
@@ -74,16 +75,17 @@ class Quality:
             if o not in INVALID or sum(self.matrix[i]) > 0 or any(r[i] > 0 for r in self.matrix)
         ]
         right = sum(self.matrix[i][i] for i in used)
-        width = max([9, *(len(self.outcomes[i]) for i in used)])
         names = [self.outcomes[i] for i in used]
         lines = [f"{name}: {right} of {self.n} examples read right ({self.accuracy:.1%}); rows are labels"]
-        lines.append("  ".join([" " * width, *(n.rjust(width) for n in names), "recall".rjust(width)]))
-        for i in used:
-            cells = [str(self.matrix[i][j]).rjust(width) for j in used]
-            recall = _share(self.recall(self.outcomes[i]))
-            lines.append("  ".join([self.outcomes[i].ljust(width), *cells, recall.rjust(width)]))
-        precision = [_share(self.precision(n)).rjust(width) for n in names]
-        lines.append("  ".join(["precision".ljust(width), *precision]))
+        rows = [[self.outcomes[i], *(str(self.matrix[i][j]) for j in used)] for i in used]
+        recall = [_share(self.recall(n)) for n in names]
+        lines += table(
+            [
+                ["", *names, "recall"],
+                *([*row, share] for row, share in zip(rows, recall, strict=True)),
+                ["precision", *(_share(self.precision(n)) for n in names), ""],
+            ]
+        )
         lines.extend(f"misread as {m.read}, labelled {m.label}: {m.text!r}" for m in self.mistakes)
         return lines
 

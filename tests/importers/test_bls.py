@@ -269,6 +269,22 @@ def test_a_column_shifted_by_a_row_is_refused(column: int, tmp_path: Path) -> No
         imported(tmp_path, shift)
 
 
+@pytest.mark.parametrize(("delimiter", "decimal"), [(";", ","), (";", "."), ("\t", ".")])
+def test_text_tables_of_other_countries(delimiter: str, decimal: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle, delimiter=delimiter)
+        for row in bls_workbook().active.iter_rows(values_only=True):
+            writer.writerow(
+                "" if v is None else f"{v}%".replace(".", decimal) if isinstance(v, float) else v for v in row
+            )
+    out = import_bls(path, 2022, tmp_path / "text", "," if decimal == "," else "")
+    assert tables(out) == imported(tmp_path)
+    if decimal == ",":
+        with pytest.raises(UserError, match="no number"):
+            import_bls(path, 2022, tmp_path / "unstated")
+
+
 def test_a_file_that_is_no_workbook(tmp_path: Path) -> None:
     path = tmp_path / "table.xlsx"
     path.write_bytes(b"<html>Access denied</html>")

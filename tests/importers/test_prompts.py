@@ -48,6 +48,7 @@ def test_prompts_are_asked_word_for_word(tmp_path: Path, lines: bool) -> None:
     ("record", "message"),
     [
         ({"messages": [{"role": "user", "content": "Who are you?"}]}, "names no context"),
+        ({"prompt": "Registered nurses or software developers?"}, "several contexts"),
         ({"messages": []}, "no messages"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "not a message"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "no question"),

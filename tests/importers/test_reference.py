@@ -161,6 +161,9 @@ def test_halves_of_two_populations_are_not() -> None:
         ('{"id": "1"}', "no response"),
         ("[1]", "no JSON object"),
         ("{", "no JSON"),
+        ('{"response": {"content": "x"}}', "the response is no text"),
+        ('{"response": ["x"]}', "the response is no text"),
+        ('{"response": 3}', "the response is no text"),
     ],
 )
 def test_lines_that_are_no_replies(tmp_path: Path, line: str, says: str) -> None:
@@ -178,7 +181,7 @@ def test_fields_by_other_names(tmp_path: Path) -> None:
     assert (reply.text, reply.language, reply.prompt, reply.track) == ("yes", "zh", "q", "single")
     with pytest.raises(UserError, match="no field"):
         list(read_replies(str(path), {"respnse": "said"}))
-    with pytest.raises(UserError, match="no kind of exchange"):
+    with pytest.raises(UserError, match="no reply in 'en'"):
         import_reference([str(path)], tmp_path / "o", replace(OPTIONS, fields={"response": "said"}), shape)
 
 
@@ -199,3 +202,50 @@ def test_a_data_set_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     replies = list(read_replies(f"hf:{folder}", {}))
     assert len(replies) == 3
     assert replies[0].source == "chat"
+
+
+def test_records_without_a_reply_or_in_another_language_are_counted_in_the_note(tmp_path: Path) -> None:
+    source = tmp_path / "c.jsonl"
+    records: list[dict[str, object]] = [
+        {"response": "short statement neutral plain", "language": tag}
+        for tag in ("en-US", "EN", "English", "en_GB") * 10
+    ]
+    records += [{"response": None}, {"response": " "}, {"response": "kurz", "language": "de"}]
+    records += [{"response": "short statement neutral plain", "family": "qa"}]
+    source.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    target = load_target(str(import_reference([str(source)], tmp_path / "human", OPTIONS, shape)))
+    assert target.tables["length"].samples["single_assistant"].replies == 40
+    assert target.provenance is not None
+    assert "3 records without a reply or in another language are passed over" in target.provenance.note
+    assert "fewer than 20 replies: single_qa" in target.provenance.note
+
+
+def test_corpora_that_cannot_be_what_is_said(tmp_path: Path) -> None:
+    chinese = tmp_path / "zh.jsonl"
+    chinese.write_text('{"response": "很好的回答。"}\n' * 30, encoding="utf-8")
+    with pytest.raises(UserError, match="not in 'en'"):
+        import_reference([str(chinese)], tmp_path / "human", OPTIONS)
+    english = corpus(tmp_path / "en.jsonl", ["short statement neutral plain"] * 30)
+    with pytest.raises(UserError, match="not in 'zh'"):
+        import_reference([english], tmp_path / "human", replace(OPTIONS, language="zh"))
+    (tmp_path / "again").mkdir()
+    twice = corpus(tmp_path / "again" / "en.jsonl", ["short statement neutral plain"] * 30)
+    with pytest.raises(UserError, match="two corpora have one name"):
+        import_reference([english, twice], tmp_path / "human", OPTIONS, shape)
+    (tmp_path / "gbk.jsonl").write_bytes('{"response": "很好"}'.encode("gb18030"))
+    with pytest.raises(UserError, match="UTF-8") as caught:
+        import_reference([str(tmp_path / "gbk.jsonl")], tmp_path / "human", OPTIONS, shape)
+    assert "gb18030" in str(caught.value)
+    assert not (tmp_path / "human").exists()
+
+
+def test_a_conversation_is_what_the_corpus_says(tmp_path: Path) -> None:
+    replies = ["short statement neutral plain"] * 30 + ["long statement neutral plain"] * 30
+    records = [
+        {"response": text, "dialogue_id": n // 10, "style": "single_assistant"}
+        for n, text in enumerate(replies)
+    ]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    import_reference([str(tmp_path / "c.jsonl")], tmp_path / "human", OPTIONS, shape)
+    table = load_target(str(tmp_path / "human")).tables["length"]
+    assert table.samples["single_assistant"] == (60, 5)  # six conversations, each of one kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 
 from harness.errors import UserError
@@ -75,7 +76,11 @@ def test_rounded_percentages_are_scaled_to_the_whole(tmp_path: Path) -> None:
         ("context,red,green\na,1,2\n", "counts", "'blue'"),
         ("context,red,blue,red\na,1,2,3\n", "counts", "two columns"),
         ("context,red,blue\na,-,-\n", "counts", "no row"),
-        ("", "counts", "one sheet"),
+        ("", "counts", "an empty file"),
+        ("context,red,blue\na,1,2,3\n", "counts", "more cells than headers"),
+        ("context,red,blue\na,1.200,3\n", "counts", "in two ways"),
+        ("context;red;blue\na;0,4;0,6\n", "shares", "no number"),
+        ("context,red,blue\na,41.7%,58.3%\n", "counts", "no number"),
     ],
 )
 def test_a_table_that_is_not_what_the_options_say(tmp_path: Path, text: str, unit: str, says: str) -> None:
@@ -101,3 +106,57 @@ def test_classes_that_make_no_table(tmp_path: Path, classes: dict[str, str]) -> 
 )
 def test_slug(title: str, expected: str) -> None:
     assert slug(title) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "decimal"),
+    [
+        ("context;red;blue\na;0.4;0.6\n", "shares", ""),
+        ("context\tred\tblue\na\t0.4\t0.6\n", "shares", ""),
+        ("context;red;blue\na;0,4;0,6\n", "shares", ","),
+        ("context,red,blue\na,40%,60 %\n", "percent", ""),
+        ("context;red;blue\na;1.200;1.800\n", "counts", ","),
+        ("context,red,blue\na,1.200,1.800\n", "counts", "."),
+        ('context,red,blue\na,"1,200","1,800"\n', "counts", ""),
+        ("context,red,blue\na,1 200,1\N{NO-BREAK SPACE}800\n", "counts", ""),
+        ("\ufeffcontext,red,blue\r\na,2,3\r\n", "counts", ""),
+    ],
+)
+def test_numbers_and_cells_as_other_countries_write_them(
+    tmp_path: Path, text: str, unit: str, decimal: str
+) -> None:
+    units = {name: replace(OPTIONS, unit=name, decimal=decimal) for name in ("shares", "percent", "counts")}
+    assert imported(tmp_path, text, units[unit])["a"] == pytest.approx({"red": 0.4, "blue": 0.6})
+
+
+def test_titles_in_other_scripts_and_with_marks_that_part_cells(tmp_path: Path) -> None:
+    options = replace(OPTIONS, context="job", decimal=",")
+    rows = imported(tmp_path, "job;red;blue\n护士;0,4;0,6\nCooks, bakers, and others;0,5;0,5\n", options)
+    assert set(rows) == {"护士", "cooks_bakers_and_others"}
+
+
+@pytest.mark.parametrize("precision", ["x", "-1", "0", "nan"])
+def test_a_precision_that_is_none(tmp_path: Path, precision: str) -> None:
+    with pytest.raises(UserError, match="no step"):
+        imported(tmp_path, "context,red,blue\na,0,1\n", replace(OPTIONS, precision=precision))
+
+
+def test_of_several_sheets_the_one_with_the_headers_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["context", "red", "blue"], ["a", 0.4, 0.6]):
+        sheet.append(row)
+    book.create_sheet("notes").append(["see above"])
+    book.save(tmp_path / "in.xlsx")
+    import_table(tmp_path / "in.xlsx", tmp_path / "out", OPTIONS)
+    assert load_target(str(tmp_path / "out")).tables["colour"].rows["a"]["red"] == pytest.approx(0.4)
+
+
+def test_what_would_be_no_target_is_not_written(tmp_path: Path) -> None:
+    for source in (replace(SOURCE, link="ftp://x"), replace(SOURCE, year=24)):
+        with pytest.raises(UserError, match="provenance"):
+            imported(tmp_path, "context,red,blue\na,0,1\n", replace(OPTIONS, provenance=source))
+    with pytest.raises(UserError, match="stand twice"):
+        imported(tmp_path, "context,red,blue\na,0,1\n", replace(OPTIONS, informative=("red",)))
+    assert not (tmp_path / "out").exists()
