@@ -194,7 +194,8 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
             target = resolve(task, attribute, name)
             shares = target.matrix(task, attribute, contexts)
             full = np.concatenate([shares, np.zeros((len(shares), 1))], axis=1)
-            d = difference(_cells(first, contexts), _cells(second, contexts), full)
+            sizes = target.sizes(attribute, contexts)
+            d = difference(_cells(first, contexts), _cells(second, contexts), full, sizes=sizes)
             results.append(
                 Compared(
                     task.name, attribute.name, target.name, d, tuple(contexts), (one.n, two.n), d.p, names

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.scoring import divergence
 from reports.load import Entry, number, part
-from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank
+from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
 from reports.standing import Reason, Who, column_key, reasons, who
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def _rank(board: Board) -> None:
         if not cells:
             continue
         each = [corrected(c.entry) for c in cells]
-        values = Corrected(np.stack([c.value for c in each]), np.stack([c.error for c in each]))
-        found = rank([values], np.array([c.score("tv", "estimate") for c in cells]))
+        found = rank([stacked(each)], np.array([c.score("tv", "estimate") for c in cells]))
         for i, cell in enumerate(cells):
             cell.rank = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
         columns.append({cell.row: one for cell, one in zip(cells, each, strict=True)})
@@ -159,8 +158,8 @@ def _rank(board: Board) -> None:
 def corrected(entry: Entry) -> Corrected:
     """TV of each context of one result, with its error."""
     if entry.certain:
-        return certain_tv(np.asarray(entry.rows, dtype=np.float64), entry.shares)
-    return corrected_tv(np.asarray(entry.rows, dtype=np.int64), entry.shares)
+        return certain_tv(np.asarray(entry.rows, dtype=np.float64), entry.shares, entry.sizes)
+    return corrected_tv(np.asarray(entry.rows, dtype=np.int64), entry.shares, entry.sizes)
 
 
 def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
@@ -176,7 +175,9 @@ def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
         board.overall[row] = joint(
             *np.array([[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]).T
         )
-    stacked = [Corrected(*(np.stack([c[r][i] for r in complete]) for i in (0, 1))) for c in columns]
-    found = rank(stacked, np.array([board.overall[r][0] for r in complete]))
+    found = rank(
+        [stacked([c[r] for r in complete]) for c in columns],
+        np.array([board.overall[r][0] for r in complete]),
+    )
     for i, row in enumerate(complete):
         board.overall_rank[row] = (int(found.low[i]), int(found.high[i]), int(found.band[i]))

@@ -196,7 +196,7 @@ def course(entry: Entry) -> tuple[NDArray[np.int64], list[float], list[float], l
         corrected.append(
             float(
                 corrected_tv(
-                    drawn, np.broadcast_to(entry.shares, (REPEATS, *entry.shares.shape))
+                    drawn, np.broadcast_to(entry.shares, (REPEATS, *entry.shares.shape)), entry.sizes
                 ).value.mean()
             )
         )

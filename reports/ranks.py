@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import special, stats
 
+from harness.scoring.reference import tv_shift
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,6 +31,9 @@ class Corrected(NamedTuple):
 
     value: Floats
     error: Floats
+    shift: Floats | None = None
+    """``[..., contexts, cells]``: by how much the chance of a sampled target moves the TV, in independent
+    directions. It moves all models at once: two that err to the same side as one, two on opposite sides apart."""
 
 
 class Ranking(NamedTuple):
@@ -39,8 +44,20 @@ class Ranking(NamedTuple):
     band: NDArray[np.int64]
 
 
-def corrected_tv(counts: NDArray[np.int64], shares: Floats) -> Corrected:
+def stacked(each: Sequence[Corrected]) -> Corrected:
+    """Models side by side."""
+    shifts = [c.shift for c in each if c.shift is not None]
+    return Corrected(
+        np.stack([c.value for c in each]),
+        np.stack([c.error for c in each]),
+        np.stack(shifts) if len(shifts) == len(each) else None,
+    )
+
+
+def corrected_tv(counts: NDArray[np.int64], shares: Floats, sizes: Floats | None = None) -> Corrected:
     """TV per context of counts ``[..., classes + invalid]`` from target shares ``[..., classes]``.
+
+    The target may be a sample of ``sizes[...]`` independent replies (inf: exact).
 
     What is no class lies outside the target, as one outcome of target share 0. An absolute difference of a
     noisy share is too large by what a normal variable of the same mean and spread would be folded by; that is
@@ -53,16 +70,17 @@ def corrected_tv(counts: NDArray[np.int64], shares: Floats) -> Corrected:
     n = np.maximum(grouped.sum(axis=-1, keepdims=True), 1)
     off = grouped / n - wanted
     soft = (grouped + 0.5) / (n + 0.5 * grouped.shape[-1])
-    spread = np.sqrt(soft * (1 - soft) / n)
+    sampled = wanted / (np.inf if sizes is None else sizes[..., None])
+    spread = np.sqrt(soft * (1 - soft) / n + sampled * (1 - wanted))
     ratio = off / spread
     folded = spread * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + off * special.erf(ratio / np.sqrt(2))
     value = (2 * np.abs(off) - folded).sum(axis=-1) / 2
     side = np.sign(off) / 2
     error = np.sqrt(((side**2 * soft).sum(axis=-1) - (side * soft).sum(axis=-1) ** 2) / n[..., 0])
-    return Corrected(value, error)
+    return Corrected(value, error, tv_shift(off, wanted, sizes))
 
 
-def certain_tv(rows: Floats, shares: Floats) -> Corrected:
+def certain_tv(rows: Floats, shares: Floats, sizes: Floats | None = None) -> Corrected:
     """TV per context of shares that were computed: rows of outcomes, then the mass left undecided.
 
     The decided mass stands for the rest; what the rest could change counts as a 95% error.
@@ -70,8 +88,9 @@ def certain_tv(rows: Floats, shares: Floats) -> Corrected:
     k = shares.shape[-1]
     mass = rows[..., :-1].sum(axis=-1, keepdims=True)
     decided = rows[..., :-1] / np.where(mass > 0, mass, 1)
-    off = np.abs(decided[..., :k] - shares).sum(axis=-1) + decided[..., k:].sum(axis=-1)
-    return Corrected(off / 2, rows[..., -1] / 1.96)
+    wanted = np.concatenate([shares, np.zeros((*shares.shape[:-1], decided.shape[-1] - k))], axis=-1)
+    off = decided - wanted
+    return Corrected(np.abs(off).sum(axis=-1) / 2, rows[..., -1] / 1.96, tv_shift(off, wanted, sizes))
 
 
 def joint(low: Floats, value: Floats, high: Floats) -> tuple[float, float, float]:
@@ -97,10 +116,13 @@ def rank(columns: Sequence[Corrected], order_by: Floats) -> Ranking:
     difference = np.zeros((models, models))
     variance = np.zeros((models, models))
     freedom = np.zeros((models, models))
-    for value, error in columns:
+    for value, error, shift in columns:
         contexts = value.shape[1]
         difference += value.mean(axis=1)[:, None] - value.mean(axis=1)[None, :]
         drawn = ((error**2).sum(axis=1)[:, None] + (error**2).sum(axis=1)[None, :]) / contexts**2
+        if shift is not None:
+            moved = shift.reshape(models, -1)
+            drawn += ((moved[:, None] - moved[None, :]) ** 2).sum(axis=-1) / contexts**2
         centred = value - value.mean(axis=1, keepdims=True)
         product = centred @ centred.T
         squares = np.diag(product)

@@ -104,6 +104,19 @@ def test_equal_models_are_called_different_no_more_often_than_promised(spread: f
     assert covered >= 71
 
 
+def test_models_on_two_sides_of_people_are_not_called_different_by_who_was_asked() -> None:
+    """100 pairs: at exactly 5% more than 11 false calls happen less than once in a hundred times."""
+    rng = np.random.default_rng(15)
+    people, move = np.array([[0.5, 0.3, 0.2]]), np.array([0.2, -0.1, -0.1])
+    called = np.zeros(2)
+    for _ in range(100):
+        asked = rng.multinomial(300, people) / 300
+        a, b = (rng.multinomial(1000, people + side * move) for side in (1, -1))
+        called += [difference(a, b, asked, sizes=s).p < 0.05 for s in (np.array([300.0]), None)]
+    assert called[0] <= 11
+    assert called[1] > 30
+
+
 def test_contexts_without_draws_are_left_out() -> None:
     target = np.full((3, 2), 0.5)
     a = np.array([[5, 5], [0, 0], [9, 1]])

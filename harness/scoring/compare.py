@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from harness.scoring.divergence import plugin
+from harness.scoring.divergence import plugin, shares
+from harness.scoring.reference import tv_shift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,9 @@ class Difference:
     """Per context: bias-corrected difference with its own 95% interval; nan where a model has no draw."""
 
 
-def difference(a: IntArray, b: IntArray, target: FloatArray, *, seed: int = 0) -> Difference:
+def difference(
+    a: IntArray, b: IntArray, target: FloatArray, *, sizes: FloatArray | None = None, seed: int = 0
+) -> Difference:
     """Paired difference of the mean TV.
 
     Two levels are resampled: contexts jointly for both models, and the draws within each. A context's difference
@@ -42,6 +45,7 @@ def difference(a: IntArray, b: IntArray, target: FloatArray, *, seed: int = 0) -
         a: counts of model A, contexts x cells (invalid mass as a last cell).
         b: counts of model B, in the same contexts and cells.
         target: shares of the cells.
+        sizes: as how many independent replies each target counts, see ``table.score``.
         seed: of the resampling.
     """
     used = (a.sum(axis=1) > 0) & (b.sum(axis=1) > 0)
@@ -52,6 +56,8 @@ def difference(a: IntArray, b: IntArray, target: FloatArray, *, seed: int = 0) -
     noise_a, noise_b = np.random.SeedSequence(seed).spawn(2)
     corrected_a, error_a = _resampled(a[used], target[used], noise_a)
     corrected_b, error_b = _resampled(b[used], target[used], noise_b)
+    if sizes is not None:
+        error_a = error_a + _asked(a[used], b[used], target[used], sizes[used], seed)
     each = corrected_a - corrected_b
     error = error_a - error_b
     value = float(each.mean())
@@ -75,6 +81,21 @@ def difference(a: IntArray, b: IntArray, target: FloatArray, *, seed: int = 0) -
     rows[used, 1] = each - np.quantile(error, 0.975, axis=0)
     rows[used, 2] = each - np.quantile(error, 0.025, axis=0)
     return Difference(value, float(low), float(high), float(p), count, tuple(map(tuple, rows.tolist())))
+
+
+def _asked(
+    a: IntArray,
+    b: IntArray,
+    target: FloatArray,
+    sizes: FloatArray,
+    seed: int,
+) -> FloatArray | float:
+    """What the chance of a sampled target adds to the errors: the part that it does not move for both alike."""
+    shifts = [tv_shift(shares(counts) - target, target, sizes) for counts in (a, b)]
+    if shifts[0] is None or shifts[1] is None:
+        return 0.0
+    spread = np.sqrt(((shifts[0] - shifts[1]) ** 2).sum(axis=-1))
+    return np.asarray(np.random.default_rng([seed, 7]).normal(0.0, 1.0, (REPETITIONS, len(a))) * spread)
 
 
 def _resampled(

@@ -42,6 +42,25 @@ def sample_limits(
     return result
 
 
+def tv_shift(off: FloatArray, target: FloatArray, sizes: FloatArray | None) -> FloatArray | None:
+    """By how much the chance of a sampled target moves the TV ``[..., cells]``, in independent directions.
+
+    The scalar product of two models' shifts is the covariance of their TVs: what a target's sampling moves, it moves
+    for both. None where every target is exact.
+
+    Args:
+        off: the model's share of each cell less the target's.
+        target: shares of the cells.
+        sizes: as how many independent replies each target counts; inf, or None for all, where it is exact.
+    """
+    if sizes is None or np.isinf(sizes).all():
+        return None
+    side = np.sign(off) / 2
+    return np.asarray(
+        (side - (side * target).sum(axis=-1, keepdims=True)) * np.sqrt(target / sizes[..., None])
+    )
+
+
 def _widened(found: Limits, missing: FloatArray, top: float) -> Limits:
     """Limits with a variance added by the squares of their distances from the estimate; none is taken away."""
     extra = _Z**2 * np.maximum(missing, 0.0)

@@ -64,6 +64,35 @@ def test_models_that_differ_are_told_apart() -> None:
     assert (low, high, band) == ([1, 1, 3], [2, 2, 3], [0, 0, 1])
 
 
+def test_models_on_two_sides_of_people_are_not_told_apart_by_who_was_asked() -> None:
+    """Two equally distant models, one giving too much of a class and one too little, against 300 replies."""
+    rng = np.random.default_rng(12)
+    people = np.array([[0.5, 0.3, 0.2]])
+    move = np.array([0.2, -0.1, -0.1])
+    laws = np.stack([people + move, people - move])
+    tied, if_exact = 0, 0
+    for _ in range(500):
+        asked = rng.multinomial(300, people) / 300
+        counts = np.stack([drawn(law, 1000, rng) for law in laws])
+        shares = np.broadcast_to(asked, (2, 1, 3))
+        for sizes in (np.array([300.0]), None):
+            values = corrected_tv(counts, shares, sizes)
+            same = rank([values], values.value.mean(axis=1)).band.tolist() == [0, 0]
+            tied, if_exact = (tied + same, if_exact) if sizes is not None else (tied, if_exact + same)
+    assert tied / 500 >= 0.93
+    assert if_exact / 500 < 0.75
+
+
+def test_models_that_err_alike_are_told_apart_whoever_was_asked() -> None:
+    """What a sampled target moves, it moves for both: it does not hide which of two is further."""
+    rng = np.random.default_rng(13)
+    people = np.tile([0.5, 0.3, 0.2], (3, 1))
+    laws = np.stack([people + off * np.array([1, -0.5, -0.5]) for off in (0.12, 0.22)])
+    asked = np.broadcast_to(rng.multinomial(300, people) / 300, (2, 3, 3))
+    values = corrected_tv(np.stack([drawn(law, 1000, rng) for law in laws]), asked, np.full(3, 300.0))
+    assert rank([values], values.value.mean(axis=1)).band.tolist() == [0, 1]
+
+
 def test_bands_begin_with_the_first_model_that_the_best_is_told_from() -> None:
     """0 and 2 differ, 1 differs from neither: one band of 0 and 1, then 2 with a range that still reaches 2."""
     value = np.array([[0.0] * 40, [0.05] * 40, [0.1] * 40]) + np.random.default_rng(0).normal(
