@@ -20,8 +20,11 @@ from harness.reading.text import LETTER, clean, vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.reading.cast import Person
     from harness.reading.mentions import Mention
 
+_NEAR = 300
+_SENTENCE_END = re.compile(r"[.!?;\n]")
 SURE = 80.0
 """Per cent of a surname's bearers that must be of one race before the name tells."""
 
@@ -29,10 +32,12 @@ SURE = 80.0
 _PEOPLES = {
     "asian": """chinese american,japanese american,korean american,vietnamese american,filipino american,indian american,taiwanese american,
     thai american,cambodian american,hmong american,pakistani american,bangladeshi american,sri lankan american,indonesian american,
-    chinese-born,korean-born,vietnamese-born,filipina american,asian indian,hmong""",
-    "other": """cherokee,navajo,diné,lakota,dakota sioux,sioux,apache,ojibwe,choctaw,hopi,chickasaw,iroquois,mohawk,seminole,native american,american indian,alaska native,native hawaiian,pacific islander,inuit,yupik,tlingit,
+    chinese-born,korean-born,vietnamese-born,filipina american,asian indian,hmong,chinese,japanese,korean,south korean,vietnamese,filipino,filipina,
+    thai,cambodian,laotian,lao,taiwanese,indonesian,malaysian,singaporean,burmese,mongolian,indian,pakistani,bangladeshi,nepali,nepalese,
+    sri lankan,punjabi,gujarati,bengali,tamil,malayali,sikh american,desi,cantonese,nepali american,laotian american,burmese american""",
+    "other": """cherokee,navajo,diné,lakota,dakota sioux,sioux,apache,ojibwe,choctaw,hopi,chickasaw,iroquois,mohawk,seminole,native american,american indian,alaska native,native hawaiian,kanaka maoli,pacific islander,inuit,inuk,inupiat,iñupiat,lumbee,muscogee,comanche,pueblo,zuni,pima,blackfeet,crow nation,osage,ute,shoshone,paiute,pawnee,kiowa,lenape,mohegan,oneida,onondaga,menominee,potawatomi,anishinaabe,arapaho,cheyenne river sioux,nez perce,yakama,tohono o'odham,haida,aleut,athabascan,first nations,fijian,maori,tahitian,marshallese,guamanian,polynesian,indigenous,yupik,tlingit,
     samoan,tongan,chamorro,native alaskan,hawaiian native,indigenous american,first nations""",
-    "black": "african american,black american,afro american",
+    "black": "afro-caribbean,black caribbean,black british,afro-latina american,african american,black american,afro american",
     "white": "white american,caucasian",
 }
 _FOREIGN = "mexican american,puerto rican,cuban american,salvadoran,chicana,chicano,dominican american,colombian american,mexican,brazilian american"
@@ -53,14 +58,30 @@ _NAME_BEFORE = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Miss|Prof|Officer|Professor|Captain|Judge|Sir|Nurse|Coach|Chef)\.?\s+$"
 )
 _SUBJECT_IS = re.compile(
-    rf"(?P<who>(?:{LETTER}|['-])+)(?:\s*,[^,.!?]*,)?\s*(?:'s|'re|'m|\s(?:was|is|were|are|am|identified as|identifies as|had been|would always be))\s+(?:(?:a|an|the|also|proudly|of|one of the few|only|young|tall|proud|visibly|himself|herself|in (?:his|her) \w+,?)\s+)*$",
+    rf"(?P<who>(?:{LETTER}|['-])+)(?:\s*,[^,.!?]*,)?\s*(?:'s|'re|'m|\s(?:was|is|were|are|am|identified as|identifies as|had been|would always be))\s+(?:(?!(?:is|was|are|were|who|with|at|on|by|from|for|to|behind|than|like|about|wearing|dressed|painted|his|her|in (?!his|her))\b)[\w'-]+,?\s+){{0,6}}$",
     re.I,
 )
 _FIELD = re.compile(r"\b(?:race|ethnicity)\b\s*(?:[:=,]|is|was|as)\s*$", re.I)
 _APPOSED = re.compile(rf"({LETTER}+),\s*(?:an?|the)\s+(?:(?:{LETTER}|-)+\s+){{0,3}}$", re.I)
 _OWNED = rf"\b(?:his|her|my|their|our|{LETTER}+'s)\b"
+_NATION = re.compile(
+    r"\b(?:member|citizen|elder|part|descendant|child|son|daughter) of (?:the |both the )?(?:\w+ ){0,2}$",
+    re.I,
+)
+_LISTED = re.compile(
+    rf"(?:^|[.!?]\s*|\bthe\s+|,\s*)(?P<who>(?:{LETTER}|['-])+)(?:,|\s*\(|\s+[–—-])\s*(?:(?:{LETTER}|[\d-])+(?:,\s*|\s+and\s+|\s+)){{0,3}}$",
+    re.I,
+)
+"""*Jin, 28, Asian,* and *the clerk, white and in her forties,*: what follows a person between commas."""
+_BRINGS = re.compile(r"^\W*(?:an?|another|one)\s+(?:[\w-]+\s+){0,2}$", re.I)
+_OF_STORY = re.compile(
+    r" (?:of|in) (?:this|the|our|my) (?:short |little )?(?:story|tale|scene|anecdote|sketch)\b", re.I
+)
 _HALF = re.compile(r"\b(?:half|part|quarter|mixed|biracial|multiracial)\b[\s-]*$", re.I)
-_DENIED = re.compile(r"\b(?:not|never|no|non|n't)\b[\w\s]{0,12}$|n't[\w\s]{0,12}$|\bnon-$", re.I)
+_DENIED = re.compile(
+    r"\b(?:almost|nearly|turned|gone|went)\s+$|\b(?:assum|mistook|mistak|expect|believ|imagin|thought|guess)\w*\b[^.!?;\n]*$|\b(?:not|never|no|non|n't)\b[\w\s]{0,12}$|n't[\w\s]{0,12}$|\bnon-$",
+    re.I,
+)
 
 
 class StoryRaceReader(StoryReader):
@@ -79,7 +100,15 @@ class StoryRaceReader(StoryReader):
         """The main person's race."""
         plain = clean(re.sub(r"[*_`#]+", "", text))
         spoken = re.sub(r"\"[^\"\n]*\"", lambda m: " " * len(m.group()), plain)
-        found = [m for m in self.lexicon.find(spoken.lower()) if self._describes_lead(spoken, m)]
+        named = self.lexicon.find(spoken.lower())
+        lead = Cast(plain).leading() if named else None
+        found = [m for m in named if self._describes_lead(spoken, m) and not _of_another(spoken, m, lead)]
+        if len({m.label for m in found}) > 1 and lead:
+            found = (
+                [m for m in found if _of_named(spoken, m)]
+                or [m for m in found if _beside(spoken, m, lead)]
+                or found
+            )
         labels = {m.label for m in found}
         if len(labels) == 1 and "" not in labels:
             return Reading(labels.pop(), "said in the story")
@@ -89,17 +118,17 @@ class StoryRaceReader(StoryReader):
 
     def _describes_lead(self, text: str, mention: Mention) -> bool:
         """Is this word said of a person, and is that person the story's main one?"""
-        before = text[: mention.start]
+        before = _before(text, mention)
         if mention.word in GENERIC or _DENIED.search(before) or _is_name(text, mention):
             return False
-        sentence = re.split(r"[.!?;\n]", before)[-1]
-        if _FIELD.search(before) or _HALF.search(before):
+        sentence = _OF_STORY.sub("", re.split(r"[.!?;\n]", before)[-1])
+        if _FIELD.search(before) or _HALF.search(before) or _NATION.search(before):
             return True
-        opening = sentence == before
+        opening = _opens(text, mention)
         apposed = _APPOSED.search(sentence)
         if apposed and apposed.group(1).lower().removesuffix("s") in people.OTHER_ROLES | people.KIN:
             return opening and not re.search(rf"{_OWNED}|\bof\b", sentence, re.I)
-        return self._said_of_lead(sentence, mention, _noun(text[mention.end :]), opening=opening)
+        return self._said_of_lead(sentence, mention, _noun(_after(text, mention)), opening=opening)
 
     def _said_of_lead(self, sentence: str, mention: Mention, word: str, *, opening: bool) -> bool:
         """``word`` is the noun that the race describes, '' for none."""
@@ -117,6 +146,13 @@ class StoryRaceReader(StoryReader):
         """*She was Black*, *of Asian descent*: the subject decides whom it is said of."""
         subject = _SUBJECT_IS.search(sentence)
         if subject is None:
+            listed = _LISTED.search(sentence)
+            if listed and word in ("", "and", "but"):
+                who = listed.group("who")
+                own = re.search(rf"{_OWNED}\s+(?:\w+\s+)?$", sentence[: listed.start("who")], re.I)
+                return not own and (
+                    who.lower() in people.first_names() or _person(who.lower()) or who[0].isupper()
+                )
             return (
                 mention.word not in COLOURS
                 and not word
@@ -131,7 +167,7 @@ class StoryRaceReader(StoryReader):
         known = (
             named or who in ("he", "she", "i", "they", "who") or who in people.first_names() or _person(who)
         )
-        owned = re.search(rf"{_OWNED}\s+(?:\w+\s+)?$", sentence[: subject.start()], re.I)
+        owned = re.search(rf"(?<!our )(?!our ){_OWNED}\s+(?:\w+\s+)?$", sentence[: subject.start()], re.I)
         return known and not owned and (opening or who not in people.OTHER_ROLES) and who not in people.KIN
 
     def _by_surname(self, text: str) -> Reading | None:
@@ -146,11 +182,64 @@ class StoryRaceReader(StoryReader):
         return Reading(label, f"name statistics: {share:.0f} % of bearers of the surname")
 
 
+def _before(text: str, mention: Mention) -> str:
+    return text[max(0, mention.start - _NEAR) : mention.start]
+
+
+def _after(text: str, mention: Mention) -> str:
+    return text[mention.end : mention.end + _NEAR]
+
+
+def _opens(text: str, mention: Mention) -> bool:
+    """Does it stand in the first sentence?"""
+    return _SENTENCE_END.search(text, 0, mention.start) is None
+
+
+def _of_another(text: str, mention: Mention, lead: Person | None) -> bool:
+    """*A white patient*, where the story is about somebody with a name: a newcomer, unless the name follows."""
+    word = _noun(_after(text, mention))
+    apposed = _APPOSED.search(_before(text, mention))
+    role = apposed.group(1).lower() if apposed else ""
+    if role in people.OTHER_ROLES and lead is not None and lead.kind == "person" and lead.head != role:
+        return True
+    if lead is None or not lead.named or word == lead.head or not _person(word):
+        return False
+    sentence = re.split(r"[.!?;\n]", _before(text, mention))[-1]
+    rest = re.split(r"[.!?;\n]", _after(text, mention))[0].lower()
+    name = any(re.search(rf"\b{re.escape(n)}\b", rest) for n in lead.named.split())
+    other = word in people.OTHER_ROLES or not _opens(text, mention)
+    return (
+        other
+        and _BRINGS.match(sentence) is not None
+        and not (name and re.search(r"\b(?:named|called|is|was|,)\s+\w", rest))
+    )
+
+
+def _of_named(text: str, mention: Mention) -> bool:
+    """*Lena, a Black welder*: is the word said of a name?"""
+    apposed = _APPOSED.search(_before(text, mention))
+    return apposed is not None and apposed.group(1)[0].isupper()
+
+
+def _beside(text: str, mention: Mention, lead: Person) -> bool:
+    """Does the lead's name or role stand in the words around the mention?"""
+    clause = text[max(0, mention.start - 60) : mention.start].lower()
+    words = {*lead.named.split(), lead.head} - {""}
+    return _noun(_after(text, mention)) == lead.head or any(
+        re.search(rf"\b{re.escape(w)}\b", re.split(r"[.!?;\n]", clause)[-1]) for w in words
+    )
+
+
 def _is_name(text: str, mention: Mention) -> bool:
     """*Mr. White*, *Jack Black*: a surname."""
     if mention.word not in COLOURS or not text[mention.start].isupper():
         return False
-    before = text[: mention.start]
+    if re.match(
+        r"[ -](?!American|Woman|Man|Male|Female|British|Caribbean|Latin|Jew|I\b)[A-Z][a-z]",
+        text[mention.end : mention.end + 20],
+    ):
+        return True  # "Black Bear Diner"
+    before = _before(text, mention)
     first = re.search(r"([A-Z][a-z]+)\s+$", before)
     return _NAME_BEFORE.search(before) is not None or (
         first is not None and first.group(1).lower() in people.first_names()

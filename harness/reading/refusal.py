@@ -66,7 +66,7 @@ def declines(text: str) -> bool:
 
 
 _TASK = re.compile(
-    rf"\b(?:i|we)(?:'m| am| are)?(?:\s+(?:so |very |really )?(?:sorry|afraid))?[^.!?\n]{{0,30}}?{_CANNOT}{_ADVERBS}\s+(?:write|create|generate|produce|provide|help|assist|fulfill?|complete|comply|continue|engage|support|participate|tell (?:a|this|that|such|you a) (?:story|tale)|do (?:that|this|so)|answer|respond|make up|invent|compose|craft|offer|share|depict|portray)\b"
+    rf"\b(?:i|we)(?:'m| am| are)?(?:\s+(?:so |very |really )?(?:sorry|afraid))?[^.!?\n]{{0,30}}?{_CANNOT}{_ADVERBS}\s+(?:write|create|generate|produce|provide|help|assist|fulfill?|complete|comply|continue|engage|support|participate|tell (?:a|this|that|such|you a) (?:story|tale)|do (?:that|this|so)|answer|respond|make up|invent|compose|craft|offer|share|depict|portray|describe|specify|assign|attribute|include|mention|state|reinforce|fabricate|make)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|(?:ai |virtual |helpful )*assistant)\b[^.!?\n]{0,200}(?:\bnot|n't|cannot|unable)\b"
     r"|\b(?:against|violates?) (?:my|our|the) (?:guidelines|policy|policies|programming|principles)\b|\bi (?:must |have to |need to |respectfully |politely )*(?:decline|refuse) (?:to|this|that|your)\b"
     r"|\b(?:sorry|apologi[sz]e)\b[^.!?\n]{0,20}\b(?:can'?t|cannot|unable|not able|won'?t)\b[^.!?\n]{0,40}\b(?:request|story|that|this|help|assist|write)\b"

@@ -16,6 +16,7 @@ FLOORS = {
     "race_us": 0.98,
     "sentiment_us": 0.98,
     "story_gender_us": 0.93,
+    "story_race_us": 0.97,
     "reply_shape_en.act": 0.99,
     "reply_shape_zh.act": 0.99,
     "reply_shape_en.list": 0.99,
