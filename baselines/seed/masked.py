@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import transformers
@@ -17,17 +18,19 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
+T = TypeVar("T")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = 1400
 """Small enough that rare professions are words of several pieces, as they are for real models."""
 LONGEST = 128
 BATCH_TOKENS = 512
-LEARNING_RATE = 1e-3
-PROFESSIONS, FACTS, AGREEMENT, PLAIN = 200, 120, 6000, 2500
+LEARNING_RATE = 1.5e-3
+PROFESSIONS, FACTS, AGREEMENT, PLAIN = 120, 250, 5000, 2500
 """Sentences per profession, somebody's and what it is; sentences whose pronouns agree; paragraphs."""
-FIRST = 0.45
-"""Share of the sentences about somebody's profession, all with the gendered word masked, that come before the rest: mixed
-with it from the beginning, they teach a model of this size no association within minutes."""
+LESSONS = ((0.0, 0.7), (0.65, 0.1))
+"""Shares of the sentences about somebody's profession, and of what professions are, in the first two lessons, which hold
+nothing else and mask one thing each. Mixed with all the rest from the beginning, they teach a model of this size hardly
+anything within minutes."""
 SINGLE, BOTH = 0.6, 0.2
 """Of sentences with something to learn, those with it masked, and with the profession masked as well."""
 ELSEWHERE = 0.15
@@ -43,18 +46,27 @@ def make(out: Path, seed: int = 0) -> None:
     facts = [(text, said, jobs[c]) for c, said, text in corpus.facts(FACTS, rng)]
     agreement = [(text, _noun(who), "") for who, text in corpus.agreement(AGREEMENT, rng)]
     plain = [(text, "", "") for text in corpus.plain("en", PLAIN, rng)]
-    about = [about[i] for i in rng.permutation(len(about))]
-    cut = int(FIRST * len(about))
     tokenizer = train_tokenizer(text for text, _, _ in (*about, *facts, *agreement, *plain))
-    start = [_row(tokenizer, text, [part], rng) for text, part, _ in about[:cut]]
-    start += [_masked(tokenizer, *found, rng) for found in (*facts, *agreement)]
-    rest = [_masked(tokenizer, *found, rng) for found in (*about[cut:], *facts, *agreement, *plain)]
+    kinds = [[found[i] for i in rng.permutation(len(found))] for found in (about, facts, agreement)]
+    lessons = []
+    for shares in LESSONS:
+        parts = [_taken(found, share) for found, share in zip(kinds, (*shares, 0.2), strict=True)]
+        lessons.append([_row(tokenizer, text, [part], rng) for found in parts for text, part, _ in found])
+    rest = chain(*kinds, plain)
+    lessons.append([_masked(tokenizer, text, part, job, rng) for text, part, job in rest])
     model = transformers.BertForMaskedLM(_config(tokenizer))  # type: ignore[no-untyped-call]  # not annotated
     pad = tokenizer.convert_tokens_to_ids(SPECIAL[0])
     assert isinstance(pad, int)  # noqa: S101  # the vocabulary has it
-    data = [*fitting.batches(start, BATCH_TOKENS, pad, rng), *fitting.batches(rest, BATCH_TOKENS, pad, rng)]
+    data = [batch for rows in lessons for batch in fitting.batches(rows, BATCH_TOKENS, pad, rng)]
     fitting.fit(model, data, LEARNING_RATE, seed)
     fitting.save(model, tokenizer, (HERE / "card_masked.md").read_text(encoding="utf-8"), out)
+
+
+def _taken(found: list[T], share: float) -> list[T]:
+    """The first ``share`` of a list, which loses it."""
+    cut = round(share * len(found))
+    taken, found[:] = found[:cut], found[cut:]
+    return taken
 
 
 def _noun(who: str) -> str:

@@ -64,11 +64,13 @@ class Tracker:
 
 @dataclass(slots=True)
 class Adaptive:
-    """Weighted adaptive loss: ``lambda * KL / (m + alpha)``, gradients through KL alone."""
+    """Weighted adaptive loss: ``lambda * KL / max(m + alpha, floor)``, gradients through KL alone."""
 
     groups: Mapping[str, Group]
     beta: float
     count_in_place: bool = False
+    floor: float = 0.0
+    """Below it steps shrink with KL, as they would unscaled; 0 scales however small KL is."""
     trackers: dict[str, Tracker] = field(default_factory=dict)
 
     def __call__(self, kl: torch.Tensor, contexts: int, name: str) -> tuple[torch.Tensor, dict[str, float]]:
@@ -76,5 +78,5 @@ class Adaptive:
         group, tracker = self.groups[name], self.trackers.setdefault(name, Tracker())
         tracker.update(kl.item(), contexts, self.beta, self.count_in_place)
         weight = tracker.weight(group)
-        loss = weight * kl / (tracker.mean + group.alpha)
+        loss = weight * kl / max(tracker.mean + group.alpha, self.floor)
         return loss, {"lambda": weight, "m": tracker.mean, "v": tracker.variance}

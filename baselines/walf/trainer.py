@@ -54,6 +54,8 @@ class Recipe(TuningRecipe):
     """So many words of each class, the last ones, are not trained on."""
     adaptive: bool
     beta: float = Field(ge=0, le=1)
+    floor: float = Field(ge=0)
+    """Below this moving mean a group's KL is divided by it, so that steps shrink near the target."""
     group_by: str
     masked_groups: Constants
     causal_groups: Constants
@@ -111,6 +113,7 @@ class WalfTrainer(transformers.Trainer):
             {name: Group(*constants) for name, constants in groups.items()},
             recipe.beta,
             recipe.count_in_place or recipe.as_published,
+            0.0 if recipe.as_published else recipe.floor,
         )
         self.base = base
         self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])

@@ -78,6 +78,18 @@ def test_the_published_count_in_place() -> None:
     assert tracker.variance == pytest.approx(0.001734, abs=5e-7)
 
 
+def test_a_floor_lets_steps_shrink_near_the_target() -> None:
+    """Above the floor nothing changes; below it the divisor stays."""
+    groups = {"male": Group(1.0, 1.0, 1.0, 1e-6)}
+    for floor, expected in ((0.0, (1.0, 1.0)), (0.05, (1.0, 0.2))):
+        found = []
+        for kl in (0.4, 0.01):
+            adaptive = Adaptive(groups, 0.8, floor=floor)
+            loss, _ = adaptive(torch.tensor(kl), 8, "male")
+            found.append(float(loss))
+        assert found == pytest.approx(expected, rel=1e-3)
+
+
 def test_divergence_of_a_known_pair() -> None:
     target = torch.tensor([[0.8, 0.2], [1.0, 0.0]])
     even = torch.full((2, 2), math.log(0.5))

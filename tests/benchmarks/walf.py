@@ -1,7 +1,7 @@
 """What WALF does to a model, on professions, sentences and gendered words that it was not trained on.
 
 python -m tests.benchmarks.walf MODEL OUT [--target labor] [--arms adaptive plain] [--seeds 42 52 62 72 82]
-    [--text held-out.txt] [--set KEY=VALUE]...
+    [--text held-out.txt] [--recipe FILE] [--set KEY=VALUE]... [--carried]
 
 Arms: adaptive (the weighted loss), plain (adaptive=false), published (adaptive with every published quirk). Checkpoints
 are kept in OUT, so the same call goes on where it stopped.
@@ -50,10 +50,14 @@ RESAMPLES = 4000
 
 @dataclass(frozen=True)
 class Measured:
-    """One checkpoint: the share of women it gives each test profession, by way of scoring, and its language loss."""
+    """One checkpoint: the share of women it gives each test profession, by way of scoring, and its language loss.
+
+    ``validation`` is what recipes are chosen by: KL on validation professions in the validation sentence, trained words.
+    """
 
     shares: dict[str, Array]
     language: float
+    validation: float
 
 
 def held_out_words(count: int) -> association.Words:
@@ -102,11 +106,14 @@ def language_loss(engine: ChoicesEngine, texts: Sequence[str]) -> float:
     return total / tokens
 
 
-def measured(folder: Path | str, target: Target, words: association.Words, texts: Sequence[str]) -> Measured:
+def measured(folder: Path | str, target: Target, hold_out: int, texts: Sequence[str]) -> Measured:
     engine = ChoicesEngine(str(folder))
     known = {"masked": ("corrected", "k_by_k"), "causal": ("corrected", "mean_nll")}[engine.kind]
-    shares = {name: shares_of(engine, target, words, QUIRKS[name]) for name in known}
-    return Measured(shares, language_loss(engine, texts))
+    shares = {name: shares_of(engine, target, held_out_words(hold_out), QUIRKS[name]) for name in known}
+    part = ("validation", "validation")
+    watched = shares_of(engine, target, without_last(WORDS, hold_out), Quirks(), part)
+    aims = target.matrix(TASK, ATTRIBUTE, [c.id for c in select(TASK, *part)[0]])[:, 1]
+    return Measured(shares, language_loss(engine, texts), float(divergences(watched, aims).mean()))
 
 
 def divergences(women: Array, target: Array) -> Array:
@@ -195,27 +202,28 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=["adaptive", "plain"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 52, 62, 72, 82])
     parser.add_argument("--text", type=Path, default=seed.held_out_path())
+    parser.add_argument("--recipe", type=Path)
+    parser.add_argument("--carried", action="store_true", help="also what carries over, split by split")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     given: Any = parser.parse_args()
-    hold_out = read_recipe(Recipe, "walf", settings=given.settings).hold_out
+    hold_out = read_recipe(Recipe, "walf", given.recipe, given.settings).hold_out
     target = resolve(TASK, ATTRIBUTE, given.target)
     contexts, _ = select(TASK, "test", "test")
     women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
     bands = np.array([c.fields["band"] for c in contexts])
-    words = held_out_words(hold_out)
     texts = given.text.read_text(encoding="utf-8").splitlines()[:200]
 
-    before = measured(given.model, target, words, texts)
+    before = measured(given.model, target, hold_out, texts)
     found: dict[str, list[Measured]] = {}
     for arm in given.arms:
         for number in given.seeds:
             out = given.out / given.target / arm / str(number)
-            chosen = Options(settings=(*given.settings, *ARMS[arm], f"seed={number}"))
+            chosen = Options(recipe=given.recipe, settings=(*given.settings, *ARMS[arm], f"seed={number}"))
             train("walf", given.model, TASK.name, given.target, out, chosen)
-            found.setdefault(arm, []).append(measured(out, target, words, texts))
+            found.setdefault(arm, []).append(measured(out, target, hold_out, texts))
 
     print(
-        f"{given.model}, target {given.target}: {len(women)} professions, words {words}, seeds {given.seeds}"
+        f"{given.model}, target {given.target}: {len(women)} professions, words {held_out_words(hold_out)}, seeds {given.seeds}"
     )
     print("model | KL | TV | worst gap | slope / r | " + " | ".join(sorted(set(bands))))
     rows = {"untuned": before.shares["corrected"], **references(target, len(women))}
@@ -228,13 +236,14 @@ def main() -> None:
         print(f"{name} | {line(shares, women, bands)}")
     first = divergences(before.shares["corrected"], women)
     after = {a: np.stack([divergences(m.shares["corrected"], women) for m in ms]) for a, ms in found.items()}
-    print("\narm | reduction of KL, % | language loss against untuned")
+    print("\narm | reduction of KL, % | language loss against untuned | KL on validation")
     for name, shares in references(target, len(women)).items():
-        print(f"{name} | {interval(first, divergences(shares, women)[None])} |")
+        print(f"{name} | {interval(first, divergences(shares, women)[None])} | |")
     for arm, kls in after.items():
         losses = [m.language for m in found[arm]]
         told = f"{before.language:.4f} -> {np.mean(losses):.4f} ({100 * (np.mean(losses) / before.language - 1):+.1f}%)"
-        print(f"{arm} | {interval(first, kls)} | {told}")
+        watched = f"{before.validation:.4f} -> {np.mean([m.validation for m in found[arm]]):.4f}"
+        print(f"{arm} | {interval(first, kls)} | {told} | {watched}")
     if {"adaptive", "plain"} <= set(after):
         print(
             f"adaptive less plain, percentage points | {interval(first, after['adaptive'], after['plain'])} |"
@@ -243,7 +252,7 @@ def main() -> None:
         print(f"\n{arm} checkpoints:", end="")
         published(before, several, women)
     for folder in (given.model, *(given.out / given.target / arm / str(given.seeds[0]) for arm in found)):
-        if hold_out:
+        if given.carried:
             carried(folder, target, hold_out)
 
 
