@@ -77,9 +77,11 @@ def _target(entry: Entry, task: Task | None) -> str:
     try:
         target = resolve(task, about, str(entry.target["name"]))
         shares = target.matrix(task, about, list(entry.contexts))
+        sizes = target.sizes(about, list(entry.contexts))
     except UserError:
         return ""
-    return "" if np.allclose(shares, entry.shares, rtol=0, atol=EXACT) else f"target {target.name}"
+    same = np.allclose(shares, entry.shares, rtol=0, atol=EXACT) and np.array_equal(sizes, entry.sizes)
+    return "" if same else f"target {target.name}"
 
 
 def _count(entry: Entry, task: Task | None) -> Mapping[str, Counts] | None:

@@ -117,7 +117,12 @@ def test_check_recomputes_counts_from_draws_and_scores_from_counts(runs: Path, t
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("counts.csv", "counts.csv"), ("scores.json", "scores.tv.estimate"), ("target", "target labor_us_2025")],
+    [
+        ("counts.csv", "counts.csv"),
+        ("scores.json", "scores.tv.estimate"),
+        ("target", "target labor_us_2025"),
+        ("sample", "target labor_us_2025"),
+    ],
 )
 def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, name: str, found: str) -> None:
     folder = tmp_path / "runs" / "one"
@@ -130,7 +135,13 @@ def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, n
     else:
         scores = json.loads((folder / "scores.json").read_text())
         result = scores["results"][0]
-        if name == "target":
+        if name == "sample":
+            # few replies of people, which would excuse much
+            few = [5.0] * len(result["context_ids"])
+            result["target"]["sample"] = {"replies": few, "independent": few}
+            fake = replace(entries([str(folder)])[0][0], sizes=np.array(few))
+            result["table"]["aggregate"] = check([fake])[0][0].aggregate
+        elif name == "target":
             result["target"]["shares"] = [[0.5, 0.5]] * len(result["context_ids"])
             fake = replace(entries([str(folder)])[0][0], shares=np.full((len(result["context_ids"]), 2), 0.5))
             result["table"]["aggregate"] = check([fake])[0][0].aggregate
