@@ -113,6 +113,13 @@ def _read(file: Path, year: int) -> dict[Sex, Sheet]:
                     found=title[2],
                     expected=str(year),
                 )
+            if grid.sheet.lower() in SEXES and grid.sheet.lower() != sex:
+                raise UserError(
+                    "a sheet's title is of another sex than its name",
+                    where=grid.where(line),
+                    found=title[0],
+                    expected=f"{grid.sheet.lower()} employee jobs",
+                )
             if sex in found:
                 raise UserError("two sheets have the same title", where=grid.where(line), found=title[0])
             found[sex] = _sheet(grid, line)

@@ -120,6 +120,13 @@ REFUSED: dict[str, tuple[Callable[[Workbook], object], str]] = {
         put("All", "A1", "Table 14.7a Annual pay - For all employee jobsa: United Kingdom, 2024"),
         "title",
     ),
+    "titles of the sexes swapped": (
+        lambda b: [
+            put(name, "A1", f"Table 14.1a Weekly pay - For {sex} employee jobsa: United Kingdom, 2024")(b)
+            for name, sex in (("Male", "female"), ("Female", "male"))
+        ],
+        "another sex",
+    ),
     "a sheet gone": (lambda b: b.remove(b["Female"]), "title of female"),
     "a sheet twice": (lambda b: b.copy_worksheet(b["Female"]), "same title"),
     "jobs in millions": (put("All", "C5", "(million)"), "number of jobs"),
