@@ -20,6 +20,8 @@ _TOO_LONG = re.compile(
     r"reduce the length|exceeds? the (available )?(context|maximum)",
     re.IGNORECASE,
 )
+_MANY = re.compile(r"\bn\b|choices|candidate", re.IGNORECASE)
+"""A refusal that may be about the number of choices."""
 _ALWAYS = frozenset({"model", "messages", "prompt"})
 _EXTRAS = frozenset({"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "return_token_ids"})
 """Fields that are not in OpenAI's protocol."""
@@ -41,7 +43,12 @@ class Dialect:
         """Fields left out since the last refusal, to see whether they were the cause."""
         self._cap = "max_tokens"
         self._seed_bits = _WIDE
-        self._several = False
+        self.most = 2**31
+        """Choices to ask for in one call; 1 where the server refuses or ignores ``n``."""
+        self._untried = self.most
+        """That number before the present trial."""
+        self._heeded = 1
+        """The most choices that an answer had."""
         self._lonely = 0
 
     def body(self, request: Request, n: int, seed: int, sampling: Sampling) -> Body:
@@ -71,11 +78,6 @@ class Dialect:
         return {k: v for k, v in fields.items() if k not in self.dropped}
 
     @property
-    def singles(self) -> bool:
-        """One choice per call: the server refuses or ignores ``n``."""
-        return "n" in self.dropped
-
-    @property
     def proven(self) -> bool:
         """The server has answered a call in this dialect."""
         return bool(self._taken)
@@ -90,14 +92,11 @@ class Dialect:
         if self._trial:
             self._said(self._trial)
             self._trial = set()
-        if asked == 1 or self.singles:
-            return
-        if got > 1:
-            self._several = True
-        elif not self._several:
+        self._heeded = max(self._heeded, got)
+        if asked > 1 and self._heeded == 1:
             self._lonely += 1
             if self._lonely == 2:  # once may be a broken answer
-                self._leave_out({"n"})
+                self._lower(1)
                 self._said({"n"})
 
     def learn(self, message: str, body: Body, sampling: Sampling) -> bool:
@@ -106,33 +105,40 @@ class Dialect:
         Raises:
             UserError: the server refuses a field without which the draws would not be what was asked for.
         """
-        if _TOO_LONG.search(message):
+        if _TOO_LONG.search(message) and not _MANY.search(message):
             return False
         if "max_completion_tokens" in message and self._cap == "max_tokens" and not self.proven:
             self._cap = "max_completion_tokens"
             self.version += 1
             return True
-        unsure = body.keys() - self._taken - _ALWAYS
-        named = {f for f in unsure if len(f) > 1 and re.search(rf"\b{f}\b", message)}
+        unsure = body.keys() - self._taken - _ALWAYS - {"n"}
+        named = {f for f in unsure if re.search(rf"\b{f}\b", message)}
         if named:
             self._drop(named, message, body, sampling)
             return True
-        return self._try_without(unsure, sampling)
+        n = body.get("n", 1)
+        return self._try_without(unsure, n if isinstance(n, int) else 1, sampling)
 
-    def _try_without(self, unsure: set[str], sampling: Sampling) -> bool:
-        """Without the fields of other servers, then without ``n``. What did not help goes in again: it is the
-        prompt that is refused, and a field left out for nothing would leave a default of the server in force."""
+    def _try_without(self, unsure: set[str], n: int, sampling: Sampling) -> bool:
+        """Without the fields of other servers, then with half of ``n``, down to 1. What did not help goes in again:
+        it is the prompt that is refused, and a field left out for nothing would leave a default of the server in
+        force."""
         before = self._trial
         self._put_back(before)
         extras = {f for f in unsure & _EXTRAS if f != "top_k" or not sampling.top_k}
         if not before and extras:
             self._trial = extras
-        elif "n" not in before and ("n" in unsure):
+            self._leave_out(extras)
+        elif n > self._heeded:
+            if "n" not in before:
+                self._untried = self.most
             self._trial = {"n"}
+            self._lower(max(n // 2, self._heeded))
         else:
             self._trial = set()
+            if "n" in before:
+                self.most = self._untried
             return False
-        self._leave_out(self._trial)
         return True
 
     def _leave_out(self, fields: set[str]) -> None:
@@ -143,9 +149,17 @@ class Dialect:
         self.dropped -= fields
         self.version += 1
 
+    def _lower(self, most: int) -> None:
+        self.most = most
+        if most == 1:
+            self.dropped.add("n")
+        self.version += 1
+
     def _said(self, fields: set[str]) -> None:
-        if "n" in fields:
+        if "n" in fields and self.most == 1:
             _LOG.warning("the server does not heed n: each draw is a call of its own")
+        elif "n" in fields:
+            _LOG.warning("the server gives no more than %d choices per call", self.most)
         if others := sorted(fields - {"n"}):
             _LOG.warning("the server refuses %s: sent without, its own default holds", ", ".join(others))
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.errors import clip
 from harness.sampling.base import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+
     from harness.sampling.base import Finish
 
+_MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _AT_CAP = frozenset({"length", "max_tokens", "model_length"})
 
 
@@ -39,9 +44,9 @@ def read_reply(body: bytes, n: int, max_tokens: int) -> Reply:
     try:
         reply = json.loads(body)
     except ValueError as error:
-        raise MalformedReplyError("the answer is not JSON") from error
+        raise MalformedReplyError(f"the answer is not JSON: {clip(error_message(body), 80)}") from error
     if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list):
-        raise MalformedReplyError("the answer has no choices")
+        raise MalformedReplyError(f"the answer has no choices: {clip(error_message(body), 80)}")
     choices = [c for c in reply["choices"] if isinstance(c, dict)][:n]
     usage = reply.get("usage")
     total = usage.get("completion_tokens") if isinstance(usage, dict) else None
@@ -55,6 +60,8 @@ def read_reply(body: bytes, n: int, max_tokens: int) -> Reply:
 
 def _draw(choice: Mapping[str, object], mean: float, max_tokens: int) -> Draw | None:
     reason = choice.get("finish_reason")
+    if reason == "error" or choice.get("error"):
+        return None
     text = _text(choice, cut=reason in _AT_CAP)
     if text is None:
         return None
@@ -72,14 +79,32 @@ def _text(choice: Mapping[str, object], *, cut: bool) -> str | None:
     if not isinstance(message, dict):
         text = choice.get("text")
         return text if isinstance(text, str) else None
-    thought = next(
-        (v for k in ("reasoning_content", "reasoning") if isinstance(v := message.get(k), str)), ""
-    )
-    content = next((v for k in ("content", "refusal") if isinstance(v := message.get(k), str) and v), "")
+    thought = next((v for k in ("reasoning_content", "reasoning") if (v := _joined(message.get(k)))), "")
+    content = next((v for k in ("content", "refusal") if (v := _joined(message.get(k)))), "")
     if thought:
         return f"<think>{thought}" if cut and not content else f"<think>{thought}</think>{content}"
     # An empty content is an output (the model said nothing); a message without any field is a broken one.
     return content if message.keys() & {"content", "refusal", "tool_calls"} else None
+
+
+def _joined(content: object) -> str:
+    """A text, or the texts of its parts: some servers give a list of them, with reasoning as a part of its own."""
+    if isinstance(content, str):
+        return content
+    out = ""
+    for part in content if isinstance(content, list) else []:
+        if isinstance(part, dict) and (thought := _joined(part.get("thinking"))):
+            out += f"<think>{thought}</think>"
+        elif isinstance(part, dict):
+            out += _joined(part.get("text"))
+    return out
+
+
+def refusal(response: httpx.Response) -> str:
+    """Why a response is no answer."""
+    if response.has_redirect_location:
+        return f"it redirects to {response.headers['location']}: name that URL"
+    return error_message(response.content)
 
 
 def error_message(body: bytes) -> str:
@@ -88,7 +113,7 @@ def error_message(body: bytes) -> str:
     try:
         reply = json.loads(text)
     except ValueError:
-        return text
+        return " ".join(_MARKUP.sub(" ", text).split())
     for key in ("error", "message", "detail"):
         if isinstance(reply, dict) and reply.get(key):
             reply = reply[key]

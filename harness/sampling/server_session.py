@@ -13,7 +13,7 @@ import httpx
 from harness.errors import clip
 from harness.sampling.base import Draw
 from harness.sampling.server_pace import Pace, backoff, retry_after
-from harness.sampling.server_reply import MalformedReplyError, error_message, read_reply
+from harness.sampling.server_reply import MalformedReplyError, read_reply, refusal
 from harness.sampling.tally import merged
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _DENIED = frozenset({401, 403})
 _PASSING = frozenset({404, 408, 409, 425, 429})
 """Refusals that pass by themselves, like all from 500 on. (404: a replica behind a balancer that is starting.)"""
 _HOPELESS = 3
-"""So many prompts turned down and none ever taken: the settings are wrong, not the prompts."""
+"""So many prompts turned down and none ever taken: the settings are wrong, not the prompts. So many calls without an
+answer after all their tries, and none answered between: the server is gone."""
 
 
 class RefusedError(Exception):
@@ -86,6 +87,8 @@ class Session:
         self._deliver = deliver
         self._pace = Pace(manners.concurrency, memory.limit)
         self._served = 0
+        self._given_up = 0
+        """Calls that ran out of tries since the last that was answered."""
         self._held: list[tuple[Request, _TurnedDown]] = []
 
     async def run(self, requests: Sequence[Request]) -> None:
@@ -109,7 +112,7 @@ class Session:
         draws: list[Draw] = []
         left, asked = request.n, 0
         while left:
-            size = 1 if self._dialect.singles else min(left, self._manners.per_call)
+            size = min(left, self._manners.per_call, self._dialect.most)
             sizes = [size] * (left // size) + [left % size] * (left % size > 0)
             # A server counts up from the seed of a call: calls of a chunk stand as far apart as they have draws.
             seeds = [request.seed + asked + before for before in (0, *accumulate(sizes))]
@@ -141,9 +144,14 @@ class Session:
             self._held.clear()
 
     async def _call(self, request: Request, n: int, seed: int) -> list[Draw] | _TurnedDown:
-        """Up to ``n`` draws; the same seed in every try, so that a lost answer is asked for and not drawn anew."""
+        """Up to ``n`` draws; the same seed in every try, so that a lost answer is asked for and not drawn anew.
+
+        No draws, where ``n`` turns out to be more than the server gives at once.
+        """
         why, tries, served = "", 0, self._served
-        while tries < self._manners.tries:
+        while tries < self._patience:
+            if n > self._dialect.most:
+                return []
             version = self._dialect.version
             body = self._dialect.body(request, n, seed, self._sampling)
             async with self._pace.slot() as started:
@@ -152,7 +160,7 @@ class Session:
                     self._pace.overloaded(started, retry_after(outcome.headers.get("retry-after")))
             self._memory.limit = self._pace.limit
             if isinstance(outcome, httpx.Response):
-                message = error_message(outcome.content)
+                message = refusal(outcome)
                 verdict = self._judge(outcome.status_code, message)
                 if isinstance(verdict, _TurnedDown):
                     if self._dialect.version != version or self._dialect.learn(message, body, self._sampling):
@@ -167,9 +175,15 @@ class Session:
             busy = why.startswith("429") and self._served > served
             served = self._served
             tries += not busy  # a server that serves others meanwhile is busy and not broken
-            if tries < self._manners.tries:
+            if tries < self._patience:
                 await asyncio.sleep(wait + backoff(self._manners.pause, tries))
+        self._given_up += 1
         return [Draw("", n, "failed", error=f"{why} ({tries} tries)")]
+
+    @property
+    def _patience(self) -> int:
+        """Tries of a call: where one after the other was in vain, the server is gone and the rest must not wait."""
+        return self._manners.tries if self._given_up < _HOPELESS else 1
 
     async def _post(self, path: str, body: Body) -> list[Draw] | httpx.Response | str:
         """The draws, or the response that is none, or why there is no response."""
@@ -185,6 +199,7 @@ class Session:
         except MalformedReplyError as error:
             return str(error)
         self._served += 1
+        self._given_up = 0
         self._pace.succeeded()
         self._memory.answered[reply.model, reply.fingerprint] += 1
         self._dialect.answered(body, asked, len(reply.draws))
@@ -193,7 +208,7 @@ class Session:
     def _judge(self, status: int, message: str) -> _TurnedDown | str:
         """A refusal for good, or the reason of one that passes."""
         quota = status == 429 and "insufficient_quota" in message
-        if status in _DENIED or quota or (status == 404 and not self._dialect.proven):
+        if status < 400 or status in _DENIED or quota or (status == 404 and not self._dialect.proven):
             raise RefusedError(status, message)
         if status in _PASSING or status >= 500:
             return f"{status}: {clip(message)}" if message else str(status)

@@ -93,15 +93,31 @@ def by_lm_eval(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
 
 
 def by_vllm(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
-    """vLLM's own ``n=``, all prompts in one call."""
+    """vLLM's own ``n=``, all prompts in one call, at the settings that were fastest here.
+
+    On two cores 1,024 sequences at once beat vLLM's own 256 and all 2,400; seeds per request, text made by vLLM
+    and compiled graphs gain nothing or cost time.
+    """
     import vllm
+    from vllm.sampling_params import RequestOutputKind
 
     engine = vllm.LLM(
-        plan["model"], dtype="float32", enforce_eager=True, max_model_len=256, disable_log_stats=True
+        plan["model"],
+        dtype="float32",
+        enforce_eager=True,
+        max_model_len=256,
+        max_num_seqs=1024,
+        disable_log_stats=True,
     )
 
     def draw(prompts: list[int], n: int) -> int:
-        settings = vllm.SamplingParams(n=n, max_tokens=plan["max_tokens"], temperature=1.0, seed=len(prompts))
+        settings = vllm.SamplingParams(
+            n=n,
+            max_tokens=plan["max_tokens"],
+            temperature=1.0,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
         out = engine.generate(
             [{"prompt_token_ids": plan["ids"][i]} for i in prompts], settings, use_tqdm=False
         )

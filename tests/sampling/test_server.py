@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import httpx
 import numpy as np
 import pytest
 from scipy import stats
@@ -19,7 +20,7 @@ from harness.sampling.base import Draw, Message, Request, Sampling
 from harness.sampling.server import ServerEngine
 from harness.sampling.server_local import is_here
 from harness.sampling.server_pace import LONGEST_RETRY_AFTER, Pace, retry_after
-from harness.sampling.server_reply import read_reply
+from harness.sampling.server_reply import MalformedReplyError, error_message, read_reply, refusal
 from tests.sampling.faulty_server import Fault, FaultyServer, Json
 
 if TYPE_CHECKING:
@@ -134,6 +135,54 @@ def test_a_server_without_n_gets_single_calls_and_it_is_said_once(
     assert sum(totals(results).values()) == 240
     assert sum("each draw is a call of its own" in m for m in caplog.messages) == 1
     assert "n" in sampler.card().engine["not_taken"]
+
+
+@pytest.mark.parametrize("said", ["n must be at most 8", "n: 25 is too large", "invalid request"])
+def test_a_cap_of_n_is_learnt_at_once_and_after_smaller_calls(
+    said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(body: Json) -> tuple[int, str] | None:
+        n = body.get("n", 1)
+        assert isinstance(n, int)
+        return (400, said) if n > 8 else None
+
+    for first in (5, 60):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING), FaultyServer(SHARES, refuse=refuse) as server:
+            sampler = engine(server)
+            drawn(sampler, requests(3, first))
+            results = drawn(sampler, requests(6, 50))
+            served = sorted((c.seed, c.seed + c.n) for c in server.calls if c.n <= 8)
+            assert len(server.calls) < 60 + len(served)
+        assert sum(totals(results).values()) == 300
+        assert totals(results)["FAILED"] == 0
+        assert "n" not in sampler.card().engine.get("not_taken", "").split(", ")
+        assert sum("choices per call" in m for m in caplog.messages) == 1
+
+
+def test_a_server_that_is_gone_costs_no_call_all_its_tries() -> None:
+    gone = threading.Event()
+    with FaultyServer(SHARES, refuse=lambda body: (503, "down") if gone.is_set() else None) as server:
+        sampler = engine(server, tries=6, concurrency=4)
+        drawn(sampler, requests(2, 5))
+        gone.set()
+        before = len(server.calls)
+        results = drawn(sampler, requests(100, 5))
+        assert len(server.calls) - before < 100 + 6 * 8
+        assert all(ds[0].finish == "failed" and ds[0].count == 5 for ds in results.values())
+        gone.clear()
+        assert totals(drawn(sampler, requests(100, 5)))["FAILED"] == 0
+
+
+def test_a_redirect_and_a_page_say_what_they_are() -> None:
+    page = "<html><style>p {}</style><body><h1>502 Bad\nGateway</h1></body></html>"
+    assert error_message(page.encode()) == "502 Bad Gateway"
+    with pytest.raises(MalformedReplyError, match="not JSON: 502 Bad Gateway"):
+        read_reply(page.encode(), 1, 8)
+    with pytest.raises(MalformedReplyError, match="no choices: the upstream is away"):
+        read_reply(b'{"error": {"message": "the upstream is away", "code": 502}}', 1, 8)
+    moved = httpx.Response(307, headers={"location": "https://there/v1"})
+    assert "https://there/v1" in refusal(moved)
 
 
 def test_all_sampling_parameters_are_sent_and_the_neutral_ones_too() -> None:
@@ -368,7 +417,16 @@ def test_an_empty_text_is_a_draw_and_a_broken_choice_is_none() -> None:
     silent: Json = {"message": {"content": ""}, "finish_reason": "stop"}
     withheld: Json = {"message": {"content": None, "refusal": "I cannot"}, "finish_reason": "stop"}
     broken: Json = {"finish_reason": "stop"}
-    assert [d.text for d in read_reply(reply(silent, withheld, broken), 3, 8).draws] == ["", "I cannot"]
+    half: Json = {"message": {"content": "I"}, "finish_reason": "error"}
+    found = read_reply(reply(silent, withheld, broken, half), 4, 8).draws
+    assert [d.text for d in found] == ["", "I cannot"]
+
+
+def test_a_text_in_parts_is_one_text() -> None:
+    thinking: Json = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    parts: Json = {"content": [thinking, {"type": "text", "text": "fem"}, {"type": "text", "text": "ale"}]}
+    choice: Json = {"message": parts, "finish_reason": "stop"}
+    assert read_reply(reply(choice), 1, 8).draws[0].text == "<think>hm</think>female"
 
 
 def test_retry_after_is_read_as_seconds_or_date() -> None:
