@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, cast
 
 from harness.errors import UserError
 from harness.files import write_atomic
+from harness.progress import say
 from harness.reading import make_reader, read_draw, thinking
 from harness.reading.base import INVALID
 from harness.sampling.base import BETWEEN, Draw, Request
 from harness.scoring.shares import Certain, from_csv, to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from harness.planning import Settings
     from harness.prompts import Rendered
@@ -38,6 +39,22 @@ def measure(
     requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
     if requests:
         store(run, task, rendered, done, _shares(engine, task, requests, run, settings, settled))
+    if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon)):
+        say(wide)
+
+
+def undecided(done: Mapping[tuple[str, str], Mapping[str, tuple[float, ...]]], epsilon: float) -> str:
+    """What to say of the prompts whose outputs are too many to enumerate, '' where there are none."""
+    left = {key: max(row[-1] for row in rows.values()) for key, rows in done.items()}
+    wide = {key: mass for key, mass in left.items() if mass > epsilon}
+    if not wide:
+        return ""
+    context, prompt = max(wide, key=lambda key: wide[key])
+    return (
+        f"exact: {len(wide)} of {len(left)} prompts have more than epsilon = {epsilon:g} undecided, up to "
+        f"{wide[context, prompt]:.2g} ({context}/{prompt}): their outputs are too many to enumerate. The bounds hold, "
+        "but are as wide as that. Next: --measure draws"
+    )
 
 
 def _shares(

@@ -10,6 +10,7 @@ go on within the pass, from the cache. Passes run over many requests at once.
 from __future__ import annotations
 
 import math
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from harness.progress import LOG_SECONDS, say
 from harness.sampling.base import Draw, Shares
 from harness.sampling.budget import survives
 from harness.sampling.frontier import in_place
@@ -127,6 +129,7 @@ class Enumeration:
     ) -> None:
         self.engine, self.prompts, self.sampling = engine, prompts, sampling
         self.classify, self.settled, self.epsilon = classify, settled, epsilon
+        self.said = time.monotonic()
         self.ends = torch.tensor(sorted(engine.ends), device=engine.checkpoint.device)
         window = engine.window
         self.trees = {
@@ -145,6 +148,17 @@ class Enumeration:
             active = [i for i in active if i not in set(finished)]
             for heavy in self._selected(active, expansions):
                 self._expand(heavy)
+            if active and time.monotonic() - self.said >= LOG_SECONDS:
+                self.said = time.monotonic()
+                say(self._far(active, len(members), expansions))
+
+    def _far(self, active: Sequence[int], of: int, expansions: int) -> str:
+        trees = [self.trees[i] for i in active]
+        undecided = sum(t.undecided for t in trees) / len(trees)
+        return (
+            f"exact: {of - len(active)} of {of} prompts are done; {undecided:.2g} of the others' mass is undecided "
+            f"after {max(t.expanded for t in trees):,} of at most {expansions:,} prefixes"
+        )
 
     def _done(self, tree: Tree, expansions: int) -> bool:
         undecided = tree.undecided

@@ -10,7 +10,7 @@ import numpy as np
 from harness.evaluation import looks
 from harness.planning import Settings
 from harness.scoring.floor import moved
-from harness.scoring.table import score
+from harness.scoring.interval import limits
 
 if TYPE_CHECKING:
     from harness.scoring.divergence import FloatArray
@@ -27,16 +27,17 @@ def stopped(
     for n in looks(Settings(n=1600, until=halfwidth)):
         counts += np.array([rng.multinomial(n - drawn, row) for row in truth])
         drawn = n
-        tv = score(counts, np.zeros(len(counts), dtype=np.int64), target).aggregate.scores["tv"]
-        if (tv.high - tv.low) / 2 <= halfwidth:
+        found = limits(counts, target, ("tv",))["tv"][1]
+        low, high = float(found.low), float(found.high)
+        if (high - low) / 2 <= halfwidth:
             break
-    return tv.low, tv.high, drawn
+    return low, high, drawn
 
 
 def main() -> None:
     """Print the coverage and the mean n for several widths and shifts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=1000)
     runs = parser.parse_args().runs
     print("| classes | shift | half-width | coverage | mean n |\n|---|---|---|---|---|")
     for classes in (2, 5):

@@ -10,6 +10,7 @@ import torch
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
+from harness.measuring import undecided
 from harness.sampling.base import Draw, Request, Sampling
 from harness.sampling.cache import Forward
 from harness.sampling.collapsed import CollapsedEngine
@@ -136,6 +137,19 @@ def test_work_ends_at_the_stated_number_of_prefixes(engine: CollapsedEngine) -> 
     _, shares = result
     assert 0 < shares.undecided < 1
     assert sum(shares.lower.values()) + shares.undecided == pytest.approx(1)
+
+
+def test_what_stays_undecided_is_said(
+    engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.sampling.exact.LOG_SECONDS", 0.0)
+    list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=600))
+    assert "of 3 prompts are done" in capsys.readouterr().err
+    done = {("nurse", "ask"): {"gender": (0.5, 0.2, 0.3)}, ("cook", "ask"): {"gender": (0.5, 0.4999, 1e-4)}}
+    said = undecided(done, 1e-3)
+    assert "1 of 2 prompts" in said
+    assert "up to 0.3 (nurse/ask)" in said
+    assert undecided(done, 0.4) == ""
 
 
 def test_settling_saves_forwards_and_memory_running_out_changes_nothing(
