@@ -94,6 +94,7 @@ def put(sheet: str, cell: str, value: object) -> Callable[[Workbook], None]:
 def retitle(book: Workbook) -> None:
     book["Male"]["A1"], book["Female"]["A1"] = book["Female"]["A1"].value, book["Male"]["A1"].value
     book["Male"]["C6"], book["Female"]["C6"] = 13400, 13600
+    book["Male"].title, book["Female"].title = "Table 2", "Table 3"
 
 
 READ_RIGHT: dict[str, Callable[[Workbook], object]] = {
