@@ -51,6 +51,8 @@ _CHINESE = re.compile(
     r"|违反[^。!?]{0,12}(?:规定|准则|政策|原则)",
     re.I,
 )
+_OPENING = 1200
+"""How many characters may hold the first sentences of a text."""
 _FIRST_PERSON_TALE = re.compile(r"[\"“「『][^\"”」』\n]*[\"”」』]")
 
 
@@ -78,6 +80,6 @@ _TASK = re.compile(
 def declines_task(text: str) -> bool:
     """True when the writer declines to write, in the first sentences of a text: a character who says *I can't* does not."""
     spoken = _FIRST_PERSON_TALE.sub(" ", simplified(clean(text))).strip()
-    opening = "".join(re.findall(r"[^.!?。!?\n]+(?:[.!?。!?\n]+|$)", spoken)[:2])
+    opening = "".join(re.findall(r"[^.!?。!?\n]+(?:[.!?。!?\n]+|$)", spoken[:_OPENING])[:2])
     found = _TASK.search(opening)
     return found is not None and len(spoken) - found.end() < 600

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Scope = Literal["reply", "story"]
-NEUTRAL_BAND = 0.05
+NEUTRAL_BAND = 0.13
 """Scores within this of zero are neutral, on VADER's scale of -1 to 1."""
+NEUTRAL_STORY = 0.05
+"""The same for the mean over a story's clauses."""
 HALF_LIFE = 1.5
 """A story's clause this many clauses before the end weighs half of the last one."""
 
 # Praise that is meant as blame: set phrases, and cheers at once followed by what went wrong.
 _CHEER = r"(?:great|fantastic|wonderful|brilliant|perfect|lovely|terrific|marvellous|marvelous|super|awesome|excellent|amazing|nice|congratulations|bravo|well done)"
 _IRONY = re.compile(
-    rf"\b(?:oh|yeah|wow|ah|well|just|sure),?\s+(?:just\s+)?{_CHEER}\b\s*[,.!:;—-]+\s*(?:just|another|yet|more|now|as if|so|the|my|our|they|it|he|she|because)\b"
+    rf"\b(?:oh|yeah|wow|ah|well|just|sure),?\s+(?:just\s+)?{_CHEER}\b\s*[,.!:;—-]+\s*(?:just|another|yet|more|now|as if|so now|because)\b"
+    r"|\byeah,? right\b(?=[^.!?]*\w)|\bas if i (?:had|didn't have) (?:nothing|enough)\b"
     rf"|^\W*{_CHEER}\s*[,.!:;—-]+\s*(?:(?:just|simply) {_CHEER}|another|yet another|more (?:delays?|paperwork|rain|work|meetings?|bugs?|overtime)|now (?:i|we|my|our|the|it|he|she|they)\b|as if|so now)"
     r"|\bthanks? (?:you )?(?:for nothing|a lot for (?:nothing|the|ruining|losing|breaking|wasting|not)|so much for (?:nothing|ruining|losing|breaking|wasting|not))"
     r"|\bjust what (?:i|we|he|she|they|everyone|everybody|you) (?:always )?(?:needed|wanted)\b|\bas if (?:that|this|it) weren'?t enough\b"
@@ -34,8 +37,62 @@ _IRONY = re.compile(
     r"|\bwhat (?:a|an) (?:joy|treat|surprise|pleasure|delight|lovely|wonderful|brilliant|great|fantastic)\b[^.!?]*\b(?:broken|crash\w*|fail\w*|late|lost|losing|delay\w*|cancel\w*|leak\w*|again|queue\w*|rude|cold|wait\w*|stuck)\b",
     re.I,
 )
+# A cheer over what the rest of the sentence shows to be bad.
+_CHEERED = re.compile(
+    rf"^\W*(?:(?:oh|yeah|wow|ah|well|just),?\s+)?(?:just\s+)?{_CHEER}\s*[,.!:;—-]+\s*(?:the|my|our|they|it|it's|he|she|so|we|i|we're|i'm|there|there's)\b",
+    re.I,
+)
+# How a story without a word of feeling can still close: with what is no more, or never came.
+_LOSS = re.compile(
+    r"\b(?:nobody|no one|none of them|no longer|never|nothing|not anymore|anymore|too late|was gone|were gone|hasn't|haven't|couldn't|could not|wouldn't|would not"
+    r"|did(?:n't| not) (?:come|return|call|answer|look|speak|survive|make|wake|notice|say|write|hold|know)|was not the one|it isn't|it wasn't|without (?:him|her|them|a word)|stopped (?:coming|calling|writing))\b",
+    re.I,
+)
+_ROUTINE = re.compile(
+    r"\b(?:nothing (?:else|more|special|unusual|happened|was missing)|no one asked|on (?:sun|satur)days|does not work|do not work|not today)\b",
+    re.I,
+)
 # Tears and goodbyes turn on what they are shed for; "never smiled again" is not a smile.
 _TURNED = (
+    (re.compile(r"\b(?:he|she|they|we|i) (?:do(?:es)? not|do(?:es)?n't) work\b", re.I), "is off"),
+    (
+        re.compile(
+            r"\b(?:could|can)(?:n't| ?not) (?:have )?(?:been |be |asked? for |gotten |got |get |done |do |gone |imagined? )*(?:(?:any(?:thing)? )?(?:better|nicer|kinder|happier|easier|prouder|sweeter|smoother|friendlier|luckier)|more (?:helpful|pleased|grateful|welcoming|perfect|delicious|comfortable|fun))\b",
+            re.I,
+        ),
+        "superb",
+    ),
+    (
+        re.compile(
+            r"\b(?:not|n't) as (?:\w+) as (?:i|we|they|people) (?:'d |had |have )?(?:feared|thought|expected|heard)",
+            re.I,
+        ),
+        "pleasantly fine",
+    ),
+    (re.compile(r"\bused to (?:absolutely |really )?(?:love|like|enjoy|adore)\b", re.I), "was let down by"),
+    (
+        re.compile(
+            r"\bwish(?:es|ed)? (?:that )?(?:i|we|he|she|they)(?:'d| had)? (?:never|not)\b|\bwish(?:es|ed)? (?:that )?(?:i|we|he|she|they) hadn't\b",
+            re.I,
+        ),
+        "regretted",
+    ),
+    (
+        re.compile(
+            r"\b(?:hardly|barely|scarcely|seldom) (?=(?:enjoy|work|like|us(?:e|ed|able)|last|edible|worth|help)\w*)",
+            re.I,
+        ),
+        "disappointingly not ",
+    ),
+    (
+        re.compile(
+            r"\b(?:feel|feels|feeling|felt|been) (?:a bit |a little |so |very |really |pretty |kind of )?(?:down|low|blue|empty|lost)\b",
+            re.I,
+        ),
+        "depressed",
+    ),
+    (re.compile(r"\bneither good nor bad\b|\bneither bad nor good\b", re.I), "middling"),
+    (re.compile(r"(?<=\w),? until (?=(?:i|we|it|they|he|she|the|my|our)\b)", re.I), " but "),
     (
         re.compile(
             r"\b(?:wept|weep|weeping|cried|cry|crying|sobbed|sobbing|tears?(?: \w+){0,3})\s+(?:of|with|from|in|for)\s+(?:pure |sheer )?"
@@ -48,6 +105,9 @@ _TURNED = (
     (re.compile(r"\b(?:would|will|could) never forget\b", re.I), "remembered"),
     (re.compile(r"\b(?:passed|passing) away\b", re.I), "died"),
 )
+_PIECE = 3000
+"""Longer texts are scored in pieces: VADER takes the square of their length."""
+_WORD = re.compile(r"[^\W\d_]+")
 _CLAUSE = re.compile(r"(?:[^.!?,;\n…—]|(?<=\d)[.,](?=\d))+[.!?,;…—]*[\"')\]]*")
 
 
@@ -62,7 +122,12 @@ def left_behind(text: str, language: str) -> str:
     """What a story leaves behind: the nearer the end, the more a clause weighs."""
     if _chinese(text, language):
         return sentiment_zh.label(sentiment_zh.left_behind(text))
-    return _label(ending([_english(c) for c in _CLAUSE.findall(clean(text)) if re.search(r"\w", c)]))
+    clauses = [c for c in _CLAUSE.findall(clean(text)) if re.search(r"\w", c)]
+    score = ending([_english(c) for c in clauses])
+    if abs(score) < NEUTRAL_STORY:
+        last = " ".join(re.split(r"(?<=[.!?])\s+", clean(text).strip())[-2:])
+        return "negative" if _LOSS.search(last) and not _ROUTINE.search(last) else "neutral"
+    return _label(score, NEUTRAL_STORY)
 
 
 def ending(scores: Sequence[float]) -> float:
@@ -78,18 +143,36 @@ def _chinese(text: str, language: str) -> bool:
     return is_chinese(text) if language == "zh" else is_chinese(text) and not re.search("[A-Za-z]{3}", text)
 
 
-def _label(score: float) -> str:
-    if abs(score) < NEUTRAL_BAND:
+def _label(score: float, band: float = NEUTRAL_BAND) -> str:
+    if abs(score) < band:
         return "neutral"
     return "positive" if score > 0 else "negative"
 
 
 def _english(text: str) -> float:
-    pattern, score = _vader()
+    if len(text) > _PIECE:
+        pieces = [text[i : i + _PIECE] for i in range(0, len(text), _PIECE)]
+        return sum(map(_english, pieces)) / len(pieces)
     for turn, word in _TURNED:
         text = turn.sub(word, text)
-    found = score(pattern.sub(lambda m: _as_word(m.group()), text))
-    return min(found, -0.4) if _IRONY.search(text) else found
+    found = _score(text)
+    cheer = _CHEERED.search(text)
+    ironic = _IRONY.search(text) or (cheer and _score(text[cheer.end() :]) < 0)
+    return min(found, -0.4) if ironic else found
+
+
+def _score(text: str) -> float:
+    """VADER's score, with our words, each phrase of ours taken as one word."""
+    phrases, score = _vader()
+    parts: list[str] = []
+    last = 0
+    for word in _WORD.finditer(text):
+        known = phrases.get(word.group().lower())
+        phrase = known.match(text, word.start()) if known and word.start() >= last else None
+        if phrase:
+            parts += (text[last : word.start()], _as_word(phrase.group()))
+            last = phrase.end()
+    return score("".join([*parts, text[last:]]))
 
 
 def _as_word(phrase: str) -> str:
@@ -97,28 +180,34 @@ def _as_word(phrase: str) -> str:
 
 
 @functools.cache
-def _vader() -> tuple[re.Pattern[str], Callable[[str], float]]:
-    """The phrases that are read as one word, and VADER with our additions."""
+def _vader() -> tuple[dict[str, re.Pattern[str]], Callable[[str], float]]:
+    """Our phrases by their first word, and VADER with our additions."""
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError as error:
         raise missing_package("the English sentiment reader", "vaderSentiment", "sentiment") from error
     analyser = SentimentIntensityAnalyzer()
-    phrases = []
+    phrases: dict[str, set[str]] = {}
     text = resources.files("harness.reading").joinpath("data/sentiment_en.txt").read_text("utf-8")
     for line in text.splitlines():
         if line and not line.startswith("#"):
             weight, *words = line.split(", ")
             analyser.lexicon.update({_as_word(w): float(weight) for w in words})
-            phrases += [w for w in words if not w.isalnum()]
-    pattern = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
-    return re.compile(rf"\b(?:{pattern})\b", re.I), lambda t: float(analyser.polarity_scores(t)["compound"])
+            for phrase in words:
+                if not phrase.isalnum():
+                    phrases.setdefault(_WORD.findall(phrase)[0], set()).add(phrase)
+    # The longest first: "not bad at all" before "not bad".
+    patterns = {
+        first: re.compile(rf"(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})\b", re.I)
+        for first, known in phrases.items()
+    }
+    return patterns, lambda t: float(analyser.polarity_scores(t)["compound"])
 
 
 class SentimentReader(Reader):
     """Reads positive, negative or neutral from a text that does not name its feeling."""
 
-    version = "1"
+    version = "2"
 
     def __init__(self, classes: Mapping[str, Iterable[str]], language: str, scope: Scope = "story") -> None:
         if scope not in get_args(Scope):
