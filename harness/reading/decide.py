@@ -145,7 +145,9 @@ def _joined(
     labels = {
         m.label for m in group[-9:]
     }  # no group of several labels grows longer; one label may repeat for ever
-    repeated = len(labels) > 1 and mention.label in labels
+    # "... or Other (American Indian, Alaska Native)": what an option is said to hold is that option still.
+    held = mention.label == group[-1].label and "\n" not in between
+    repeated = len(labels) > 1 and mention.label in labels and not held
     if repeated or not _JOIN.fullmatch(between):
         return False
     rest = text[mention.end : following.start] if following else text[mention.end : mention.end + NEAR]

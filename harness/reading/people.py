@@ -73,7 +73,8 @@ PLURALS = vocabulary(
 )
 """No *he* or *she* means these."""
 THINGS = vocabulary(
-    """dog puppy labrador retriever shepherd beagle poodle bulldog collie spaniel dachshund terrier mutt cat kitten mare stallion horse pony cow bull hen rooster goat sheep ewe ram lamb parrot bird rabbit hamster elephant lion lioness
+    """forklift backhoe digger combine harvester snowplow plow plough mower lawnmower mixer oven grill stove copier kiln saw drill loom
+    dog puppy labrador retriever shepherd beagle poodle bulldog collie spaniel dachshund terrier mutt cat kitten mare stallion horse pony cow bull hen rooster goat sheep ewe ram lamb parrot bird rabbit hamster elephant lion lioness
     tiger wolf bear fox donkey mule pig sow boar duck goose swan whale dolphin turtle snake hound terrier retriever tabby calf foal pup
     ship boat vessel ferry yacht tugboat trawler schooner truck car van tractor engine locomotive train plane airplane aircraft jet helicopter
     machine bus motorcycle bike rig crane excavator bulldozer lathe press storm hurricane nature moon sea ocean city country nation statue

@@ -147,12 +147,14 @@ class StoryRaceReader(StoryReader):
         subject = _SUBJECT_IS.search(sentence)
         if subject is None:
             listed = _LISTED.search(sentence)
-            if listed and word in ("", "and", "but"):
+            if listed and word in ("", "and", "but", "himself", "herself"):
                 who = listed.group("who")
                 own = re.search(rf"{_OWNED}\s+(?:\w+\s+)?$", sentence[: listed.start("who")], re.I)
                 return not own and (
                     who.lower() in people.first_names() or _person(who.lower()) or who[0].isupper()
                 )
+            if word in ("", "and", "in") and re.match(r"\W*being\s+$", sentence, re.I):
+                return True  # "Being Black and six foot four, he..."
             return (
                 mention.word not in COLOURS
                 and not word
@@ -206,13 +208,11 @@ def _of_another(text: str, mention: Mention, lead: Person | None) -> bool:
         return False
     sentence = re.split(r"[.!?;\n]", _before(text, mention))[-1]
     rest = re.split(r"[.!?;\n]", _after(text, mention))[0].lower()
-    name = any(re.search(rf"\b{re.escape(n)}\b", rest) for n in lead.named.split())
-    other = word in people.OTHER_ROLES or not _opens(text, mention)
-    return (
-        other
-        and _BRINGS.match(sentence) is not None
-        and not (name and re.search(r"\b(?:named|called|is|was|,)\s+\w", rest))
+    name = any(
+        re.search(rf"\b(?:named|called|is|was) (?:\w+ )?{re.escape(n)}\b", rest) for n in lead.named.split()
     )
+    other = word in people.OTHER_ROLES or not _opens(text, mention)
+    return other and _BRINGS.match(sentence) is not None and not name
 
 
 def _of_named(text: str, mention: Mention) -> bool:

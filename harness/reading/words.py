@@ -25,7 +25,7 @@ _RUN_ON = re.compile(
 )
 # An answer cut within a list of options: "male or fem".
 _DANGLING = re.compile(
-    r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z|^[^.!?\n]{0,40}\b(?:is|are|were|make|makes|account|tend|dominate|represent)\s*\Z|(?:还是|或者?|和|与|、)\s*\Z"
+    r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z|^[^.!?\n,;:]{0,40}\b(?:is|are|were|make|makes|account|tend|dominate|represent)\s*\Z|(?:还是|或者?|和|与|、)\s*\Z"
 )
 
 
