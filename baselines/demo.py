@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from baselines.recipe import FOLDER
-from baselines.seed import causal_path, held_out_path
+from baselines.seed import causal_path, held_out_path, masked_path
 from baselines.train import Options, train
 from harness.errors import UserError
 from harness.evaluation import evaluate
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TASK, TARGET = "gender_us", "labor"
 ALSO = ("race_us", "sentiment_us", "gender_zh")
 """Tasks that are evaluated too, to see what a remedy for one attribute does to others."""
+ASSOCIATIONS = "profession_gender"
+"""What WALF trains the masked model on."""
 DRAWS = 100
 TRAINED = ("sft", "dpo", "klkto")
 PROMPTED = ("target", "persona")
@@ -37,16 +39,22 @@ def demo(out: Path) -> Path:
     Returns:
         The page.
     """
-    model = causal_path()
-    if not (model / "config.json").is_file():
-        raise UserError("the tiny model is missing", where=str(model), hint="python -m baselines.seed.make")
-    say("The tiny model shows the path; it is no evidence about real models.")
+    model, masked = causal_path(), masked_path()
+    for path in (model, masked):
+        if not (path / "config.json").is_file():
+            raise UserError("a tiny model is missing", where=str(path), hint="python -m baselines.seed.make")
+    say("The tiny models show the path; they are no evidence about real models.")
     checkpoints = [_copied(model, out / "untuned")]
     for arm in PROMPTED:
         checkpoints.append(_trained("prompting", out / f"prompting-{arm}", model, f"arm={arm}"))
     checkpoints += [_trained(method, out / method, model) for method in TRAINED]
     for folder in checkpoints:
         _evaluated(folder, out / "runs")
+    for folder in (
+        _copied(masked, out / "masked"),
+        _trained("walf", out / "walf", masked, task=ASSOCIATIONS),
+    ):
+        evaluate(str(folder), ASSOCIATIONS, (), Settings(out=out / "runs"))
     with phase("writing the leaderboard"):
         return leaderboard([str(out / "runs")], out / "site")
 
@@ -57,11 +65,11 @@ def _copied(model: Path, folder: Path) -> Path:
     return folder
 
 
-def _trained(method: str, folder: Path, model: Path, *settings: str) -> Path:
+def _trained(method: str, folder: Path, model: Path, *settings: str, task: str = TASK) -> Path:
     tiny = FOLDER / method / "recipe_tiny.yaml"
     options = Options(recipe=tiny if tiny.is_file() else None, settings=settings)
     with phase(f"training {folder.name}"):
-        return train(method, str(model), TASK, TARGET, folder, options)
+        return train(method, str(model), task, TARGET, folder, options)
 
 
 def _evaluated(folder: Path, runs: Path) -> None:
