@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from harness import compare, evaluate
@@ -16,6 +17,7 @@ from harness.planning import Settings
 from harness.scoring.compare import adjusted, difference
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from harness.runs import Run
@@ -85,23 +87,85 @@ def test_adjusted_p_are_benjamini_hochberg() -> None:
     assert adjusted([]) == []
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.1])
-def test_equal_models_are_called_different_no_more_often_than_promised(spread: float) -> None:
-    """80 pairs of equal models: at exactly 5% more than 9 false calls happen once in a hundred times."""
+Sampled = tuple[list[NDArray[np.float64]], float]
+"""Shares of two models, contexts x classes, and the difference of mean TV that is to be held."""
+
+
+def alike(target: NDArray[np.float64], rng: np.random.Generator) -> Sampled:
+    return [target, target], 0.0
+
+
+def near_and_far(target: NDArray[np.float64], rng: np.random.Generator) -> Sampled:
+    """The far one gives a third of the most frequent answer's share to the least frequent one."""
+    rows, most, least = np.arange(len(target)), target.argmax(axis=1), target.argmin(axis=1)
+    far = target.copy()
+    moved = target[rows, most] / 3
+    far[rows, most] -= moved
+    far[rows, least] += moved
+    return [target, far], float(-moved.mean())
+
+
+def differing_by_chance(target: NDArray[np.float64], rng: np.random.Generator) -> Sampled:
+    """Contexts in which one model or the other is better, at random: over contexts like these there is no difference."""
+    return [0.8 * target + 0.2 * rng.dirichlet(np.ones(target.shape[1]), len(target)) for _ in range(2)], 0.0
+
+
+@pytest.mark.parametrize(
+    ("models", "contexts", "n"),
+    [
+        (alike, 14, (50, 50)),
+        (alike, 25, (25, 200)),
+        (alike, 1, (60, 60)),
+        (near_and_far, 25, (40, 40)),
+        (differing_by_chance, 14, (50, 50)),
+        (differing_by_chance, 4, (4000, 4000)),
+        (differing_by_chance, 2, (4000, 4000)),
+    ],
+)
+def test_intervals_hold_the_difference_and_equal_models_are_seldom_told_apart(
+    models: Callable[[NDArray[np.float64], np.random.Generator], Sampled],
+    contexts: int,
+    n: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """60 pairs: at exactly 5% more than 8 misses happen once in two hundred times."""
+    monkeypatch.setattr("harness.scoring.compare.REPETITIONS", 1000)
     rng = np.random.default_rng(4)
-    target = rng.dirichlet(np.full(3, 2.0), size=14)
-    calls = covered = 0
-    for seed in range(80):
-        shares = [rng.dirichlet(np.full(3, 2.0), size=14) * spread + target * (1 - spread) for _ in range(2)]
-        counts = [rng.multinomial(50, s) for s in shares]
-        found = difference(counts[0], counts[1], target, seed=seed)
-        truth = float(
-            (np.abs(shares[0] - target).sum(axis=1) - np.abs(shares[1] - target).sum(axis=1)).mean() / 2
-        )
-        calls += found.p < 0.05
-        covered += found.low <= truth <= found.high
-    assert calls <= 9
-    assert covered >= 71
+    missed = called = 0
+    for seed in range(60):
+        target = rng.dirichlet(np.full(4, 2.0), size=contexts)
+        shares, truth = models(target, rng)
+        a, b = (rng.multinomial(k, s) for k, s in zip(n, shares, strict=True))
+        found = difference(a, b, target, seed=seed)
+        missed += not found.low <= truth <= found.high
+        called += found.p < 0.05
+        assert (found.p < 0.05) == (not found.low <= 0 <= found.high) or 0.02 < found.p < 0.1
+    assert missed <= 8
+    assert called <= 8 if truth == 0 else called > 50
+
+
+def test_the_interval_is_no_wider_than_what_the_estimate_varies_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.scoring.compare.REPETITIONS", 1000)
+    rng = np.random.default_rng(8)
+    target = rng.dirichlet(np.full(4, 2.0), size=20)
+    found = [
+        difference(rng.multinomial(60, target), rng.multinomial(60, target), target, seed=seed)
+        for seed in range(60)
+    ]
+    width = np.mean([f.high - f.low for f in found])
+    assert width < 1.3 * 2 * 1.96 * np.std([f.estimate for f in found])
+
+
+def test_equal_counts_are_no_difference() -> None:
+    target = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [1.0, 0.0, 0.0]])
+    counts = np.array([[20, 5, 3], [1, 0, 0], [4, 0, 0]])
+    found = difference(counts, counts, target)
+    assert found.estimate == 0
+    assert found.low < 0 < found.high
+    assert found.p > 0.9
+    sure = np.array([[50, 0], [50, 0]])
+    none = difference(sure, sure, np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert (none.estimate, none.low, none.high, none.p) == (0, 0, 0, 1)
 
 
 def test_models_on_two_sides_of_people_are_not_called_different_by_who_was_asked() -> None:

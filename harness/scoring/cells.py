@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     CellFunction = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
-_NODES = 48
+_NODES = 32
 _KERNEL = 0.5
 _CAP = 0.5
+_ROOM = 5.0
+"""Expected draws (or expected others) below which a side of the target counts as narrow."""
 LEAST_SHARE = 1 / 4
 """KL(target || model) is unbounded when the model's share of a class goes to 0 unseen; limits hold for models
 that give each class at least this fraction of its target share."""
@@ -134,10 +136,8 @@ def nodes(q: FloatArray, n: FloatArray, poisson: bool = False) -> tuple[FloatArr
     return x, weight / weight.sum(axis=-1, keepdims=True)
 
 
-_OFFSETS = np.array(
-    [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0, 50.0, 100.0, 300.0]
-)
-_RATIOS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8])
+_OFFSETS = np.concatenate([np.arange(0.0, 1.3, 0.25), 1.2 * 1.23 ** np.arange(1, 28)])
+_RATIOS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.3, 2.0, 4.0, 10.0, 30.0])
 
 
 def share_grid(n: FloatArray, t: FloatArray, least: float) -> FloatArray:
@@ -145,13 +145,16 @@ def share_grid(n: FloatArray, t: FloatArray, least: float) -> FloatArray:
     n, t = n[:, None], t[:, None]
     step = np.sqrt(n * t * (1 - t) + 0.3)
     around = np.concatenate([n * t, n * t + _OFFSETS[1:] * step, n * t - _OFFSETS[1:] * step], axis=1)
-    near_zero = n * t * _RATIOS
-    grid = np.concatenate([around, near_zero], axis=1) / n
+    grid = np.concatenate([around, n * t * _RATIOS], axis=1) / n
     return np.clip(grid, least * t, 1.0)
 
 
-def tangent(excess: FloatArray, grid: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The line a + b (q - t) above ``excess`` on the grid that is lowest at the target share (column 0)."""
+def tangent(excess: FloatArray, grid: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The line a + b (q - t) above ``excess`` on the grid that is lowest at the target share (column 0).
+
+    A range of slopes will do; in its middle neither side is favoured. But where the target has next to no room on
+    one side, that side bounds the slope hardly at all, and its bound would be paid for all over the other.
+    """
     t = grid[:, :1]
     gap = grid - t
     left, right = gap < -1e-15, gap > 1e-15
@@ -165,9 +168,13 @@ def tangent(excess: FloatArray, grid: FloatArray) -> tuple[FloatArray, FloatArra
         slopes = (excess - height[:, None]) / gap
     from_right = np.where(right, slopes, -np.inf).max(axis=1)
     from_left = np.where(left, slopes, np.inf).min(axis=1)
+    below, above = (np.minimum(1.0, (n * room / _ROOM) ** 2) / 2 for room in (t[:, 0], 1 - t[:, 0]))
+    share = np.where(t[:, 0] <= 0.5, below, 1 - above)
+    with np.errstate(invalid="ignore"):
+        middle = from_right + share * (from_left - from_right)
     slope = np.where(
         np.isfinite(from_right) & np.isfinite(from_left),
-        (from_right + from_left) / 2,
+        middle,
         np.where(np.isfinite(from_right), from_right, np.where(np.isfinite(from_left), from_left, 0.0)),
     )
     return height, slope

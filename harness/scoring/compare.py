@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from harness.scoring.divergence import plugin, shares
+from harness.scoring.divergence import shares
+from harness.scoring.floor import fit_statistic
 from harness.scoring.reference import tv_shift
+from harness.scoring.sides import Table, tv_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from harness.scoring.divergence import FloatArray, IntArray
 
 REPETITIONS = 4000
+_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def difference(
 
     Two levels are resampled: contexts jointly for both models, and the draws within each. A context's difference
     varies by both, so what the draws explain is first taken out of the spread between contexts; otherwise it would
-    count twice.
+    count twice. What is left is estimated from few contexts, and as uncertain as a t distribution has it.
 
     Args:
         a: counts of model A, contexts x cells (invalid mass as a last cell).
@@ -61,21 +64,23 @@ def difference(
     each = corrected_a - corrected_b
     error = error_a - error_b
     value = float(each.mean())
-    centred = each - value
-    within = float(error.var(axis=0).mean())
-    spread = float((centred**2).sum() / max(count - 1, 1))
+    within = float(error.var(axis=0).mean()) / count
+    degrees = max(count - 1, 1)
+    spread = float(((each - value) ** 2).sum() / degrees) / count
     between = max(spread - within, 0.0)
-    residual = (
-        centred * np.sqrt(between / spread * count / (count - 1)) if between and count > 1 else centred * 0
-    )
     rng = np.random.default_rng([seed, 3])
-    chosen = rng.integers(count, size=(len(error), count))
-    moved = residual[chosen].mean(axis=1) + np.take_along_axis(error, chosen, axis=1).mean(axis=1)
+    moved = error.mean(axis=1)
+    if between:
+        chosen = rng.integers(count, size=(len(error), count))
+        residual = (each - value) * np.sqrt(between / spread * count / degrees)
+        moved += residual[chosen].mean(axis=1) * np.sqrt(degrees / rng.chisquare(degrees, len(moved)))
     low, high = value - np.quantile(moved, [0.975, 0.025])
-    p = min(1.0, 2 * (min((moved >= abs(value)).sum(), (moved <= -abs(value)).sum()) + 1) / (len(moved) + 1))
-    # The tail of a few thousand repetitions ends where a normal one goes on.
-    z = abs(value) / moved.std() if moved.std() > 0 else np.inf * abs(value) if value else 0.0
-    p = min(p, 1.0) if p > 10 / len(moved) else float(min(p, 2 * stats.norm.sf(z)))
+    reached = min((moved >= abs(value)).sum(), (moved <= -abs(value)).sum())
+    p = min(1.0, 2 * (reached + 1) / (len(moved) + 1))
+    if reached < 10 and between + within > 0:
+        # The tail of a few thousand repetitions ends where a t distribution goes on (Welch and Satterthwaite).
+        freedom = degrees * ((between + within) / between) ** 2 if between else np.inf
+        p = min(p, 2 * stats.t.sf(abs(value) / np.sqrt(between + within), freedom))
     rows = np.full((len(a), 3), nan)
     rows[used, 0] = each
     rows[used, 1] = each - np.quantile(error, 0.975, axis=0)
@@ -101,17 +106,24 @@ def _asked(
 def _resampled(
     counts: IntArray, target: FloatArray, noise: np.random.SeedSequence
 ) -> tuple[FloatArray, FloatArray]:
-    """Bias-corrected TV per context, and its resampled errors [repetitions, contexts], centred at 0."""
+    """Bias-corrected TV per context as it is reported, and its resampled errors [repetitions, contexts]."""
     n = counts.sum(axis=1)
-    observed = plugin("tv", counts, target)
-    # Half a draw in every cell: an outcome not seen in n draws may still have a share.
+    estimate = tv_estimate(Table(counts, target))
+    # Half a draw in every cell: an outcome not seen in n draws may still have a share. Observed shares lie farther
+    # from the target than the model's, by what the fit would be of a perfect model (James and Stein).
     cells = np.where((counts > 0) | (target > 0), counts + 0.5, 0.0)
-    shares = cells / cells.sum(axis=1, keepdims=True)
-    drawn = np.random.default_rng(noise).multinomial(np.broadcast_to(n, (REPETITIONS, len(n))), shares)
-    again = plugin("tv", drawn, target)
-    centre = again.mean(axis=0)
-    bias = centre - plugin("tv", cells, target)
-    return observed - bias, again - centre
+    degrees = (cells > 0).sum(axis=1) - 1
+    pull = np.minimum(1.0, degrees / np.maximum(fit_statistic(counts, target), 1e-9))[:, None]
+    likely = pull * target + (1 - pull) * cells / cells.sum(axis=1, keepdims=True)
+    rng = np.random.default_rng(noise)
+    rows = max(1, _AT_ONCE // counts.size)
+    again = np.concatenate(
+        [
+            estimate(rng.multinomial(np.broadcast_to(n, (min(rows, REPETITIONS - done), len(n))), likely))
+            for done in range(0, REPETITIONS, rows)
+        ]
+    )
+    return estimate(counts), again - again.mean(axis=0)
 
 
 def adjusted(p: Sequence[float]) -> list[float]:

@@ -36,7 +36,7 @@ def js(model: FloatArray, target: FloatArray) -> FloatArray:
     """
     middle = (model + target) / 2
     nats = (rel_entr(model, middle) + rel_entr(target, middle)).sum(axis=-1) / 2
-    return np.asarray(np.maximum(nats, 0.0) / math.log(2))
+    return np.asarray(np.clip(nats / math.log(2), 0.0, 1.0))
 
 
 def kl_target_model(model: FloatArray, target: FloatArray) -> FloatArray:

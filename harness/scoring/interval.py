@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv, ndtr
+from scipy.special import betaincinv, ndtr, ndtri, rel_entr
 
 from harness.scoring.cells import LEAST_SHARE
 from harness.scoring.divergence import MEASURES
@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.97
 """Aimed at, so that second-order error leaves at least 94% in every case simulated."""
-_CAUTION = 1.1
-"""Near the target the error of a lower sum is understated by up to a tenth, and most when the sum is large; and the
-least of TV's seven upper limits is a little too low."""
+_CAUTION = {
+    "tv": (1.1, 1.1),
+    "js": (1.0, 1.05),
+    "kl_target_model": (1.1, 1.0),
+    "kl_model_target": (1.0, 1.05),
+}
+"""What the standard errors of the lower and of the upper limit are multiplied by. Near the target the error of a
+lower sum of TV is understated by up to a tenth, and the least of several upper limits is a little too low."""
 _Z_OUTSIDE = 2.5
 """A second lower limit of TV must not add much to the misses of the first: 0.6%."""
+_FEW = 60
+"""Up to so many draws the upper limit of a context is also held against the exact ones of its classes."""
+_EXACT_TAIL = 0.02
+"""Of the exact interval of one share: 96%, for its coverage at many draws is no more than it says."""
+_LIKELY = float(ndtri(0.975) ** 2)
+"""Twice the log of the likelihood ratio that 95% of chi-squares of one degree of freedom stay under."""
 BOUNDED = ("tv", "js")
 SAME_AS = {"mae": "tv", "kl_eps1e-10": "kl_target_model", "kl_half": "kl_target_model"}
 
@@ -59,8 +70,8 @@ def limits(
 ) -> dict[str, tuple[Limits, Limits]]:
     """For each measure: limits per context ``[C]``, and of the mean over contexts.
 
-    Every context must have draws, a whole number of them in all. The papers' variants estimate the same quantity as the measure they vary
-    (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
+    Every context must have draws, a whole number of them in all. The papers' variants estimate the same quantity as
+    the measure they vary (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
     """
     table = Table(counts, target)
     found: dict[str, tuple[Limits, Limits]] = {}
@@ -82,6 +93,12 @@ def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, targe
     found = _limits(name, parts)
     if counts.shape[1] == 2:
         found = _ordered(found.estimate, *_two_classes(name, counts, target))
+    else:
+        low = np.minimum(found.low, _nearest_likely(name, counts, target))
+        high, few = found.high, np.rint(counts.sum(axis=1)) <= _FEW
+        if few.any():
+            high[few] = np.maximum(high[few], _one_class_off(name, counts[few], target[few]))
+        found = _ordered(found.estimate, low, high)
     if name == "kl_model_target":
         impossible = (np.where(target == 0, counts, 0) > 0).any(axis=1)
         return Limits(*(np.where(impossible, np.inf, part) for part in found))
@@ -96,10 +113,11 @@ def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:
 
 def _limits(name: str, parts: Sides) -> Limits:
     lows, highs = [], []
+    low_caution, high_caution = _CAUTION[name]
     for upper in parts.uppers:
         z = _critical(parts.lower, upper)
-        lows.append(_limit(parts.lower, _CAUTION * z, -1))
-        highs.append(_limit(upper, z * (_CAUTION if name == "tv" else 1.0), 1))
+        lows.append(_limit(parts.lower, low_caution * z, -1))
+        highs.append(_limit(upper, high_caution * z, 1))
     best = np.argmin(highs, axis=0)[None]
     low = np.take_along_axis(np.array(lows), best, axis=0)[0]
     high = np.take_along_axis(np.array(highs), best, axis=0)[0]
@@ -117,12 +135,11 @@ def _critical(lower: Cumulants, upper: Cumulants) -> FloatArray:
     """
     spread = np.sqrt(np.maximum(np.maximum(lower.variance, upper.variance), 1e-300))
     gap = np.maximum(upper.value - lower.value, 0.0) / spread
-    low, high = np.full(gap.shape, 1.5), np.full(gap.shape, 2.5)
-    for _ in range(30):
-        middle = (low + high) / 2
-        enough = ndtr(middle + gap) - ndtr(-middle) >= _LEVEL
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
+    z = np.full(gap.shape, ndtri(_LEVEL))
+    for _ in range(6):  # Newton's steps, which come from below since the left side is concave
+        density = np.exp(-((z + gap) ** 2) / 2) + np.exp(-z * z / 2)
+        z = z + (_LEVEL - ndtr(z + gap) + ndtr(-z)) * np.sqrt(2 * np.pi) / density
+    return z
 
 
 def _limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
@@ -136,19 +153,25 @@ def _limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
     return np.asarray(side.value + (shift + sign * np.sqrt(shift**2 + 4 * z * z * side.variance)) / 2)
 
 
+def _exact(x: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The exact interval of a share of which ``x`` of ``n`` draws were seen (Clopper and Pearson, 1934)."""
+    with np.errstate(invalid="ignore"):
+        low = np.where(x > 0, betaincinv(x, n - x + 1, _EXACT_TAIL), 0.0)
+        high = np.where(x < n, betaincinv(x + 1, n - x, 1 - _EXACT_TAIL), 1.0)
+    return low, high
+
+
 def _two_classes(
     name: str, counts: IntArray | FloatArray, target: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Limits of one context with two classes: the exact interval of the share, through the measure.
 
-    The divergence falls as the share nears the target and rises after it, so its extremes over the interval of
-    Clopper and Pearson are at the ends and, if inside, at the target.
+    The divergence falls as the share nears the target and rises after it, so its extremes over the interval are at
+    the ends and, if inside, at the target.
     """
     x = counts[:, 0].astype(np.float64)
     n = np.rint(counts.sum(axis=1))
-    with np.errstate(invalid="ignore"):
-        low = np.where(x > 0, betaincinv(x, n - x + 1, 0.025), 0.0)
-        high = np.where(x < n, betaincinv(x + 1, n - x, 0.975), 1.0)
+    low, high = _exact(x, n)
     t = target[:, 0]
     if name == "kl_target_model":
         # A share of 0 cannot be ruled out when a class was not drawn; the limit holds for shares above this.
@@ -160,6 +183,44 @@ def _two_classes(
     ends = np.stack([MEASURES[name](np.stack([s, 1 - s], axis=1), target) for s in (low, high)])
     inside = (low <= t) & (t <= high)
     return np.where(inside, 0.0, ends.min(axis=0)), ends.max(axis=0)
+
+
+def _nearest_likely(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
+    """The divergence at the shares on the way to the target that the likelihood ratio just allows.
+
+    On the straight way from the observed shares (with one draw from the target added) to the target every
+    divergence falls. The cumulants of a few draws say too little of how skewed a sum is; the likelihood ratio does
+    not need them.
+    """
+    n = np.rint(counts.sum(axis=1))
+    shares = (counts + target) / (n + 1)[:, None]
+    near, far = np.zeros(len(n)), np.ones(len(n))
+    for _ in range(24):
+        middle = (near + far) / 2
+        way = shares + middle[:, None] * (target - shares)
+        inside = 2 * n * rel_entr(shares, way).sum(axis=1) <= _LIKELY
+        near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+    return np.maximum(MEASURES[name](shares + near[:, None] * (target - shares), target), 0.0)
+
+
+def _one_class_off(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
+    """The greatest divergence when one class has its exact upper limit and the others share what is left."""
+    n = np.rint(counts.sum(axis=1))
+    least = LEAST_SHARE * target if name == "kl_target_model" else np.zeros(target.shape)
+    above = np.maximum((counts + target) / (n + 1)[:, None] - least, 0.0)
+    greatest = np.zeros(len(n))
+    for k in range(counts.shape[1]):
+        others = np.delete(above, k, axis=1)
+        room = 1 - np.delete(least, k, axis=1).sum(axis=1)
+        _, top = _exact(counts[:, k].astype(np.float64), n)
+        top = np.minimum(top, room)
+        if name == "kl_model_target":
+            top = np.where(target[:, k] > 0, top, 0.0)
+        moved = least + above * ((room - top) / np.maximum(others.sum(axis=1), 1e-300))[:, None]
+        moved[:, k] = top
+        found = MEASURES[name](moved, target)
+        greatest = np.maximum(greatest, np.where(np.isfinite(found), found, 0.0))
+    return greatest
 
 
 def _ordered(estimate: FloatArray, low: FloatArray, high: FloatArray) -> Limits:

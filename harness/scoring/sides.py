@@ -25,6 +25,8 @@ _PARABOLAS = ((0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False
 """Upper functions of TV: width of the parabola in standard errors, and whether it is capped far out."""
 _SQUARES = (1.0, 1.6, 2.6)
 """Upper functions of the other measures: multiples of their curvature at the target."""
+_LEAST_TARGET = 1e-60
+"""A smaller share is as good as this one, and its third power could not be written."""
 _EXACT_PAIRS = 800
 _CHUNK = 400
 
@@ -129,14 +131,9 @@ class _Check:
         """[pairs, grid]: the function's mean for each model share."""
         return np.asarray((self.weight * function(self.x, self.n, self.t)).sum(axis=-1))
 
-    def bump(self, function: CellFunction) -> FloatArray:
-        """How much of the kernel takes away the function's mean where the model is the target."""
-        share = self.mean(cells.kernel)[:, 0]
-        return np.asarray(self.mean(function)[:, 0] / share)
-
     def line(self, mean: FloatArray, side: int) -> tuple[FloatArray, FloatArray]:
         """Height and slope that put ``mean`` below (side -1) or above (1) the truth everywhere on the grid."""
-        height, slope = cells.tangent(side * (self.truth - mean), self.grid)
+        height, slope = cells.tangent(side * (self.truth - mean), self.grid, self.n[:, 0, 0])
         return side * height, side * slope
 
 
@@ -186,9 +183,9 @@ class Table:
 
     def __init__(self, counts: IntArray | FloatArray, target: FloatArray) -> None:
         n = np.broadcast_to(np.rint(counts.sum(axis=1, keepdims=True)), counts.shape)
-        keys = np.stack([counts.ravel(), n.ravel(), target.ravel()], axis=1).astype(np.float64)
-        unique, where = np.unique(keys, axis=0, return_inverse=True)
-        self.x, self.n, self.t = np.ascontiguousarray(unique.T)
+        first, where = _distinct(counts.ravel(), n.ravel(), target.ravel())
+        self.x, self.n, t = (a.ravel()[first].astype(np.float64) for a in (counts, n, target))
+        self.t = np.where(t > 0, np.maximum(t, _LEAST_TARGET), 0.0)
         self.place: IntArray = where.reshape(counts.shape)
         self.pairs, self.pair = _pairs(self.n, self.t)
         classes = counts.shape[1]
@@ -218,17 +215,34 @@ def sides(name: str, table: Table) -> Sides:
     )
 
 
+def tv_estimate(table: Table) -> Callable[[IntArray], FloatArray]:
+    """The bias-corrected TV of each context as a function of counts ``[..., C, K]`` with the table's n and targets."""
+    estimate = _tv_estimate(*table.pairs.T)
+    n, t, pair = table.n[table.place], table.t[table.place], table.pair[table.place]
+    return lambda counts: np.asarray(estimate.at(counts.astype(np.float64), n, t, pair).sum(axis=-1))
+
+
+def _distinct(*columns: FloatArray | IntArray) -> tuple[IntArray, IntArray]:
+    """The distinct rows of some columns: where each stands first, and which of them every row is."""
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        values, rank = np.unique(column, return_inverse=True)
+        key = key * len(values) + rank
+    _, first, where = np.unique(key, return_index=True, return_inverse=True)
+    return first, where
+
+
 def _pairs(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
     """The distinct (n, t) and which of them each cell has; in very large tables neighbours share one."""
-    pairs, index = np.unique(np.stack([n, t], axis=1), axis=0, return_inverse=True)
+    first, index = _distinct(n, t)
+    pairs = np.stack([n[first], t[first]], axis=1)
     if len(pairs) <= _EXACT_PAIRS:
-        return pairs, index.ravel()
+        return pairs, index
     with np.errstate(divide="ignore"):
         logit = np.log(pairs[:, 1]) - np.log1p(-pairs[:, 1])
-    key = np.stack([np.round(np.log(pairs[:, 0]) * 8), np.round(np.clip(logit, -50, 50) * 12)], axis=1)
-    key = np.concatenate([key, np.isposinf(logit)[:, None], np.isneginf(logit)[:, None]], axis=1)
-    _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return pairs[first], group.ravel()[index.ravel()]
+    near = np.round(np.log(pairs[:, 0]) * 8), np.round(np.clip(logit, -50, 50) * 12)
+    first, group = _distinct(*near, np.where(np.isinf(logit), np.sign(logit), 0.0))
+    return pairs[first], group[index]
 
 
 def _functions(name: str, n: FloatArray, t: FloatArray) -> tuple[_Shifted, _Shifted, list[_Shifted]]:
@@ -241,11 +255,19 @@ def _functions(name: str, n: FloatArray, t: FloatArray) -> tuple[_Shifted, _Shif
         squares: list[CellFunction] = [partial(cells.square, scale=measure.local * m) for m in _SQUARES]
         uppers = [_shifted(checks, n, f, 1) for f in [measure.estimate, *squares]]
         return plain, _shifted(checks, n, measure.estimate, -1), uppers
-    bump = np.concatenate([check.bump(measure.estimate) for check in checks]) * n
+    estimate = _tv_estimate(n, t)
     parabolas = [partial(cells.parabola, scale=a, capped=c) for a, c in _PARABOLAS]
     uppers = [plain, *(_shifted(checks, n, f, 1) for f in parabolas)]
-    estimate = _Shifted(measure.estimate, nothing, nothing, bump)
-    return estimate, _shifted(checks, n, measure.estimate, -1, bump), uppers
+    return estimate, _shifted(checks, n, measure.estimate, -1, estimate.bump), uppers
+
+
+def _tv_estimate(n: FloatArray, t: FloatArray) -> _Shifted:
+    """The plug-in TV less as much of the kernel as takes away its mean where the model is the target."""
+    x, weight = cells.nodes(t, n)
+    of = x, n[:, None], t[:, None]
+    bump = (weight * cells.tv_estimate(*of)).sum(axis=1) / (weight * cells.kernel(*of)).sum(axis=1)
+    nothing = np.zeros(len(n))
+    return _Shifted(cells.tv_estimate, nothing, nothing, bump * n)
 
 
 def _shifted(

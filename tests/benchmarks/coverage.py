@@ -168,12 +168,13 @@ def run(case: Case) -> list[Row]:
     drawn = rng.multinomial(np.broadcast_to(n, (case.samples, len(n))), model)
     rows = []
     table = Table(drawn.reshape(-1, case.classes), np.tile(target, (case.samples, 1)))
+    again = resampled(drawn[:RESAMPLED], rng)
     for name in NAMES:
         truth = float(MEASURES[name](model, target).mean())
         if not np.isfinite(truth):
             continue
         low, high = _intervals(name, table, drawn, target)
-        naive_low, naive_high = naive(name, drawn[:RESAMPLED], target, rng)
+        naive_low, naive_high = np.quantile(plugin(name, again, target).mean(axis=-1), [0.025, 0.975], axis=0)
         rows.append(
             Row(
                 **{f.name: getattr(case, f.name) for f in fields(Case) if f.name != "samples"},
@@ -204,18 +205,13 @@ def _intervals(name: str, table: Table, drawn: NDArray[np.int64], target: Floats
     return mean.low, mean.high
 
 
-def naive(
-    name: str, drawn: NDArray[np.int64], target: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Resample each context's answers; 2.5% and 97.5% of the resampled means."""
+def resampled(drawn: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Each context's answers resampled [B, S, C, K], for the percentile bootstrap."""
     n = drawn.sum(axis=-1)
-    again = rng.multinomial(
+    return rng.multinomial(
         np.broadcast_to(n, (RESAMPLES, *n.shape)),
         np.broadcast_to(drawn / n[..., None], (RESAMPLES, *drawn.shape)),
     )
-    means = plugin(name, again, target).mean(axis=-1)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return low, high
 
 
 def cases(quick: bool) -> list[Case]:
