@@ -148,8 +148,8 @@ def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
 def looks(settings: Settings) -> list[int]:
     """Draws per prompt after each block: all at once, or doubling up to n where a width is to be reached.
 
-    Few looks, and a stop that depends on the interval's width alone, leave the coverage as it is: the width says
-    next to nothing of where the estimate lies. ``tests.benchmarks.stopping`` measures it.
+    Few looks, and a stop that depends on how far the limits lie from the estimate and hardly on where it lies, leave
+    the coverage as it is. ``tests.benchmarks.stopping`` measures it.
     """
     if settings.until is None:
         return [settings.n]
@@ -158,10 +158,21 @@ def looks(settings: Settings) -> list[int]:
 
 
 def tight(scores: dict[str, object], halfwidth: float) -> bool:
-    """Whether the mean TV's interval is narrow enough for every attribute and target."""
+    """Whether the mean TV's limits are that near to the estimate, for every attribute and target."""
     results = cast("list[dict[str, Any]]", scores["results"])
     found = [r["table"]["aggregate"]["scores"]["tv"] for r in results]
-    return all((tv["high"] - tv["low"]) / 2 <= halfwidth for tv in found if tv["high"] is not None)
+    return all(
+        reach(tv["low"], tv["estimate"], tv["high"]) <= halfwidth for tv in found if tv["high"] is not None
+    )
+
+
+def reach(low: float, estimate: float, high: float) -> float:
+    """How far the farther limit lies from the estimate.
+
+    Not half the width: near 0, where the lower limit can fall no further, a low estimate has a narrow interval, and
+    to stop there would be to stop where the estimate happens to be low.
+    """
+    return max(high - estimate, estimate - low)
 
 
 def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) -> None:

@@ -55,7 +55,7 @@ class Settings:
     shard: tuple[int, int] | None = None
     """Draw only every k-th prompt, beginning with the i-th (1-based)."""
     until: float | None = None
-    """Draw in blocks until the 95% interval of the mean TV is no wider than twice this."""
+    """Draw in blocks until neither 95% limit of the mean TV is farther than this from the estimate."""
 
     def effective(self, task: Task) -> Sampling:
         """The sampling parameters that are sent, checked against ``n``."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.evaluation import looks
+from harness.evaluation import looks, reach
 from harness.planning import Settings
 from harness.scoring.floor import moved
 from harness.scoring.interval import limits
@@ -29,7 +29,7 @@ def stopped(
         drawn = n
         found = limits(counts, target, ("tv",))["tv"][1]
         low, high = float(found.low), float(found.high)
-        if (high - low) / 2 <= halfwidth:
+        if reach(low, float(found.estimate), high) <= halfwidth:
             break
     return low, high, drawn
 
@@ -38,11 +38,15 @@ def main() -> None:
     """Print the coverage and the mean n for several widths and shifts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
-    runs = parser.parse_args().runs
+    parser.add_argument("--classes", type=int, nargs="+", default=[2, 5])
+    parser.add_argument("--shifts", type=float, nargs="+", default=[0.0, 0.05, 0.2])
+    parser.add_argument("--halfwidths", type=float, nargs="+", default=[0.05, 0.03])
+    args = parser.parse_args()
+    runs = args.runs
     print("| classes | shift | half-width | coverage | mean n |\n|---|---|---|---|---|")
-    for classes in (2, 5):
-        for shift in (0.0, 0.05, 0.2):
-            for halfwidth in (0.05, 0.03):
+    for classes in args.classes:
+        for shift in args.shifts:
+            for halfwidth in args.halfwidths:
                 rng = np.random.default_rng([classes, int(shift * 100), int(halfwidth * 100)])
                 held, spent = 0, 0
                 for _ in range(runs):

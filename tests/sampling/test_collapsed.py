@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from harness.sampling.cache import Forward
 from harness.sampling.collapsed import CollapsedEngine
 from tests.sampling.reference import generate
 from tests.sampling.tiny import PEOPLE, question
+from tests.sampling.tiny_letters import every_output, make_letters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,38 @@ def test_outputs_have_the_law_of_generate(
         draws = drawn(engine, [ask("nurse", 400, seed)])["nurse"]
         p_values.append(homogeneity(Counter({d.text: d.count for d in draws}), theirs))
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("mistral", {"sliding_window": 3, "num_key_value_heads": 1}),
+        ("mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2, "num_key_value_heads": 2}),
+        ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 32}),
+    ],
+)
+def test_outputs_have_the_probabilities_of_the_model_read_whole(
+    tmp_path: Path, architecture: str, settings: dict[str, object]
+) -> None:
+    folder = make_letters(tmp_path, architecture, **settings)
+    engine = CollapsedEngine(str(folder), device="cpu", batch=64)
+    prompts = ("cdeab", "f")
+    n, length = 20_000, 3
+    requests = [Request(t, "p", 0, n, i, text=t) for i, t in enumerate(prompts)]
+    draws = drawn(engine, requests, Sampling(max_tokens=length))
+    for text, tokens in zip(prompts, engine.chat.encode(requests), strict=True):
+        truth: dict[str, float] = defaultdict(float)
+        for ids, mass in every_output(folder, tokens, length):
+            (words,) = engine.chat.decode([ids], engine.ends)
+            truth[words] += mass
+        seen: Counter[str] = Counter()
+        for draw in draws[text]:
+            seen[draw.text] += draw.count
+        often = [w for w, mass in truth.items() if mass * n >= 5]
+        observed = [seen[w] for w in often]
+        expected = [truth[w] * n for w in often]
+        rest = n - sum(expected)
+        assert stats.chisquare([*observed, n - sum(observed)], [*expected, rest]).pvalue > 1e-3
 
 
 def test_draws_do_not_depend_on_what_shares_the_batch(tiny_model: Path, engine: CollapsedEngine) -> None:

@@ -99,6 +99,13 @@ def test_filters_are_those_of_transformers(temperature: float, top_p: float, top
     torch.testing.assert_close(got.softmax(-1), expected.softmax(-1), atol=1e-6, rtol=1e-5)
 
 
+def test_tokens_that_tie_at_the_edge_of_top_k_all_stay() -> None:
+    logits = torch.tensor([[3.0, 1.0, 1.0, 1.0, 0.0], [2.0, 2.0, 2.0, 2.0, 2.0]])
+    expected = TopKLogitsWarper(2)(torch.zeros(2, 1, dtype=torch.long), logits)
+    assert (filtered(logits, Sampling(top_k=2)) == expected).all()
+    assert expected.isfinite().sum(1).tolist() == [4, 5]
+
+
 @pytest.mark.parametrize("nucleus", [1, 4, 50])
 def test_top_p_is_found_wherever_it_ends(monkeypatch: pytest.MonkeyPatch, nucleus: int) -> None:
     monkeypatch.setattr("harness.sampling.pick.NUCLEUS", nucleus)

@@ -19,7 +19,7 @@ LETTERS = "abcdef"
 BOS, EOS = 1, 2
 
 
-def make_letters(folder: Path) -> Path:
+def make_letters(folder: Path, architecture: str = "llama", **settings: object) -> Path:
     """Write the checkpoint; weights are scaled up so that its distributions are far from uniform."""
     core = Tokenizer(
         models.WordLevel({t: i for i, t in enumerate(["<pad>", "<s>", "</s>", *LETTERS])}, "<pad>")
@@ -30,7 +30,7 @@ def make_letters(folder: Path) -> Path:
     fast: Any = PreTrainedTokenizerFast
     tokenizer = fast(tokenizer_object=core, **marks)
     model = from_config(
-        "llama",
+        architecture,
         vocab_size=3 + len(LETTERS),
         hidden_size=32,
         intermediate_size=48,
@@ -40,6 +40,7 @@ def make_letters(folder: Path) -> Path:
         bos_token_id=BOS,
         eos_token_id=EOS,
         pad_token_id=0,
+        **settings,
     )
     with torch.no_grad():
         model.get_parameter("lm_head.weight").mul_(12.0)
