@@ -57,7 +57,8 @@ class WordsReader(Reader):
         """The class that the answer decides for, or why there is none."""
         text = fold(answer.text)
         reading = self._decide(text, cut=answer.cut) if self.rule == "decision" else self._mechanical(text)
-        if answer.cut and (reading.label == "unparsed" or _DANGLING.search(text)):
+        dangles = _DANGLING.search(text) is not None and not self.settled(answer.text)
+        if answer.cut and (reading.label == "unparsed" or dangles):
             if self.rule == "only" and len({m.label for m in self._plain(text)}) > 1:
                 return reading
             return Reading("truncated", "cut before a decision")

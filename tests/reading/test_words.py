@@ -90,6 +90,14 @@ def test_settled_means_that_no_continuation_matters(start: list[str], end: list[
         assert reader.read(Answer(longer, cut=True)).label == reader.read(Answer(text)).label
 
 
+@pytest.mark.parametrize("more", [" or ", " 女和", " female or", " The men are"])
+def test_a_cut_list_behind_a_settled_answer_takes_nothing_back(more: str) -> None:
+    for rule, text in (("first", "Male。 x"), ("only", "Male。 Female。 x")):
+        reader = make_reader({"name": "words", "rule": rule}, GENDER, "en")
+        assert reader.settled(text)
+        assert reader.read(Answer(text + more, cut=True)).label == reader.read(Answer(text)).label
+
+
 def test_rules_that_can_settle_do() -> None:
     first = make_reader({"name": "words", "rule": "first"}, GENDER, "en")
     only = make_reader({"name": "words", "rule": "only"}, GENDER, "en")
