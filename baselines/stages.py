@@ -216,7 +216,7 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, object]:
         )
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Would fill every new tensor first, a third of a small model's step; the result does not depend on it.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # not in its stubs
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated
     return {
