@@ -167,7 +167,7 @@ class Cast:
                 person.kind = "other"
             person.passing = (owner and phrases.owns_person(words, at + name.length)) or _says(words, at)
             self._add(person)
-        person.named = f"{person.named} {name.label}".strip()
+        person.named = " ".join(dict.fromkeys([*person.named.split(), *name.label.split()]))
         if name.gender and not person.gender:
             person.gender, person.certain = name.gender, name.certain
         self._mention(person, number, subject=subject and not owner)
