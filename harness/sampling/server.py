@@ -197,6 +197,8 @@ class ServerEngine:
             )
         if status == 404:
             models = self._models()
+            if self._model in models:
+                models = []  # it is there: the path is wrong
             return UserError(
                 f"the server has no model {self._model!r}, or no such path (404)",
                 where=self._where,

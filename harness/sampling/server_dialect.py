@@ -89,7 +89,7 @@ class Dialect:
     def answered(self, body: Body, asked: int, got: int) -> None:
         """Learn from an answer with ``got`` of ``asked`` choices which fields the server takes, and if it heeds n."""
         self._taken |= body.keys()
-        if self._trial:
+        if self._trial and (self._trial != {"n"} or asked == self.most):
             self._said(self._trial)
             self._trial = set()
         self._heeded = max(self._heeded, got)

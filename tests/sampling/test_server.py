@@ -232,6 +232,9 @@ def test_access_denied_and_unknown_model_end_the_run_at_once(monkeypatch: pytest
     ):
         drawn(engine(server), requests(40, 2))
     assert unknown.value.nearest == "tinny"
+    with FaultyServer(SHARES) as server, pytest.raises(UserError, match="no such path") as path:
+        drawn(ServerEngine(f"tiny@{server.url.removesuffix('/v1')}"), requests(1, 2))
+    assert "often /v1" in path.value.expected
 
 
 def test_no_server_and_no_spec_are_user_errors() -> None:
