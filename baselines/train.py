@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -159,6 +160,9 @@ class _State(Protocol):
 
 def _state() -> _State:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if not sys.stderr.isatty():
+        # A log gets lines of ours; the bars of TRL and transformers would fill it. Read when tqdm is imported.
+        os.environ.setdefault("TQDM_DISABLE", "1")
     # Without this setting cuBLAS may sum in another order in a second run of the same training.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
