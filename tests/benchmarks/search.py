@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GRIDS: dict[str, Sequence[float]] = {
     "sft": (3e-4, 1e-3, 3e-3),
     "dpo": (1e-6, 1e-5, 1e-4),
-    "klkto": (1e-4, 3e-4, 1e-3),
+    "klkto": (1e-6, 3e-6, 1e-5),
 }
 MOST_PERPLEXITY = 1.05
 """Of the untuned model's."""
