@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -142,8 +143,11 @@ def score(
     if invalid.any():
         everything = np.concatenate([counts, invalid[:, None]], axis=1)
         full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
-        headline = _block(HEADLINE, everything, full_target, sizes, seed)
-        conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
+        # Both at once: nearly all of it is numpy, which lets other threads run.
+        with ThreadPoolExecutor(1) as beside:
+            pending = beside.submit(_block, HEADLINE, everything, full_target, sizes, seed)
+            conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
+        headline = pending.result()
     else:
         headline = conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
     raw = {name: unsmoothed(name, counts, target) for name in _KL}
