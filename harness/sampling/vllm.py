@@ -106,7 +106,12 @@ class VllmEngine:
 
         options: dict[str, object] = {"dtype": self._dtype, "gpu_memory_utilization": self._memory}
         if current_platform.is_cpu():
-            options = {"dtype": "float32" if self._dtype == "auto" else self._dtype, "enforce_eager": True}
+            # A prompt that is read in parts winds its seeded generator back, which those of a CPU cannot do.
+            options = {
+                "dtype": "float32" if self._dtype == "auto" else self._dtype,
+                "enforce_eager": True,
+                "enable_chunked_prefill": False,
+            }
         if self._window:
             options["max_model_len"] = self._window
         if self.source.base is not None:

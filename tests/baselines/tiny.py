@@ -89,9 +89,9 @@ def tiny_model(tokenizer: PreTrainedTokenizerFast, seed: int = 0, **config: obje
     return LlamaForCausalLM(LlamaConfig(**sizes))  # type: ignore[no-untyped-call]  # not annotated
 
 
-def write_tiny(folder: Path, seed: int = 0) -> Path:
+def write_tiny(folder: Path, seed: int = 0, **config: object) -> Path:
     """Save both in a folder that transformers loads."""
     tokenizer = tiny_tokenizer()
-    tiny_model(tokenizer, seed).save_pretrained(folder)
+    tiny_model(tokenizer, seed, **config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
