@@ -123,6 +123,7 @@ def test_short_answers_are_valid_and_near_the_stated_distribution(name: str) -> 
         assert np.abs(shares - target).sum(1).mean() / 2 > 0.1
 
 
+@pytest.mark.slow
 def test_training_is_the_same_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from baselines.seed import causal as module
 
