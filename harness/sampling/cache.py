@@ -54,14 +54,14 @@ class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __ini
         self.length = end
         return self._view()
 
-    def select(self, parents: torch.Tensor, moved: torch.Tensor) -> None:
-        """Row i becomes a copy of row ``parents[i]``; only the rows in ``moved`` differ from what is there."""
+    def select(self, parents: torch.Tensor, moved: torch.Tensor, source: torch.Tensor) -> None:
+        """Row i becomes a copy of row ``parents[i]``: ``moved`` and ``source`` are those that differ."""
         if len(parents) > len(self.key_buffer):
             self._reserve(len(parents), self.length, parents)
         elif len(moved):
-            source = parents[moved]
             for buffer in (self.key_buffer, self.value_buffer):
-                buffer[moved, :, : self.length] = buffer[source, :, : self.length]
+                held = buffer[:, :, : self.length]
+                held.index_copy_(0, moved, held.index_select(0, source))
         self.rows = len(parents)
         self._view()
 
@@ -93,6 +93,7 @@ class Forward:
 
     def __init__(self, model: PreTrainedModel, pad: int) -> None:
         self.model = model
+        self.device = model.device
         self.pad = pad
         names = inspect.signature(model.forward).parameters
         self.takes_positions = "position_ids" in names
@@ -140,14 +141,14 @@ class Forward:
     @torch.inference_mode()
     def branch(self, parents: NDArray[np.int64]) -> None:
         """Row i is now a copy of what was row ``parents[i]``."""
-        moved = np.flatnonzero(parents != np.arange(len(parents)))
-        index = self._tensor(parents)
-        if not len(moved) and len(parents) == self.rows:
+        changed = np.flatnonzero(parents != np.arange(len(parents)))
+        if not len(changed) and len(parents) == self.rows:
             return
+        index, moved, source = map(self._tensor, (parents, changed, parents[changed]))
         self.rows = len(parents)
         for layer in self.cache.layers:
             if isinstance(layer, FrontierLayer):
-                layer.select(index, self._tensor(moved))
+                layer.select(index, moved, source)
             else:
                 layer.reorder_cache(cast(torch.LongTensor, index))
         if self.mask is not None:
@@ -185,7 +186,7 @@ class Forward:
         return logits
 
     def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
 
 class Uncached(Forward):

@@ -62,7 +62,7 @@ class Outputs:
     def end(self, rows: Rows) -> NDArray[np.bool_]:
         """Record the rows that end here; true for those that go on."""
         last = rows.tokens[:, -1]
-        closed = np.isin(last, self._end_ids)
+        closed: NDArray[np.bool_] = (last[:, None] == self._end_ids).any(1)
         over = closed | (rows.depth >= self.limits[rows.owner])
         ask = self.settled is not None and due(rows.depth)
         stoppable = self._stoppable(last)

@@ -27,6 +27,11 @@ BRANCH = np.uint64(0xD1B54A32D192ED03)
 TINY = torch.finfo(torch.float32).tiny
 BLOCK = 256
 """Tokens per block of the two-level search."""
+SMALL = 2**16
+"""So few logits are searched on one level: each level costs some thirty calls of torch."""
+BITS = 44
+ONE = 2**BITS
+"""A probability of 1 where distributions are inverted, in whole numbers; 2**19 rows fit beside it."""
 NUCLEUS = 1024
 """Most probable tokens among which top-p is looked for first."""
 CPU_LOGITS, GPU_LOGITS = 2**20, 2**26
@@ -92,7 +97,7 @@ def _outside(scores: torch.Tensor, top_p: float, most: int) -> torch.Tensor:
 def parts(logits: torch.Tensor) -> list[slice]:
     """Rows to filter and to weigh together: a vocabulary of 150,000 must not be held many times over."""
     count, width = logits.shape
-    step = max(1, (GPU_LOGITS if logits.is_cuda else CPU_LOGITS) // width)
+    step = max(1, (GPU_LOGITS if logits.is_cuda else CPU_LOGITS) // max(width, BLOCK))
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
@@ -119,70 +124,58 @@ def draw_tokens(
             raise not_numbers()
         return np.arange(len(counts)), token.cpu().numpy(), counts
     rows, u = uniforms(keys, counts)
-    ends = np.cumsum(counts)
-    tokens = np.concatenate(
+    # Sorted, so that what is looked up below comes in order; how often each token is met does not change.
+    points = np.sort((rows << BITS) + (u * ONE).astype(np.int64))
+    width, ends = logits.shape[-1], np.cumsum(counts)
+    codes = np.concatenate(
         [
-            _invert(filtered(logits[part], sampling), rows[drawn] - part.start, u[drawn])
+            _invert(filtered(logits[part], sampling), points[drawn] - (part.start << BITS))
+            + part.start * width
             for part in parts(logits)
             for drawn in [slice(ends[part.start] - counts[part.start], ends[part.stop - 1])]
         ]
     )
-    if len(tokens) and tokens.min() < 0:
-        raise not_numbers()
-    if len(rows) == len(counts):
-        return rows, tokens, counts
-    width = logits.shape[-1]
-    codes, totals = np.unique(rows * width + tokens, return_counts=True)
-    return codes // width, codes % width, totals
+    last = np.flatnonzero(np.append(codes[1:] != codes[:-1], True))
+    distinct = codes[last]
+    return distinct // width, distinct % width, np.diff(last, prepend=-1)
 
 
-def _invert(scores: torch.Tensor, rows: Ints, u: NDArray[np.float64]) -> Ints:
-    """Inverse of the cumulative distribution of each row at each u; -1 where a row has none.
+def _invert(scores: torch.Tensor, points: Ints) -> Ints:
+    """Inverse of the rows' cumulative distributions at sorted points: row x vocabulary + token of each.
 
     Two levels: float64 sums over blocks of tokens find the block, a float64 sum inside finds the token. One pass
     over the vocabulary, and no tail is lost to a float32 running sum.
     """
     count, width = scores.shape
+    at = torch.from_numpy(points).to(scores.device)
+    most = scores.amax(-1, keepdim=True)
+    if scores.numel() <= SMALL:
+        return torch.searchsorted(_edges((scores - most).exp_()), at, right=True).cpu().numpy()
     blocks = -(-width // BLOCK)
     weights = scores.new_zeros(count, blocks * BLOCK)
-    # A row of nothing but -inf gives NaN here and -1 below, as does a NaN from the model.
-    torch.exp(scores - scores.amax(-1, keepdim=True), out=weights[:, :width])
-    weights = weights.view(count, blocks, BLOCK)
-    sums = weights.sum(-1).double()
-    row = torch.from_numpy(rows).to(scores.device)
-    at = torch.from_numpy(u).to(scores.device)
-    edges = sums.cumsum(-1)
-    block, offset = _locate(edges, row, at)
-    if len(row) == count:
-        pair, place = row * blocks + block, row
-    else:
-        pair, place = torch.unique(row * blocks + block, return_inverse=True)
-    inner = weights.view(-1, BLOCK)[pair].double().cumsum(-1)
-    token, _ = _locate(inner, place, offset / sums[row, block])
-    token += block * BLOCK
-    token.masked_fill_(~edges[row, -1].isfinite(), -1)
-    return token.cpu().numpy()
+    torch.sub(scores, most, out=weights[:, :width]).exp_()
+    weights = weights.view(-1, BLOCK)
+    edges = _edges(weights.sum(-1, dtype=torch.float64).view(count, blocks))
+    block = torch.searchsorted(edges, at, right=True)
+    low = torch.where(block > 0, edges[block - 1], 0)
+    inside = ((at - low).double() + 0.5) / (edges[block] - low) * ONE
+    distinct, place = torch.unique_consecutive(block, return_inverse=True)
+    edges = _edges(weights.index_select(0, distinct))
+    token = torch.searchsorted(edges, (place << BITS) + inside.long(), right=True) % BLOCK
+    return (block // blocks * width + block % blocks * BLOCK + token).cpu().numpy()
 
 
-def _locate(edges: torch.Tensor, row: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """First position whose running sum exceeds u of its row's total, and how far into it the point lies."""
-    total = edges[row, -1]
-    # Rounding must not carry a point to the very end, where the positions may have no weight.
-    point = torch.minimum(u * total, torch.nextafter(total, torch.zeros_like(total)))
-    if len(row) == len(edges):
-        found = torch.searchsorted(edges, point[:, None], right=True)[:, 0].clamp_(max=edges.shape[-1] - 1)
-    else:
-        found = _bisect(edges, row, point)
-    before = edges[row, (found - 1).clamp_(min=0)]
-    return found, point - torch.where(found > 0, before, torch.zeros_like(before))
+def _edges(weights: torch.Tensor) -> torch.Tensor:
+    """Where each weight ends when row r's divide the whole numbers from r x ``ONE`` to (r + 1) x ``ONE``.
 
-
-def _bisect(edges: torch.Tensor, row: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
-    """``searchsorted(edges[row], point, right=True)`` without a copy of the row for each of its points."""
-    low, high = torch.zeros_like(row), torch.full_like(row, edges.shape[-1] - 1)
-    for _ in range((edges.shape[-1] - 1).bit_length()):
-        middle = (low + high) // 2
-        beyond = edges[row, middle] > point
-        high = torch.where(beyond, middle, high)
-        low = torch.where(beyond, low, torch.minimum(middle + 1, high))
-    return high
+    All rows together are one sorted ladder. Its numbers are whole so that what a point falls on does not depend on
+    where in the batch its row stands.
+    """
+    sums = weights.cumsum(-1, dtype=torch.float64)
+    total = sums[:, -1:]
+    # A row of nothing but -inf has become NaN, as has one in which the model gave a NaN.
+    if not total.isfinite().all():
+        raise not_numbers()
+    edges: torch.Tensor = (sums / (total / ONE)).long()
+    edges += torch.arange(0, len(edges) << BITS, ONE, device=edges.device)[:, None]
+    return edges.view(-1)

@@ -43,6 +43,23 @@ def test_counts_follow_the_softmax() -> None:
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
+def test_one_level_of_search_finds_what_two_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    logits = torch.randn(5, 2000) * 6
+    logits[1, :700] = -torch.inf
+    logits[2, 300:] = -torch.inf
+    found = []
+    for small in (0, 2**20):
+        monkeypatch.setattr("harness.sampling.pick.SMALL", small)
+        found.append(counts_of(logits, 9, 50_000))
+    assert (found[0] == found[1]).all()
+    expected = logits.double().softmax(-1).numpy() * 50_000
+    for seen, row in zip(found[0], expected, strict=True):
+        big = row >= 5
+        observed, wanted = (np.append(x[big], x[~big].sum()) for x in (seen, row))
+        assert stats.chisquare(observed, wanted).pvalue > 1e-3
+
+
 def test_single_draws_per_row_follow_it_too() -> None:
     torch.manual_seed(2)
     one = torch.randn(1, 40)
