@@ -21,11 +21,12 @@ from harness.tasks import Task, load_task
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.prompts import Rendered
     from harness.sampling.base import Engine, Sampling, Settled
     from harness.targets import Target
+    from harness.tasks import Context
 
 PROVEN = ("known", "hf")
 """Engines whose random numbers are ours, and held by tests."""
@@ -60,9 +61,7 @@ def evaluate(
     loaded = task if isinstance(task, Task) else load_task(task)
     targets = targets_of(loaded, [target] if isinstance(target, str) else list(target))
     check(loaded, chosen)
-    contexts, wordings = prompts.select(loaded, chosen.split, chosen.paraphrases)
-    slot = {"choice": SLOT} if chosen.chosen(loaded) == "choices" else None
-    rendered = prompts.render(loaded, contexts, wordings, slot)
+    contexts, rendered = asked(loaded, chosen)
     for attribute, found in targets.items():
         for one in found:
             one.check(loaded, loaded.attributes[attribute], [c.id for c in contexts])
@@ -80,6 +79,13 @@ def evaluate(
     finally:
         if engines is None:
             opened.close()
+
+
+def asked(task: Task, settings: Settings) -> tuple[list[Context], list[Rendered]]:
+    """The contexts that are asked about and the prompts, as the measure needs them."""
+    contexts, wordings = prompts.select(task, settings.split, settings.paraphrases)
+    slot = {"choice": SLOT} if settings.chosen(task) == "choices" else None
+    return contexts, prompts.render(task, contexts, wordings, slot)
 
 
 def check(task: Task, settings: Settings) -> None:
@@ -218,7 +224,7 @@ def _stream(
     run, start = writer.run, time.monotonic()
     progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
     try:
-        for request, draws in engine.draw(requests, settings.effective(task), settled(task, run)):
+        for request, draws in engine.draw(requests, settings.effective(task), _settled(task, run)):
             writer.add(request, draws)
             lost = sum(d.count for d in draws if d.finish == "failed")
             progress.advance(request.n, lost, sum(d.count * d.tokens for d in draws))
@@ -265,7 +271,7 @@ def _measure(
 ) -> None:
     start = time.monotonic()
     with phase(f"{settings.chosen(task)} measure of {len(rendered)} prompts"):
-        measure(engine, task, rendered, writer.run, settings, settled(task, writer.run))
+        measure(engine, task, rendered, writer.run, settings, _settled(task, writer.run))
     writer.run.manifest["seconds"] = round(
         float(str(writer.run.manifest["seconds"])) + time.monotonic() - start, 3
     )
@@ -273,15 +279,22 @@ def _measure(
     writer.save()
 
 
-def settled(task: Task, run: Run) -> Settled | None:
-    """Whether no continuation of a text can change what any of the task's readers makes of it."""
-    if run.contract.get("labels"):
+def _settled(task: Task, run: Run) -> Settled | None:
+    return settled(task, run.contract, str(run.load("prompts.json")["first_rendered"]))
+
+
+def settled(task: Task, contract: Mapping[str, object], shown: str) -> Settled | None:
+    """Whether no continuation of a text can change what any of the task's readers makes of it.
+
+    The text answers a prompt that looks like ``shown``.
+    """
+    if contract.get("labels"):
         return None
     from harness.reading import make_reader, settled_draw, thinking
 
-    thinks = thinking.opens(str(run.load("prompts.json")["first_rendered"]))
+    thinks = thinking.opens(shown)
     readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
-    return lambda text: settled_draw(text, readers, run.contract, thinks=thinks)
+    return lambda text: settled_draw(text, readers, contract, thinks=thinks)
 
 
 def lost(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.files import write_atomic
@@ -38,7 +38,8 @@ def measure(
     left = [r for r in rendered if (r.context, r.prompt) not in done]
     requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
     if requests:
-        store(run, task, rendered, done, _shares(engine, task, requests, run, settings, settled))
+        outcome = outcomes_of(task, run.contract, str(run.load("prompts.json")["first_rendered"]))
+        store(run, task, rendered, done, shares(engine, task, requests, settings, outcome, settled))
     if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon)):
         say(wide)
 
@@ -57,14 +58,15 @@ def undecided(done: Mapping[tuple[str, str], Mapping[str, tuple[float, ...]]], e
     )
 
 
-def _shares(
+def shares(
     engine: Engine,
     task: Task,
     requests: Sequence[Request],
-    run: Run,
     settings: Settings,
+    outcome: Callable[[Draw], str],
     settled: Settled | None,
 ) -> Iterator[tuple[Request, Shares]]:
+    """Yield each request with its shares, by the measure that the settings choose."""
     from harness.sampling.known import KnownEngine
 
     if isinstance(engine, KnownEngine):
@@ -73,7 +75,7 @@ def _shares(
         from harness.sampling.choices import ChoicesEngine
 
         if not isinstance(engine, ChoicesEngine):
-            raise _wrong_engine(run, "the choices measure needs a transformers model's probabilities")
+            raise _wrong_engine(engine, "the choices measure needs a transformers model's probabilities")
         (attribute,) = task.attributes.values()
         own = {c.id: c.fields[task.association] for c in task.contexts} if task.association else None
         about = (lambda r: own[r.context]) if own is not None else None
@@ -82,31 +84,30 @@ def _shares(
     from harness.sampling.exact import exact
 
     if not isinstance(engine, CollapsedEngine):
-        raise _wrong_engine(run, "the exact measure enumerates a transformers model")
-    sampling = settings.effective(task)
-    return exact(engine, requests, sampling, outcomes_of(task, run), settled, settings.epsilon)
+        raise _wrong_engine(engine, "the exact measure enumerates a transformers model")
+    return exact(engine, requests, settings.effective(task), outcome, settled, settings.epsilon)
 
 
-def _wrong_engine(run: Run, problem: str) -> UserError:
+def _wrong_engine(engine: Engine, problem: str) -> UserError:
     return UserError(
         problem,
         where="--measure",
-        found=dict(cast("dict[str, str]", run.manifest["engine"])).get("name"),
+        found=engine.card().engine.get("name"),
         expected="a path or hub id without another engine",
     )
 
 
-def outcomes_of(task: Task, run: Run) -> Callable[[Draw], str]:
-    """The outcomes of one output, all attributes joined."""
+def outcomes_of(task: Task, contract: Mapping[str, object], shown: str) -> Callable[[Draw], str]:
+    """The outcomes of one output to a prompt that looks like ``shown``, all attributes joined."""
     readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
-    lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
+    lost = "<think>" if thinking.opens(shown) else ""
     seen: dict[tuple[str, str], str] = {}
 
     def outcome(draw: Draw) -> str:
         key = (draw.text, draw.finish)
         if key not in seen:
             seen[key] = BETWEEN.join(
-                read_draw(lost + draw.text, draw.finish, r, run.contract).label for r in readers
+                read_draw(lost + draw.text, draw.finish, r, contract).label for r in readers
             )
         return seen[key]
 

@@ -40,7 +40,7 @@ def sweep(
                 if dry_run:
                     from harness.forecast import forecast
 
-                    for line in forecast(model, task, wanted, settings):
+                    for line in forecast(model, task, wanted, settings, engines):
                         click.echo(line)
                 else:
                     show(evaluate(model, task, wanted, settings, engines))

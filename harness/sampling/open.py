@@ -67,37 +67,6 @@ def parse(model: str, backend: str = "auto") -> tuple[str, str]:
     return ("hf" if backend == "auto" else backend), model
 
 
-def open_engine(
-    model: str,
-    task: Task,
-    targets: Mapping[str, Target],
-    backend: str = "auto",
-    options: Mapping[str, object] | None = None,
-    measure: str = "draws",
-) -> Engine:
-    """Make the engine that a model string names; heavy packages are imported here, not before.
-
-    Args:
-        model: the model string.
-        task: what is asked; known: models need it.
-        targets: attribute -> target, for known:target.
-        backend: overrides the engine of a bare path or hub id.
-        options: engine options: revision, template, dtype, device, trust_remote_code, replicas.
-        measure: the choices measure has an engine of its own, for causal and masked models.
-    """
-    name, rest = parse(model, backend)
-    chosen = dict(options or {})
-    if name == "known":
-        from harness.sampling.known import KnownEngine
-
-        return KnownEngine(rest, task, targets)
-    if measure == "choices" and name == "hf":
-        from harness.sampling.choices import ChoicesEngine
-
-        return cast("Engine", ChoicesEngine(rest, **_given(chosen, *COMMON, "device")))
-    return open_real(name, rest, chosen)
-
-
 class Engines:
     """Opens engines and keeps the last one, so that a model is loaded once for all its tasks."""
 
@@ -114,14 +83,34 @@ class Engines:
         options: Mapping[str, object] | None = None,
         measure: str = "draws",
     ) -> Engine:
-        """The engine as ``open_engine`` makes it, or the one at hand if it is the same; any other is closed first."""
+        """The engine that a model string names, or the one at hand if it is the same; any other is closed first.
+
+        Args:
+            model: the model string.
+            task: what is asked; known: models need it.
+            targets: attribute -> target, for known:target.
+            backend: overrides the engine of a bare path or hub id.
+            options: engine options: revision, template, dtype, device, trust_remote_code, replicas.
+            measure: the choices measure has an engine of its own, for causal and masked models.
+        """
         name, rest = parse(model, backend)
+        given, choices = dict(options or {}), measure == "choices" and name == "hf"
         # A known: model is made for its task and target.
         about = (task.hash, sorted((a, t.hash) for a, t in targets.items())) if name == "known" else None
-        key = (name, rest, dict(options or {}), measure == "choices", about)
+        key = (name, rest, given, choices, about)
         if self._engine is None or key != self._key:
             self.close()
-            self._engine = open_engine(model, task, targets, backend, options, measure)
+            # Heavy packages are imported here, not before.
+            if name == "known":
+                from harness.sampling.known import KnownEngine
+
+                self._engine = KnownEngine(rest, task, targets)
+            elif choices:
+                from harness.sampling.choices import ChoicesEngine
+
+                self._engine = cast("Engine", ChoicesEngine(rest, **_given(given, *COMMON, "device")))
+            else:
+                self._engine = open_real(name, rest, given)
             self._key = key
             with phase(f"loading {model}"):
                 self._engine.card()

@@ -7,6 +7,7 @@ its seed and the model alone, not on what shares its batch or in which order pre
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,9 +136,8 @@ def draw_tokens(
             for drawn in [slice(ends[part.start] - counts[part.start], ends[part.stop - 1])]
         ]
     )
-    last = np.flatnonzero(np.append(codes[1:] != codes[:-1], True))
-    distinct = codes[last]
-    return distinct // width, distinct % width, np.diff(last, prepend=-1)
+    codes, totals = np.unique(codes, return_counts=True)
+    return codes // width, codes % width, totals
 
 
 def _invert(scores: torch.Tensor, points: Ints) -> Ints:
@@ -174,7 +174,7 @@ def _edges(weights: torch.Tensor) -> torch.Tensor:
     sums = weights.cumsum(-1, dtype=torch.float64)
     total = sums[:, -1:]
     # A row of nothing but -inf has become NaN, as has one in which the model gave a NaN.
-    if not total.isfinite().all():
+    if not math.isfinite(total.sum().item()):
         raise not_numbers()
     edges: torch.Tensor = (sums / (total / ONE)).long()
     edges += torch.arange(0, len(edges) << BITS, ONE, device=edges.device)[:, None]

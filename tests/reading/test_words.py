@@ -156,7 +156,16 @@ def test_unknown_rule_and_reader_name_the_nearest() -> None:
         make_reader({"name": "style"}, GENDER, "en")
 
 
-def test_a_long_text_is_read_in_a_moment() -> None:
-    reader = WordsReader(GENDER)
-    for text in ("male or female " * 300, "not male, " * 300, "(" * 5000, "I cannot " * 800):
-        reader.read(Answer(text))
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("male or female " * 300, "unparsed"),
+        ("not male, " * 300, "unparsed"),
+        ("(" * 5000, "unparsed"),
+        ("I cannot " * 800, "unparsed"),
+        ("I cannot say. " * 800, "refused"),
+        ("male or female " * 300 + "- I would say female.", "female"),
+    ],
+)
+def test_a_long_text_is_read_as_a_short_one_in_a_moment(text: str, expected: str) -> None:
+    assert WordsReader(GENDER).read(Answer(text)).label == expected
