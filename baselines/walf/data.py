@@ -112,9 +112,23 @@ def without_last(words: Words, count: int) -> Words:
     return {name: found[: len(found) - count] for name, found in words.items()}
 
 
-def collate(items: Sequence[tuple[int, Item]], pad: int) -> dict[str, torch.Tensor]:
-    """A batch: targets first, since the trainer takes the number of examples from there."""
-    joint = association.merge([item.inputs for _, item in items])
+def collate(
+    items: Sequence[tuple[int, Item]], pad: int, words: int = 0, drawn: int = 0
+) -> dict[str, torch.Tensor]:
+    """A batch: targets first, since the trainer takes the number of examples from there.
+
+    Args:
+        items: their places in the data, and they themselves.
+        pad: what rows are filled up with.
+        words: how many each class has.
+        drawn: so many pairs of them, drawn anew for the batch; 0 takes all.
+    """
+    inputs = [item.inputs for _, item in items]
+    if 0 < drawn < words:
+        pairs = torch.randperm(words)[:drawn].tolist()
+        chosen = [at + i for at in range(0, inputs[0].sentences, words) for i in pairs]
+        inputs = [association.only(one, chosen) for one in inputs]
+    joint = association.merge(inputs)
     return {
         "target": torch.tensor([item.target for _, item in items]),
         "index": torch.tensor([index for index, _ in items]),

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.sampling import association
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from harness.sampling.association import Quirks
 
 
 def divergence(target: torch.Tensor, log_shares: torch.Tensor, half: bool = False) -> torch.Tensor:
@@ -21,6 +25,25 @@ def divergence(target: torch.Tensor, log_shares: torch.Tensor, half: bool = Fals
     """
     terms = torch.where(target > 0, torch.special.xlogy(target, target) - target * log_shares, 0.0)
     return terms.mean(-1) if half else terms.sum(-1)
+
+
+def by_pair(target: torch.Tensor, scored: torch.Tensor, quirks: Quirks, half: bool = False) -> torch.Tensor:
+    """Mean over pairs of words of KL(target || the pair's share over all prompts), for each context.
+
+    It is never below the KL of the mean share, which is what is measured, and the two meet where all pairs agree: each
+    pair is pulled to the target, where the mean share would be content with pairs that err in opposite ways. Pooled
+    words have no pairs; theirs is the KL of the one share.
+
+    Args:
+        target: contexts x classes.
+        scored: contexts x prompts x classes x words.
+        quirks: how scores become shares.
+        half: as for ``divergence``.
+    """
+    if quirks.pooled:
+        return divergence(target, association.log_shares(scored, quirks), half)
+    pairs = [association.log_shares(scored[..., [i]], quirks) for i in range(scored.shape[-1])]
+    return torch.stack([divergence(target, pair, half) for pair in pairs]).mean(0)
 
 
 @dataclass(frozen=True, slots=True)

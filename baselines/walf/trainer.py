@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage
 from baselines.train import STAGES, Job, Outcome
 from baselines.walf import retention
 from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
-from baselines.walf.loss import Adaptive, Group, divergence
+from baselines.walf.loss import Adaptive, Group, by_pair, divergence
 from harness.errors import UserError, missing_package
 from harness.files import digest
 from harness.prompts import select
@@ -52,6 +53,8 @@ class Recipe(TuningRecipe):
     min_delta: float = Field(ge=0)
     hold_out: int = Field(ge=0)
     """So many words of each class, the last ones, are not trained on."""
+    pairs: int = Field(ge=0)
+    """So many pairs of words per step, drawn anew; 0 is all."""
     adaptive: bool
     beta: float = Field(ge=0, le=1)
     floor: float = Field(ge=0)
@@ -68,13 +71,15 @@ class Recipe(TuningRecipe):
     kl_half: bool
     k_by_k: bool
     mean_nll: bool
+    pooled: bool
     count_in_place: bool
     as_published: bool
-    """All four quirks at once."""
+    """All five quirks at once."""
 
     def quirks(self) -> association.Quirks:
         """How sentences are scored."""
-        return association.Quirks(self.k_by_k or self.as_published, self.mean_nll or self.as_published)
+        names = ("k_by_k", "mean_nll", "pooled")
+        return association.Quirks(**{name: self.as_published or getattr(self, name) for name in names})
 
 
 class WalfTrainer(transformers.Trainer):
@@ -86,18 +91,18 @@ class WalfTrainer(transformers.Trainer):
         recipe: Recipe,
         masked: bool,
         items: Sequence[Item],
-        shape: tuple[int, int, int],
+        shape: tuple[int, int],
         texts: Sequence[str],
         base: PreTrainedModel | None,
         **kwargs: Any,
     ) -> None:
-        """Take the Trainer's arguments, the training items and their (prompts, classes, words).
+        """Take the Trainer's arguments, the training items and their (prompts, classes).
 
         Args:
             recipe: all settings.
             masked: whether the model is a masked one.
             items: what is trained on.
-            shape: prompts, classes and words of each item.
+            shape: prompts and classes of each item.
             texts: what the retention term is computed on; empty for the items' own sentences.
             base: the frozen base, where the retention term needs it and it is not under an adapter.
             **kwargs: the Trainer's own arguments.
@@ -119,21 +124,22 @@ class WalfTrainer(transformers.Trainer):
         self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])
         self._texts = retention.encode(self._tokenizer, texts, recipe.max_length) if texts else []
 
+    def _drawn(self, batch: Sequence[tuple[int, Item]]) -> dict[str, torch.Tensor]:
+        words = self.items[0].inputs.sentences // math.prod(self.shape)
+        return collate(batch, cast("int", self._tokenizer.pad_token_id), words, self.recipe.pairs)
+
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches of one group each."""
         batches = GroupedBatches([i.group for i in self.items], self.recipe.batch_size, self.args.seed)
         loader: DataLoader[Any] = DataLoader(
-            cast("Any", self.train_dataset), batch_sampler=batches, collate_fn=self.data_collator
+            cast("Any", self.train_dataset), batch_sampler=batches, collate_fn=self._drawn
         )
         return cast("DataLoader[Any]", self.accelerator.prepare(loader))
 
-    def divergences(self, model: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """KL of each context of a batch."""
-        target = inputs["target"]
-        prompts, classes, words = self.shape
-        scored = association.scores(model, inputs, len(target) * prompts * classes * words)
-        log_shares = association.log_shares(scored.view(len(target), *self.shape), self.masked, self.quirks)
-        return divergence(target, log_shares, self.half)
+    def scored(self, model: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Scores of a batch: contexts x prompts x classes x words."""
+        sentences = int(inputs["sentence"].max()) + 1
+        return association.scores(model, inputs, sentences).view(len(inputs["target"]), *self.shape, -1)
 
     def compute_loss(
         self,
@@ -145,7 +151,7 @@ class WalfTrainer(transformers.Trainer):
         """``lambda * KL / (m + alpha) + gamma * retention``, or the plain mean KL in place of the first term."""
         self._remember()
         members = [self.items[i] for i in inputs["index"].tolist()]
-        kl = self.divergences(model, inputs).mean()
+        kl = by_pair(inputs["target"], self.scored(model, inputs), self.quirks, self.half).mean()
         entry: dict[str, Any] = {"group": members[0].group, "contexts": len(members), "kl": kl.item()}
         loss = kl
         if self.recipe.adaptive:
@@ -186,10 +192,11 @@ class WalfTrainer(transformers.Trainer):
         prediction_loss_only: bool,
         ignore_keys: list[str] | None = None,
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-        """Mean KL, unweighted."""
+        """Mean KL of the shares, unweighted."""
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
-            return self.divergences(model, inputs).mean(), None, None
+            log_shares = association.log_shares(self.scored(model, inputs), self.quirks)
+            return divergence(inputs["target"], log_shares, self.half).mean(), None, None
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """The weights, and beside the final ones what every batch was."""
@@ -239,7 +246,7 @@ def run(job: Job) -> Outcome:
             recipe=recipe,
             masked=masked,
             items=items,
-            shape=(len(prompts), len(trained), len(next(iter(trained.values())))),
+            shape=(len(prompts), len(trained)),
             texts=retention_texts(recipe.retention_text),
             base=load_model(job.source.folder, recipe, masked) if needs_base else None,
             model=model,
@@ -302,6 +309,8 @@ def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
     more: dict[str, object] = {"quantization_config": _four_bit()} if recipe.four_bit else {}
     model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
     if config is None:
+        # Tied weights are saved once; the Trainer takes the others for lost unless they are named here.
+        model._keys_to_ignore_on_save = set(model.all_tied_weights_keys)
         return cast("PreTrainedModel", model)
     from peft import get_peft_model, prepare_model_for_kbit_training
 

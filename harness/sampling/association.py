@@ -1,9 +1,9 @@
 """How strongly each class's words go with a context's own word, such as gendered words with a profession.
 
-Masked models: the word's probability in the sentence over its probability where the context's word is hidden too,
-so that how common a word is by itself cancels; the ratios of all words and sentences are added up by class. Causal
-models: two sentences that differ in the word alone are weighed against each other by their whole probabilities, and
-the shares within such pairs are averaged. Training and evaluation both come here, with gradients or without.
+Masked models score a word by its probability in the sentence over its probability where the context's word is hidden
+too, so that how common a word is by itself cancels; causal models by the probability of the whole sentence. Two
+sentences that differ in the word alone (brother, sister) are weighed against each other, and the shares within such
+pairs are averaged. Training and evaluation both come here, with gradients or without.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Quirks:
     k_by_k: bool = False
     """Masked: every piece of a word at every of its masks, not piece j at mask j."""
     mean_nll: bool = False
-    """Causal: the mean log-probability of a sentence's tokens in place of their sum, all sentences in one pot."""
+    """Causal: the mean log-probability of a sentence's tokens in place of their sum."""
+    pooled: bool = False
+    """All words and sentences in one pot, so that the few with the largest weights decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,18 @@ def merge(several: Sequence[Inputs]) -> Inputs:
     return Inputs(tuple(rows), tuple(parts), count)
 
 
+def only(inputs: Inputs, sentences: Sequence[int]) -> Inputs:
+    """Some of the sentences, in the order given, with the rows that they need."""
+    number = {sentence: i for i, sentence in enumerate(sentences)}
+    kept = [part for part in inputs.parts if part[0] in number]
+    rows = {row: i for i, row in enumerate(dict.fromkeys(part[1] for part in kept))}
+    return Inputs(
+        tuple(inputs.rows[row] for row in rows),
+        tuple((number[sentence], rows[row], at, token, w) for sentence, row, at, token, w in kept),
+        len(sentences),
+    )
+
+
 def tensors(inputs: Inputs, pad: int) -> dict[str, torch.Tensor]:
     """What ``scores`` takes, padded on the right."""
     width = max(len(row) for row in inputs.rows)
@@ -192,12 +206,11 @@ def scores(model: torch.nn.Module, batch: Mapping[str, torch.Tensor], sentences:
     return sums.index_add(0, batch["sentence"], batch["weight"] * gained.double())
 
 
-def log_shares(scored: torch.Tensor, masked: bool, quirks: Quirks) -> torch.Tensor:
+def log_shares(scored: torch.Tensor, quirks: Quirks) -> torch.Tensor:
     """Logarithm of each class's share, from scores of shape (..., prompt, class, word)."""
     spread = (-3, -1)
-    if masked or quirks.mean_nll:
-        by_class = scored.logsumexp(spread)
-        return by_class - by_class.logsumexp(-1, keepdim=True)
+    if quirks.pooled:
+        return scored.logsumexp(spread).log_softmax(-1)
     return scored.log_softmax(-2).logsumexp(spread) - math.log(scored.shape[-3] * scored.shape[-1])
 
 

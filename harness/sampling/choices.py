@@ -320,5 +320,5 @@ class ChoicesEngine:
                 yield request, Shares({"failed": 1.0}, 0.0)
                 continue
             scored = torch.from_numpy(next(logs)).view(1, len(names), -1)
-            found = association.log_shares(scored, masked, quirks).exp().tolist()
+            found = association.log_shares(scored, quirks).exp().tolist()
             yield request, Shares(dict(zip(names, found, strict=True)), 0.0)

@@ -12,10 +12,12 @@ import torch
 
 from baselines.train import Options, train
 from baselines.walf import retention
-from baselines.walf.data import GroupedBatches, without_last
-from baselines.walf.loss import Adaptive, Group, Tracker, divergence
+from baselines.walf.data import GroupedBatches, Item, collate, without_last
+from baselines.walf.loss import Adaptive, Group, Tracker, by_pair, divergence
 from baselines.walf.trainer import NEUTRAL, WalfTrainer, retention_texts
 from harness.errors import UserError
+from harness.sampling import association
+from harness.sampling.association import Quirks
 from harness.sampling.choices import ChoicesEngine
 from harness.sampling.hf import find, load, weights_digest
 from tests.baselines.tiny import tiny_task, write_tiny
@@ -99,6 +101,48 @@ def test_divergence_of_a_known_pair() -> None:
     assert divergence(target, target.log()).tolist() == pytest.approx([0, 0], abs=1e-7)
 
 
+def test_pairs_that_err_in_opposite_ways_are_each_pulled_to_the_target() -> None:
+    women = torch.tensor([0.9, 0.5], dtype=torch.float64)
+    scored = torch.stack([1 - women, women]).log()[None, None].requires_grad_()
+    target = torch.tensor([[0.3, 0.7]], dtype=torch.float64)
+    assert divergence(target, association.log_shares(scored, Quirks()))[0].item() == pytest.approx(0)
+    kl = by_pair(target, scored, Quirks())
+    wanted = [0.3 * math.log(0.3 / (1 - q)) + 0.7 * math.log(0.7 / q) for q in (0.9, 0.5)]
+    assert kl.tolist() == pytest.approx([sum(wanted) / 2])
+    assert by_pair(target, scored, Quirks(), half=True).tolist() == pytest.approx([sum(wanted) / 4])
+    (slope,) = torch.autograd.grad(kl.sum(), scored)
+    # Of softmax and cross-entropy: share less target, for each of two pairs.
+    assert slope[0, 0, 1].tolist() == pytest.approx([0.2 / 2, -0.2 / 2])
+
+
+def test_words_in_one_pot_have_one_share_to_train() -> None:
+    scored = torch.randn(3, 2, 2, 4, dtype=torch.float64)
+    target = torch.tensor([[0.3, 0.7]], dtype=torch.float64).expand(3, 2)
+    weights = scored.exp().sum((1, 3))
+    shares = weights / weights.sum(-1, keepdim=True)
+    wanted = (target * (target / shares).log()).sum(-1).tolist()
+    assert by_pair(target, scored, Quirks(pooled=True)).tolist() == pytest.approx(wanted)
+
+
+def test_pairs_of_words_are_drawn_anew_and_stay_pairs() -> None:
+    # A row for each of 2 prompts x 2 classes x 3 words, its one token telling which it is.
+    inputs = association.Inputs(
+        tuple((i,) for i in range(12)), tuple((i, i, 0, i, 1.0) for i in range(12)), 12
+    )
+    item = Item("c", "g", (0.5, 0.5), (), inputs)
+    seen = set()
+    for _ in range(50):
+        batch = collate([(0, item), (1, item)], 0, words=3, drawn=2)
+        in_order = batch["token"][batch["sentence"].argsort()]
+        told = in_order.view(2, 2, 2, 2)  # contexts, prompts, classes, words
+        words = told[0, 0, 0]
+        assert told[0].tolist() == told[1].tolist()
+        assert told[0].tolist() == [[(words + 3 * (2 * p + c)).tolist() for c in (0, 1)] for p in (0, 1)]
+        seen.add(tuple(words.tolist()))
+    assert seen == {(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)}
+    assert collate([(0, item)], 0, words=3, drawn=0)["token"].tolist() == list(range(12))
+
+
 def test_batches_hold_one_group_each_and_change_by_epoch() -> None:
     groups = ["a"] * 5 + ["b"] * 4 + ["c"]
     batches = GroupedBatches(groups, 2, seed=1)
@@ -173,7 +217,7 @@ def test_the_neutral_texts_name_no_gender() -> None:
         ("bert", "full", ("adaptive=false", "gamma=0")),
         ("bert", "lora", ("retention=ce", "retention_text=sentences")),
         ("roberta", "full", ("retention=kl",)),
-        ("llama", "full", ("retention=kl",)),
+        ("llama", "full", ("retention=kl", "pairs=1")),
         ("llama", "lora", ("retention=kl", "as_published=true", "gradient_checkpointing=true")),
     ],
 )

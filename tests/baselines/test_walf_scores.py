@@ -96,32 +96,34 @@ def causal_directly(engine: ChoicesEngine, job: str, template: str, word: str) -
     return total, len(row) - 1
 
 
+def weight_directly(engine: ChoicesEngine, job: str, template: str, word: str, quirks: Quirks) -> float:
+    """What a word in a sentence weighs: a ratio of probabilities, or a probability."""
+    if engine.kind == "masked":
+        return math.exp(masked_directly(engine, job, template, word, quirks.k_by_k))
+    total, tokens = causal_directly(engine, job, template, word)
+    return math.exp(total / tokens if quirks.mean_nll else total)
+
+
 def shares_directly(engine: ChoicesEngine, job: str, quirks: Quirks) -> float:
     """The first class's share, from formulas written out."""
-    if engine.kind == "masked":
-        ratios = {
-            (t, w): math.exp(masked_directly(engine, job, t, w, quirks.k_by_k))
-            for t in TEMPLATES
-            for w in ALL
-        }
-        return sum(r for (_, w), r in ratios.items() if w in WORDS["male"]) / sum(ratios.values())
-    found = {(t, w): causal_directly(engine, job, t, w) for t in TEMPLATES for w in ALL}
-    if quirks.mean_nll:
-        weights = {key: math.exp(total / count) for key, (total, count) in found.items()}
-        return sum(r for (_, w), r in weights.items() if w in WORDS["male"]) / sum(weights.values())
+    found = {(t, w): weight_directly(engine, job, t, w, quirks) for t in TEMPLATES for w in ALL}
+    if quirks.pooled:
+        return sum(x for (_, w), x in found.items() if w in WORDS["male"]) / sum(found.values())
     pairs = [
-        1 / (1 + math.exp(found[t, f][0] - found[t, m][0]))
+        found[t, m] / (found[t, m] + found[t, f])
         for t in TEMPLATES
         for m, f in zip(WORDS["male"], WORDS["female"], strict=True)
     ]
     return sum(pairs) / len(pairs)
 
 
-@pytest.mark.parametrize("quirks", [Quirks(), Quirks(k_by_k=True, mean_nll=True)])
+@pytest.mark.parametrize(
+    "quirks", [Quirks(), Quirks(pooled=True), Quirks(True, True), Quirks(True, True, True)], ids=str
+)
 def test_shares_are_those_of_a_slow_direct_computation(engine: ChoicesEngine, quirks: Quirks) -> None:
     for job in ("nurse", "brick mason"):
         scored = score(engine, [inputs_of(engine, job, t, quirks) for t in TEMPLATES]).view(1, 2, 2, 3)
-        log_shares = association.log_shares(scored, engine.kind == "masked", quirks)[0]
+        log_shares = association.log_shares(scored, quirks)[0]
         assert log_shares.exp().sum().item() == pytest.approx(1, abs=1e-6)
         assert log_shares[0].exp().item() == pytest.approx(shares_directly(engine, job, quirks), abs=1e-5)
 
@@ -152,10 +154,27 @@ def test_equal_rows_are_computed_once(engine: ChoicesEngine) -> None:
     assert first.tolist() == second.tolist()
 
 
+def test_some_sentences_alone_score_as_they_do_among_all(engine: ChoicesEngine) -> None:
+    whole = association.merge([inputs_of(engine, job, t) for job in ("nurse", "cook") for t in TEMPLATES])
+    chosen = [5, 2, 9, 23]
+    some = association.only(whole, chosen)
+    assert set(some.rows) < set(whole.rows)
+    with torch.no_grad():
+        assert score(engine, [some]).tolist() == pytest.approx(
+            score(engine, [whole])[chosen].tolist(), abs=1e-5
+        )
+
+
 def test_two_scores_of_ln_2_and_ln_1_give_two_thirds() -> None:
     scored = torch.tensor([math.log(2), math.log(1)]).view(1, 2, 1)
-    for masked, quirks in ((True, Quirks()), (False, Quirks()), (False, Quirks(mean_nll=True))):
-        assert association.log_shares(scored, masked, quirks).exp()[0].item() == pytest.approx(2 / 3)
+    for quirks in (Quirks(), Quirks(pooled=True)):
+        assert association.log_shares(scored, quirks).exp()[0].item() == pytest.approx(2 / 3)
+
+
+def test_a_word_with_a_large_ratio_decides_only_where_all_are_pooled() -> None:
+    scored = torch.tensor([[math.log(99), 0.0, 0.0], [0.0, 0.0, 0.0]])[None]
+    for quirks, share in ((Quirks(), (0.99 + 0.5 + 0.5) / 3), (Quirks(pooled=True), 101 / 104)):
+        assert association.log_shares(scored, quirks).exp()[0].item() == pytest.approx(share)
 
 
 def test_gradients_flow_through_what_is_shown_and_what_is_hidden(tmp_path: Path) -> None:
@@ -183,7 +202,7 @@ def test_a_run_is_measured_with_the_scores_that_training_uses(engine: ChoicesEng
     (((context, _), by_attribute),) = known_shares(run).items()
     template = "In May {} spent a day as {}."
     scored = score(engine, [inputs_of(engine, context, template)]).view(1, 2, 3)
-    expected = association.log_shares(scored, engine.kind == "masked", Quirks()).exp().tolist()
+    expected = association.log_shares(scored, Quirks()).exp().tolist()
     assert list(by_attribute["gender"][:2]) == pytest.approx(expected, abs=1e-5)
 
 

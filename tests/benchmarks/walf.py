@@ -1,4 +1,4 @@
-"""What WALF does to a model, on professions, sentences and gendered words that it was not trained on.
+"""What WALF does to a model, on professions and sentences that it was not trained on, in words that it was and was not.
 
 python -m tests.benchmarks.walf MODEL OUT [--target labor] [--arms adaptive plain] [--seeds 42 52 62 72 82]
     [--text held-out.txt] [--recipe FILE] [--set KEY=VALUE]... [--carried]
@@ -41,7 +41,21 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 ARMS = {"adaptive": (), "plain": ("adaptive=false",), "published": ("as_published=true",)}
-QUIRKS = {"corrected": Quirks(), "k_by_k": Quirks(k_by_k=True), "mean_nll": Quirks(mean_nll=True)}
+PUBLISHED = Quirks(k_by_k=True, mean_nll=True, pooled=True)
+QUIRKS = {
+    "masked": {
+        "corrected": Quirks(),
+        "k_by_k": Quirks(k_by_k=True),
+        "pooled": Quirks(pooled=True),
+        "k_by_k, pooled": PUBLISHED,
+    },
+    "causal": {
+        "corrected": Quirks(),
+        "mean_nll": Quirks(mean_nll=True),
+        "pooled": Quirks(pooled=True),
+        "mean_nll, pooled": PUBLISHED,
+    },
+}
 TASK = load_task("profession_gender")
 ATTRIBUTE = TASK.attributes["gender"]
 WORDS = association.paired(ATTRIBUTE.classes, "profession_gender")
@@ -52,20 +66,23 @@ LAST = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """One checkpoint: the share of women it gives each test profession, by way of scoring, and its language loss.
+    """One checkpoint: the share of women it gives each test profession, by words and way of scoring, and its language loss.
 
     ``validation`` is what recipes are chosen by: KL on validation professions in the validation sentence, in the words
     trained on; with a hold_out of 6, in the first three of those kept, while the last three measure.
     """
 
-    shares: dict[str, Array]
+    shares: dict[str, dict[str, Array]]
     language: float
     validation: float
 
 
-def held_out_words(count: int) -> association.Words:
-    trained = without_last(WORDS, count)
-    return {name: found[len(trained[name]) :] for name, found in WORDS.items()}
+def word_sets(hold_out: int) -> dict[str, association.Words]:
+    """The words that are trained on, and the last ones, which nothing but the measuring sees."""
+    found = {"words trained on": without_last(WORDS, hold_out)}
+    if kept := min(hold_out, LAST):
+        found["words never trained"] = {name: words[-kept:] for name, words in WORDS.items()}
+    return found
 
 
 def shares_of(
@@ -75,7 +92,7 @@ def shares_of(
     quirks: Quirks,
     part: tuple[str, str] = ("test", "test"),
 ) -> Array:
-    """Share of women in each profession of a split, pooled over the sentences of a split."""
+    """Share of women in each profession of a split, over the sentences of a split."""
     checkpoint, masked = engine.checkpoint, engine.kind == "masked"
     maker = Sentences(TASK, checkpoint.tokenizer, words, masked=masked, quirks=quirks, group_by="band")
     contexts, prompts = select(TASK, *part)
@@ -84,7 +101,7 @@ def shares_of(
     pad = checkpoint.tokenizer.pad_token_id or 0
     found = association.score_many(checkpoint.model, [i.inputs for i in items], pad, budget)
     scored = torch.from_numpy(np.array(found)).view(len(items), len(prompts), len(words), -1)
-    shares: Array = association.log_shares(scored, masked, quirks)[:, 1].exp().numpy()
+    shares: Array = association.log_shares(scored, quirks)[:, 1].exp().numpy()
     return shares
 
 
@@ -111,9 +128,12 @@ def language_loss(engine: ChoicesEngine, texts: Sequence[str]) -> float:
 
 def measured(folder: Path | str, target: Target, hold_out: int, texts: Sequence[str]) -> Measured:
     engine = ChoicesEngine(str(folder))
-    known = {"masked": ("corrected", "k_by_k"), "causal": ("corrected", "mean_nll")}[engine.kind]
-    measured_on = held_out_words(min(hold_out, LAST))
-    shares = {name: shares_of(engine, target, measured_on, QUIRKS[name]) for name in known}
+    shares = {
+        words: {
+            name: shares_of(engine, target, found, quirks) for name, quirks in QUIRKS[engine.kind].items()
+        }
+        for words, found in word_sets(hold_out).items()
+    }
     part = ("validation", "validation")
     tried = without_last(WORDS, hold_out)
     if hold_out > LAST:
@@ -177,27 +197,55 @@ def interval(before: Array, after: Array, base: Array | None = None) -> str:
     return f"{found[0]:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def published(before: Measured, after: Sequence[Measured], target: Array) -> None:
+def published(before: dict[str, Array], after: Sequence[dict[str, Array]], target: Array) -> None:
     """The same checkpoints, scored in each published way."""
-    print("\nscored as | KL untuned | KL tuned | reduction %")
-    for name in before.shares:
-        first = divergences(before.shares[name], target)
-        rest = np.stack([divergences(m.shares[name], target) for m in after])
+    print("scored as | KL untuned | KL tuned | reduction %")
+    for name, shares in before.items():
+        first = divergences(shares, target)
+        rest = np.stack([divergences(tuned[name], target) for tuned in after])
         print(f"{name} | {first.mean():.4f} | {rest.mean():.4f} | {interval(first, rest)}")
-        print(f"{name}, kl_half | {first.mean() / 2:.4f} | {rest.mean() / 2:.4f} | {interval(first, rest)}")
 
 
 def carried(folder: Path | str, target: Target, hold_out: int) -> None:
     """What carries over to words, professions and sentences that were held out, one after another."""
     engine = ChoicesEngine(str(folder))
     print(f"\n{folder}\nwords | professions | sentences | KL | r")
-    for name, words in (("trained", without_last(WORDS, hold_out)), ("held out", held_out_words(hold_out))):
+    for name, words in word_sets(hold_out).items():
         for part in (("train", "train"), ("train", "test"), ("test", "train"), ("test", "test")):
             contexts, _ = select(TASK, *part)
             women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
             shares = shares_of(engine, target, words, Quirks(), part)
             told = f"{divergences(shares, women).mean():.4f} | {fit(shares, women)[1]:+.2f}"
             print(f"{name} | {part[0]} | {part[1]} | {told}")
+
+
+def report(
+    before: dict[str, Array], found: dict[str, list[dict[str, Array]]], target: Target, seeds: Sequence[int]
+) -> None:
+    """The tables of one set of words."""
+    contexts, _ = select(TASK, "test", "test")
+    women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
+    bands = np.array([c.fields["band"] for c in contexts])
+    print("model | KL | TV | worst gap | slope / r | " + " | ".join(sorted(set(bands))))
+    fixed = references(target, len(women))
+    rows = {"untuned": before["corrected"], **fixed}
+    for arm, several in found.items():
+        rows |= {f"{arm} {n}": shares["corrected"] for n, shares in zip(seeds, several, strict=True)}
+    for name, shares in rows.items():
+        print(f"{name} | {line(shares, women, bands)}")
+    first = divergences(before["corrected"], women)
+    after = {
+        a: np.stack([divergences(s["corrected"], women) for s in several]) for a, several in found.items()
+    }
+    print("\narm | reduction of KL, %")
+    for name, kls in {**{n: divergences(s, women)[None] for n, s in fixed.items()}, **after}.items():
+        print(f"{name} | {interval(first, kls)}")
+    for other in after.keys() - {"adaptive"}:
+        if "adaptive" in after:
+            print(f"adaptive less {other}, points | {interval(first, after['adaptive'], after[other])}")
+    for arm, several in found.items():
+        print(f"\n{arm} checkpoints: ", end="")
+        published(before, several, women)
 
 
 def main() -> None:
@@ -215,9 +263,6 @@ def main() -> None:
     given: Any = parser.parse_args()
     hold_out = read_recipe(Recipe, "walf", given.recipe, given.settings).hold_out
     target = resolve(TASK, ATTRIBUTE, given.target)
-    contexts, _ = select(TASK, "test", "test")
-    women = target.matrix(TASK, ATTRIBUTE, [c.id for c in contexts])[:, 1]
-    bands = np.array([c.fields["band"] for c in contexts])
     texts = given.text.read_text(encoding="utf-8").splitlines()[:200]
 
     before = measured(given.model, target, hold_out, texts)
@@ -229,35 +274,20 @@ def main() -> None:
             train("walf", given.model, TASK.name, given.target, out, chosen)
             found.setdefault(arm, []).append(measured(out, target, hold_out, texts))
 
-    print(
-        f"{given.model}, target {given.target}: {len(women)} professions, words {held_out_words(hold_out)}, seeds {given.seeds}"
-    )
-    print("model | KL | TV | worst gap | slope / r | " + " | ".join(sorted(set(bands))))
-    rows = {"untuned": before.shares["corrected"], **references(target, len(women))}
-    rows |= {
-        f"{arm} {number}": m.shares["corrected"]
-        for arm, several in found.items()
-        for number, m in zip(given.seeds, several, strict=True)
-    }
-    for name, shares in rows.items():
-        print(f"{name} | {line(shares, women, bands)}")
-    first = divergences(before.shares["corrected"], women)
-    after = {a: np.stack([divergences(m.shares["corrected"], women) for m in ms]) for a, ms in found.items()}
-    print("\narm | reduction of KL, % | language loss against untuned | KL on validation")
-    for name, shares in references(target, len(women)).items():
-        print(f"{name} | {interval(first, divergences(shares, women)[None])} | |")
-    for arm, kls in after.items():
-        losses = [m.language for m in found[arm]]
-        told = f"{before.language:.4f} -> {np.mean(losses):.4f} ({100 * (np.mean(losses) / before.language - 1):+.1f}%)"
-        watched = f"{before.validation:.4f} -> {np.mean([m.validation for m in found[arm]]):.4f}"
-        print(f"{arm} | {interval(first, kls)} | {told} | {watched}")
-    if {"adaptive", "plain"} <= set(after):
-        print(
-            f"adaptive less plain, percentage points | {interval(first, after['adaptive'], after['plain'])} |"
-        )
+    print(f"{given.model}, target {given.target}: seeds {given.seeds}")
     for arm, several in found.items():
-        print(f"\n{arm} checkpoints:", end="")
-        published(before, several, women)
+        losses = [m.language for m in several]
+        told = f"{before.language:.4f} -> {np.mean(losses):.4f}, in each {[round(x, 4) for x in losses]}"
+        watched = f"{before.validation:.4f} -> {np.mean([m.validation for m in several]):.4f}"
+        print(f"{arm}: language loss {told}; KL on validation {watched}")
+    for words in before.shares:
+        print(f"\n## {words}: {word_sets(hold_out)[words]}\n")
+        report(
+            before.shares[words],
+            {a: [m.shares[words] for m in ms] for a, ms in found.items()},
+            target,
+            given.seeds,
+        )
     for folder in (given.model, *(given.out / given.target / arm / str(given.seeds[0]) for arm in found)):
         if given.carried:
             carried(folder, target, hold_out)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 VOCABULARY, WIDTH, LAYERS = 4_000, 128, 2
 
 
-def items_of(tokenizer: Any, masked: bool, recipe: Recipe) -> tuple[list[Item], tuple[int, int, int]]:
+def items_of(tokenizer: Any, masked: bool, recipe: Recipe) -> tuple[list[Item], tuple[int, int]]:
     """The first eight training professions, every word."""
     task = load_task("profession_gender")
     attribute = task.attributes["gender"]
@@ -41,7 +41,7 @@ def items_of(tokenizer: Any, masked: bool, recipe: Recipe) -> tuple[list[Item], 
     contexts, prompts = select(task, "train", "train")
     maker = Sentences(task, tokenizer, words, masked=masked, quirks=recipe.quirks(), group_by="band")
     items = maker.items(attribute, resolve(task, attribute, "labor"), contexts[:8], prompts)
-    return items, (len(prompts), 2, len(words["male"]))
+    return items, (len(prompts), 2)
 
 
 def model_of(masked: bool) -> Any:
