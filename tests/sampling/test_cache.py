@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers.cache_utils import CacheLayerMixin
 
-from harness.sampling.cache import Forward, Uncached, open_forward
+from harness.sampling.cache import NEVER, SHARED, Forward, Uncached, open_forward
 from tests.sampling.reference import from_config, logits_after
 
 V = 60
@@ -56,14 +56,18 @@ def first_keys(forward: Forward) -> torch.Tensor:
     return layer.keys
 
 
+@pytest.mark.parametrize("shared", [0, 6])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_rows_that_branch_end_and_grow_see_what_the_model_alone_sees(name: str) -> None:
+def test_rows_that_branch_end_and_grow_see_what_the_model_alone_sees(name: str, shared: int) -> None:
     kind, settings = CONFIGS[name]
     model = from_config(name, **settings)
     forward = open_forward(model, 0)
     assert type(forward) is kind
+    assert forward.least_shared == SHARED
     rng = np.random.default_rng(0)
-    prompts = [rng.integers(3, V, size).tolist() for size in (9, 4, 7)]
+    beginning = rng.integers(3, V, shared).tolist()
+    prompts = [[*beginning, *rng.integers(3, V, size).tolist()] for size in (9, 4, 7)]
+    forward.least_shared = shared or NEVER
     rows = [list(p) for p in prompts]
     seen = forward.begin(prompts, np.zeros((3, 0), dtype=np.int64))
     moves = {0: [0, 1, 1, 2, 0], 3: [0, 4, 4, 3, 1, 0], 5: [5, 1, 2], 6: [1, 1, 0, 2, 2, 2, 2]}
@@ -121,6 +125,24 @@ def test_prefixes_taken_up_again_are_read_from_a_shared_prompt() -> None:
         torch.testing.assert_close(logits, logits_after(model, prompt + row), atol=1e-4, rtol=1e-4)
     assert forward.calls == 2
     assert first_keys(forward).shape[0] == 3
+
+
+@pytest.mark.parametrize(("name", "positions"), [("llama", 500 + 3 * 3), ("mistral", 3 * 503)])
+def test_a_long_beginning_is_read_once_for_all_prompts_unless_a_window_would_count_its_padding(
+    name: str, positions: int
+) -> None:
+    model = from_config(name, **{**CONFIGS[name][1], "max_position_embeddings": 600})
+    forward = Forward(model, 0)
+    read = []
+    model.register_forward_pre_hook(
+        lambda _, args, kwargs: read.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    beginning = np.random.default_rng(1).integers(3, V, 500).tolist()
+    prompts = [[*beginning, *rest] for rest in ([5], [6, 7, 8], [5, 6])]
+    seen = forward.begin(prompts, np.zeros((3, 0), dtype=np.int64))
+    assert sum(read) == positions
+    for prompt, logits in zip(prompts, seen, strict=True):
+        torch.testing.assert_close(logits, logits_after(model, prompt), atol=1e-4, rtol=1e-4)
 
 
 def test_rows_that_do_not_branch_stay_where_they_are() -> None:
