@@ -154,8 +154,8 @@ def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
 def looks(settings: Settings) -> list[int]:
     """Draws per prompt after each block: all at once, or doubling up to n where a width is to be reached.
 
-    Few looks, and a stop that depends on how far the limits lie from the estimate and hardly on where it lies, leave
-    the coverage as it is. ``tests.benchmarks.stopping`` measures it.
+    Few looks, and a stop that depends on how far the limits lie from the estimate and hardly on where it lies, cost
+    little coverage. ``tests.benchmarks.stopping`` measures it.
     """
     if settings.until is None:
         return [settings.n]
@@ -164,21 +164,25 @@ def looks(settings: Settings) -> list[int]:
 
 
 def tight(scores: dict[str, object], halfwidth: float) -> bool:
-    """Whether the mean TV's limits are that near to the estimate, for every attribute and target."""
+    """Whether the mean TV of every attribute and target is known to within the half-width."""
     results = cast("list[dict[str, Any]]", scores["results"])
     found = [r["table"]["aggregate"]["scores"]["tv"] for r in results]
     return all(
-        reach(tv["low"], tv["estimate"], tv["high"]) <= halfwidth for tv in found if tv["high"] is not None
+        enough(tv["low"], tv["estimate"], tv["high"], tv["floor95"], halfwidth)
+        for tv in found
+        if tv["high"] is not None
     )
 
 
-def reach(low: float, estimate: float, high: float) -> float:
-    """How far the farther limit lies from the estimate.
+def enough(low: float, estimate: float, high: float, floor95: float, halfwidth: float) -> bool:
+    """Whether draws may stop: neither limit is farther from the estimate than the half-width, and not by luck.
 
-    Not half the width: near 0, where the lower limit can fall no further, a low estimate has a narrow interval, and
-    to stop there would be to stop where the estimate happens to be low.
+    Not half the width of the interval counts: near 0, where the lower limit can fall no further, a low estimate has
+    a narrow interval. And some samples happen to lie so near to the target that even their upper limit is low. So an
+    interval that holds 0 is enough only at an n at which a perfect model's TV would stay under the half-width.
     """
-    return max(high - estimate, estimate - low)
+    near = max(high - estimate, estimate - low) <= halfwidth
+    return near and (low > 0 or floor95 <= halfwidth)
 
 
 def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) -> None:
