@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import sampling_model
+from tests.benchmarks.sampling_arm import MANY
 
 WAYS = {
     "generate": "transformers `generate(num_return_sequences=n)`",
@@ -101,6 +102,15 @@ def table(task: str, n: int, found: dict[str, dict[str, Any] | None]) -> str:
             f"| {WAYS[way]} | {figures['seconds']:.3f} | {rate:,.0f} | {speeds[0]} | {speeds[1]} | {passes} "
             f"| {figures['peak'] / 2**20:,.0f} MiB |"
         )
+    exact, generate = found.get("exact"), found.get("generate")
+    if exact:
+        lines += [
+            "",
+            f"The exact bounds of every prompt's shares are at most {exact['widest']:.1e} wide. The shares in {MANY:,} "
+            f"draws of each prompt lie outside them by {exact['outside']:.1f} standard errors at most. The bounds took "
+            f"{exact['seconds']:.3f} s"
+            + (f", {n} draws by generate {generate['seconds']:.3f} s." if generate else "."),
+        ]
     return "\n".join(lines)
 
 

@@ -7,14 +7,19 @@ loading and a warm-up of the same kind; memory is the process's peak over what i
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from harness.sampling.base import Draw, Request, Sampling
+    from harness.sampling.collapsed import CollapsedEngine
 
     Drawing = Callable[[list[int], int], int]
     """Prompt numbers and n in, draws made out."""
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 ROUNDS, LONG_ENOUGH = 10, 8.0
 """The best of so many rounds counts; no further round begins after so many seconds."""
 SHORT = ("female", "male")
+EPSILON = 1e-3
+MANY = 1_000_000
+"""Draws of each prompt that exact bounds are held against."""
 
 
 class Forwards:
@@ -128,30 +136,66 @@ def by_vllm(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
     return draw, lambda: -1
 
 
-def by_ours(plan: dict[str, Any], way: str) -> tuple[Drawing, Callable[[], int]]:
-    """Collapsed sampling, with and without early settling, and the exact measure."""
-    from harness.sampling.base import Message, Request, Sampling
+def settled(text: str) -> bool:
+    """Whether a word is there that decides."""
+    return text.startswith(SHORT)
+
+
+def outcome(draw: Draw) -> str:
+    """What an output says."""
+    return draw.text[:4]
+
+
+def ours(plan: dict[str, Any]) -> tuple[CollapsedEngine, Sampling]:
+    """The engine with its model loaded, and the plan's sampling parameters."""
+    from harness.sampling.base import Sampling
     from harness.sampling.collapsed import CollapsedEngine
 
     engine = CollapsedEngine(plan["model"], device="cpu")
     _ = engine.checkpoint
-    sampling = Sampling(max_tokens=plan["max_tokens"])
+    return engine, Sampling(max_tokens=plan["max_tokens"])
 
-    def settled(text: str) -> bool:
-        return text.startswith(SHORT)
+
+def asked(plan: dict[str, Any], prompts: list[int], n: int) -> list[Request]:
+    """Some of the plan's prompts, for ``n`` draws each."""
+    from harness.sampling.base import Message, Request
+
+    return [Request(str(i), "p", 0, n, 7919 * i, (Message("user", plan["questions"][i]),)) for i in prompts]
+
+
+def by_ours(plan: dict[str, Any], way: str) -> tuple[Drawing, Callable[[], int]]:
+    """Collapsed sampling, with and without early settling, and the exact measure."""
+    engine, sampling = ours(plan)
 
     def draw(prompts: list[int], n: int) -> int:
-        requests = [
-            Request(str(i), "p", 0, n, 7919 * i, (Message("user", plan["questions"][i]),)) for i in prompts
-        ]
+        requests = asked(plan, prompts, n)
         if way == "exact":
-            found = list(engine.exact(requests, sampling, lambda d: d.text[:4], settled, 1e-3))
-            assert all(s.undecided < 1e-3 for _, s in found)
+            found = list(engine.exact(requests, sampling, outcome, settled, EPSILON))
             return len(found) * n
         drawn = engine.draw(requests, sampling, settled if way == "settled" else None)
         return sum(d.count for _, draws in drawn for d in draws)
 
     return draw, lambda: engine.forwards
+
+
+def against_draws(plan: dict[str, Any]) -> dict[str, float]:
+    """How wide the exact bounds are, and how many standard errors the shares in many draws lie outside them."""
+    engine, sampling = ours(plan)
+    widest = outside = 0.0
+    for i in range(len(plan["questions"])):
+        (request,) = asked(plan, [i], MANY)
+        ((_, shares),) = engine.exact([request], sampling, outcome, settled, EPSILON)
+        widest = max(widest, shares.undecided)
+        seen = Counter[str]()
+        for _, draws in engine.draw([request], sampling):
+            for draw in draws:
+                seen[outcome(draw)] += draw.count
+        for name in {*seen, *shares.lower}:
+            share, low = seen[name] / MANY, shares.lower.get(name, 0.0)
+            beyond = max(low - share, share - low - shares.undecided, 0.0)
+            error = math.sqrt(max(low, 1 / MANY) * (1 - min(low, share)) / MANY)
+            outside = max(outside, beyond / error)
+    return {"widest": widest, "outside": outside}
 
 
 def open_way(way: str, plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
@@ -192,6 +236,7 @@ def main(way: str, path: str) -> None:
         "seconds": seconds,
         "forwards": passes if forwards() >= 0 else None,
         "peak": peak,
+        **(against_draws(plan) if way == "exact" else {}),
     }
     sys.stdout.write("\n" + json.dumps(figures) + "\n")
     sys.stdout.flush()

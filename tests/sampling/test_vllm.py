@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
+from scipy import stats
 
 from harness.errors import UserError
 from harness.sampling.base import Message, Request, Sampling
@@ -63,6 +65,18 @@ def engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.mark.vllm
 def test_its_law_is_that_of_the_transformers_engine(engine: Engine, reference: Engine) -> None:
     assert homogeneity(counted(engine, asked(500, 1, chunks=2)), counted(reference, asked(3000, 2))) > 0.001
+
+
+@pytest.mark.vllm
+def test_over_twenty_seeds_outputs_have_the_law_of_the_transformers_engine(
+    engine: Engine, reference: Engine
+) -> None:
+    message = Message("user", question("nurse"))
+    asks = [Request(str(i), "p", 0, 400, 2**16 * i, (message,)) for i in range(20)]
+    theirs = counted(engine, asks)
+    ours = counted(reference, [replace(r, seed=r.seed + 2**16 * 20) for r in asks])
+    p_values = [homogeneity({r.context: theirs[r.context]}, ours) for r in asks]
+    assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
 @pytest.mark.vllm
