@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -222,14 +223,21 @@ def test_the_neutral_texts_name_no_gender() -> None:
     ],
 )
 def test_a_training_moves_towards_the_target_and_leaves_a_checkpoint(
-    kind: str, adapter: str, more: tuple[str, ...], tmp_path: Path
+    kind: str,
+    adapter: str,
+    more: tuple[str, ...],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     model = WRITE[kind](tmp_path / "model")
     task = write_jobs(tmp_path / "task")
     chosen = Options(
         settings=(*SETTINGS, f"adapter={adapter}", "epochs=25", "patience=25", "learning_rate=0.001", *more)
     )
     out = train("walf", str(model), str(task), "survey", tmp_path / "out", chosen)
+    assert "missing keys" not in caplog.text
     record = json.loads((out / "distalign.json").read_text())
     assert record["method"] == "walf"
     assert record["base"]["weights"] == weights_digest(model)
