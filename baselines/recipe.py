@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Recipe")
 FOLDER = Path(__file__).parent
+TEXTS = {"neutral": FOLDER / "neutral.txt", "tiny": FOLDER / "seed" / "retained.txt"}
+"""Texts about nobody that come with distalign: English ones, and such as the tiny models were trained on."""
+SENTENCES = "sentences"
+"""In walf: the sentences that are trained on, in place of texts."""
 
 
 class Recipe(BaseModel):
@@ -42,6 +46,27 @@ class TuningRecipe(Recipe):
     warmup: float = Field(ge=0)
     """Below 1 a fraction of the steps, from 1 on a number of steps."""
     schedule: str
+    gamma: float = Field(ge=0)
+    """Weight of the retention term, which keeps the model's language (``retention.py``)."""
+    retention_text: str
+    """A name in ``TEXTS``, or a file with a text a line."""
+    retention_rows: int = Field(ge=0)
+    """How many of them a step; 0 is all."""
+
+    def retained(self) -> Path | None:
+        """The file of the texts that are retained, if any."""
+        if not self.gamma or self.retention_text == SENTENCES:
+            return None
+        path = TEXTS.get(self.retention_text) or Path(self.retention_text).expanduser()
+        if not path.is_file():
+            raise UserError(
+                "no such texts",
+                where="retention_text",
+                found=self.retention_text,
+                expected=", ".join(TEXTS) + ", or a file with a text a line",
+                nearest=nearest(self.retention_text, TEXTS),
+            )
+        return path
 
 
 class TrainingRecipe(TuningRecipe):

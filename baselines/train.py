@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from baselines.recipe import FOLDER, Recipe, read_recipe
+from baselines.recipe import FOLDER, Recipe, TuningRecipe, read_recipe
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
 from harness.progress import say
@@ -52,6 +52,7 @@ class Job:
         from harness.sampling.hf import weights_digest
 
         given = self.completions
+        retained = self.recipe.retained() if isinstance(self.recipe, TuningRecipe) else None
         return {
             "schema": SCHEMA,
             "method": self.method,
@@ -67,6 +68,7 @@ class Job:
             "attribute": self.attribute.name,
             "target": {"name": self.target.name, "hash": self.target.hash},
             "completions": hashlib.sha256(given.read_bytes()).hexdigest() if given else "",
+            "retained": hashlib.sha256(retained.read_bytes()).hexdigest() if retained else "",
         }
 
 

@@ -10,6 +10,7 @@ from trl import DPOConfig, DPOTrainer
 
 from baselines.data import pairs
 from baselines.recipe import TrainingRecipe
+from baselines.retention import Retaining, kept
 from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, example, load_policy, load_tokenizer, train_stage
 from baselines.train import STAGES, Job, Outcome, training_data
@@ -17,6 +18,10 @@ from harness.files import digest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class RetainingDPOTrainer(Retaining, DPOTrainer):  # type: ignore[misc]  # TRL is not typed
+    """TRL's, with a retention term."""
 
 
 class Recipe(TrainingRecipe):
@@ -58,7 +63,8 @@ def run(job: Job) -> Outcome:
             precompute_ref_log_probs=True,
         )
         examples = [example(p.row, tokenizer, p.row.answer, p.rejected) for p in preferences]
-        return DPOTrainer(
+        return RetainingDPOTrainer(
+            kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
             train_dataset=Dataset.from_list(

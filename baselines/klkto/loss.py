@@ -10,6 +10,7 @@ from trl import KTOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
 from baselines.klkto.steering import Steered, add_steering_head, steering_kl
+from baselines.retention import Retaining
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class SteeringCollator(DataCollatorForUnpairedPreference):  # type: ignore[misc]
         return batch
 
 
-class KLKTOTrainer(KTOTrainer):  # type: ignore[misc]  # TRL is not typed
+class KLKTOTrainer(Retaining, KTOTrainer):  # type: ignore[misc]  # TRL is not typed
     """``mean KTO loss + kl_weight * mean over the batch's prompts of KL(target || model)``."""
 
     def __init__(

@@ -12,6 +12,7 @@ from baselines.data import RejectRule, verdicts
 from baselines.klkto.loss import Ablation, KLKTOTrainer
 from baselines.klkto.steering import steering_tokens
 from baselines.recipe import TrainingRecipe
+from baselines.retention import kept
 from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, example, load_policy, load_tokenizer, train_stage
 from baselines.templates import own_template, wrap
@@ -83,6 +84,7 @@ def run(job: Job) -> Outcome:
             steering=tokens,
             kl_weight=recipe.kl_weight,
             ablation=recipe.ablation,
+            kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
             train_dataset=Dataset.from_list(examples),

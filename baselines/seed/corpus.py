@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.tasks import Task
 
 HELD_OUT_SEED = 1
+RETAINED_SEED = 2
 """Seed of the plain text for perplexity; training uses others."""
 NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 7, 20
 """Examples per prompt and context."""
@@ -59,7 +60,16 @@ def plain(language: str, n: int, rng: np.random.Generator) -> list[str]:
 
 def held_out(language: str, n: int = 400) -> str:
     """Plain text that no model was trained on, one paragraph a line."""
-    rng = np.random.default_rng([HELD_OUT_SEED, 1])
+    return _plain_lines(language, n, HELD_OUT_SEED)
+
+
+def retained(n: int = 200) -> str:
+    """Plain text in both languages for trainings that should keep it, none of it held out."""
+    return "".join(_plain_lines(language, n, RETAINED_SEED) for language in ("en", "zh"))
+
+
+def _plain_lines(language: str, n: int, seed: int) -> str:
+    rng = np.random.default_rng([seed, 1])
     return "".join(line + "\n" for line in plain(language, n, rng))
 
 

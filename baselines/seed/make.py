@@ -37,6 +37,7 @@ def main(parts: tuple[str, ...], out: Path, seed: int, tables: bool) -> None:
         else:
             write_atomic(out / "heldout.txt", corpus.held_out("en"))
             write_atomic(out / "heldout_zh.txt", corpus.held_out("zh"))
+            write_atomic(out / "retained.txt", corpus.retained())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pydantic import Field
 from trl import SFTConfig, SFTTrainer
 
 from baselines.recipe import TrainingRecipe
+from baselines.retention import Retaining, kept
 from baselines.stages import (
     arguments,
     check_terminated,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from baselines.data import Row
+
+
+class RetainingSFTTrainer(Retaining, SFTTrainer):  # type: ignore[misc]  # TRL is not typed
+    """TRL's, with a retention term."""
 
 
 class Recipe(TrainingRecipe):
@@ -77,7 +82,8 @@ def sft_stage(
             completion_only_loss=True,
         )
         examples = [example(row, tokenizer, completion) for row, completion in rows]
-        return SFTTrainer(
+        return RetainingSFTTrainer(
+            kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(job.source.folder, recipe, job.source.folder),
             args=config,
             train_dataset=Dataset.from_list([{"prompt": p, "completion": c} for p, c in examples]),

@@ -15,10 +15,10 @@ from accelerate import PartialState
 from pydantic import Field
 from torch.utils.data import DataLoader
 
+from baselines import retention
 from baselines.recipe import TuningRecipe
 from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage, uses_bf16
 from baselines.train import STAGES, Job, Outcome
-from baselines.walf import retention
 from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
 from baselines.walf.loss import Adaptive, Group, by_pair, divergence
 from harness.errors import UserError, missing_package
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MEASURE = "choices"
 LOG = "walf.csv"
-NEUTRAL = Path(__file__).parent / "neutral.txt"
 Constants = dict[str, tuple[float, float, float, float]]
 """Group -> factor c, lower and upper bound of lambda, alpha."""
 
@@ -62,11 +61,7 @@ class Recipe(TuningRecipe):
     group_by: str
     masked_groups: Constants
     causal_groups: Constants
-    gamma: float = Field(ge=0)
     retention: retention.Measure
-    retention_text: str
-    """``sentences``, those trained on; ``neutral``, those that come with distalign; or a file, a text a line."""
-    retention_rows: int = Field(ge=0)
     max_length: int = Field(ge=8)
     kl_half: bool
     k_by_k: bool
@@ -122,7 +117,7 @@ class WalfTrainer(transformers.Trainer):
         )
         self.base = base
         self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])
-        self._texts = retention.encode(self._tokenizer, texts, recipe.max_length) if texts else []
+        self._texts = retention.encode(self._tokenizer, texts, recipe.max_length)
 
     def _drawn(self, batch: Sequence[tuple[int, Item]]) -> dict[str, torch.Tensor]:
         words = self.items[0].inputs.sentences // math.prod(self.shape)
@@ -247,7 +242,7 @@ def run(job: Job) -> Outcome:
             masked=masked,
             items=items,
             shape=(len(prompts), len(trained)),
-            texts=retention_texts(recipe.retention_text),
+            texts=retention.lines(recipe.retained()),
             base=load_model(job.source.folder, recipe, masked) if needs_base else None,
             model=model,
             args=transformers.TrainingArguments(**cast("Any", arguments(recipe, folder))),
@@ -335,15 +330,3 @@ def _four_bit() -> object:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-
-
-def retention_texts(chosen: str) -> list[str]:
-    """The texts that a recipe names; none for the sentences that are trained on."""
-    if chosen == "sentences":
-        return []
-    path = NEUTRAL if chosen == "neutral" else Path(chosen).expanduser()
-    if not path.is_file():
-        raise UserError(
-            "no such texts", where="retention_text", found=chosen, expected="sentences, neutral, or a file"
-        )
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

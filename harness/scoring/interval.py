@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.97
 """Aimed at, so that second-order error leaves at least 94% in every case simulated."""
+_LEVEL_OF_MEAN = 0.965
+"""Suffices for a mean over contexts where there are more than ``_FEW_CLASSES``: the sides lie farther apart."""
+_FEW_CLASSES = 3
 _CAUTION = {
     "tv": (1.1, 1.1),
     "js": (1.0, 1.05),
@@ -90,7 +93,7 @@ def limits(
 
 def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, target: FloatArray) -> Limits:
     """Limits per context ``[C]``."""
-    found = _limits(name, parts)
+    found = _limits(name, parts, _LEVEL)
     if counts.shape[1] == 2:
         found = _ordered(found.estimate, *_two_classes(name, counts, target))
     else:
@@ -108,14 +111,15 @@ def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, targe
 def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:
     """Limits of the mean over the last axis; infinite if a context's estimate is."""
     infinite = np.isinf(each.estimate).any(axis=-1)
-    return Limits(*(np.where(infinite, np.inf, part) for part in _limits(name, parts.mean())))
+    level = _LEVEL if parts.classes <= _FEW_CLASSES else _LEVEL_OF_MEAN
+    return Limits(*(np.where(infinite, np.inf, part) for part in _limits(name, parts.mean(), level)))
 
 
-def _limits(name: str, parts: Sides) -> Limits:
+def _limits(name: str, parts: Sides, level: float) -> Limits:
     lows, highs = [], []
     low_caution, high_caution = _CAUTION[name]
     for upper in parts.uppers:
-        z = _critical(parts.lower, upper)
+        z = _critical(parts.lower, upper, level)
         lows.append(_limit(parts.lower, low_caution * z, -1))
         highs.append(_limit(upper, high_caution * z, 1))
     best = np.argmin(highs, axis=0)[None]
@@ -127,7 +131,7 @@ def _limits(name: str, parts: Sides) -> Limits:
     return _ordered(parts.estimate, np.clip(low, 0.0, top), np.clip(high, 0.0, top))
 
 
-def _critical(lower: Cumulants, upper: Cumulants) -> FloatArray:
+def _critical(lower: Cumulants, upper: Cumulants, level: float) -> FloatArray:
     """z with Phi(z + gap) - Phi(-z) = level, where gap separates the two sides in standard errors.
 
     The truth cannot be at both ends at once: two-sided critical values where the sides meet, one-sided ones
@@ -135,10 +139,10 @@ def _critical(lower: Cumulants, upper: Cumulants) -> FloatArray:
     """
     spread = np.sqrt(np.maximum(np.maximum(lower.variance, upper.variance), 1e-300))
     gap = np.maximum(upper.value - lower.value, 0.0) / spread
-    z = np.full(gap.shape, ndtri(_LEVEL))
+    z = np.full(gap.shape, ndtri(level))
     for _ in range(6):  # Newton's steps, which come from below since the left side is concave
         density = np.exp(-((z + gap) ** 2) / 2) + np.exp(-z * z / 2)
-        z = z + (_LEVEL - ndtr(z + gap) + ndtr(-z)) * np.sqrt(2 * np.pi) / density
+        z = z + (level - ndtr(z + gap) + ndtr(-z)) * np.sqrt(2 * np.pi) / density
     return z
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from harness.scoring.cells import CellFunction
     from harness.scoring.divergence import FloatArray, IntArray
 
-_PARABOLAS = ((0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
+_PARABOLAS = ((0.2, True), (0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
 """Upper functions of TV: width of the parabola in standard errors, and whether it is capped far out."""
-_SQUARES = (1.0, 1.6, 2.6)
+_SQUARES = (0.5, 1.0, 1.6, 2.6)
 """Upper functions of the other measures: multiples of their curvature at the target."""
 _LEAST_TARGET = 1e-60
 """A smaller share is as good as this one, and its third power could not be written."""
@@ -59,11 +59,14 @@ class Sides:
     uppers: tuple[Cumulants, ...]
     outside: Cumulants
     """The mass on cells with target 0; TV is at least that."""
+    classes: int
 
     def mean(self) -> Sides:
         """The mean over contexts (the last axis)."""
         uppers = tuple(upper.mean() for upper in self.uppers)
-        return Sides(self.estimate.mean(axis=-1), self.lower.mean(), uppers, self.outside.mean())
+        return Sides(
+            self.estimate.mean(axis=-1), self.lower.mean(), uppers, self.outside.mean(), self.classes
+        )
 
     def reshaped(self, *shape: int) -> Sides:
         """The same contexts in an array of another shape."""
@@ -72,7 +75,9 @@ class Sides:
             return Cumulants(*(field.reshape(shape) for field in c))
 
         uppers = tuple(parts(upper) for upper in self.uppers)
-        return Sides(self.estimate.reshape(shape), parts(self.lower), uppers, parts(self.outside))
+        return Sides(
+            self.estimate.reshape(shape), parts(self.lower), uppers, parts(self.outside), self.classes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,7 @@ def sides(name: str, table: Table) -> Sides:
         table.below.cumulants(lower, curvature),
         tuple(table.above.cumulants(upper, curvature) for upper in uppers),
         table.outside,
+        table.place.shape[1],
     )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from baselines import retention
+from baselines.recipe import TEXTS
 from baselines.train import Options, train
-from baselines.walf import retention
 from baselines.walf.data import GroupedBatches, Item, collate, without_last
 from baselines.walf.loss import Adaptive, Group, Tracker, by_pair, divergence
-from baselines.walf.trainer import NEUTRAL, WalfTrainer, retention_texts
+from baselines.walf.trainer import WalfTrainer
 from harness.errors import UserError
 from harness.sampling import association
 from harness.sampling.association import Quirks
@@ -206,9 +207,8 @@ def test_a_sample_of_masked_tokens_has_each_once(tmp_path: Path) -> None:
 
 def test_the_neutral_texts_name_no_gender() -> None:
     gendered = {"he", "she", "him", "her", "his", "hers", "man", "woman", "men", "women", "boy", "girl"}
-    texts = retention_texts("neutral")
+    texts = retention.lines(TEXTS["neutral"])
     assert len(texts) >= 30
-    assert NEUTRAL.is_file()
     assert not [t for t in texts if gendered & set(t.lower().strip(".").replace(",", "").split())]
 
 

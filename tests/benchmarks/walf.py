@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from baselines import seed
+from baselines import retention, seed
 from baselines.recipe import read_recipe
 from baselines.train import Options, train
-from baselines.walf import retention
 from baselines.walf.data import Sentences, without_last
 from baselines.walf.trainer import Recipe
 from harness.prompts import select

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
+import transformers
+from accelerate.utils import extract_model_from_parallel
+
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
+
+    from baselines.recipe import TrainingRecipe
 
 Measure = Literal["ce", "kl"]
 
@@ -27,6 +34,8 @@ class Text:
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], longest: int) -> list[Text]:
     """Texts cut after ``longest`` tokens; those without two tokens are left out."""
+    if not texts:
+        return []
     found = tokenizer(list(texts), truncation=True, max_length=longest, return_special_tokens_mask=True)
     made = []
     for ids, special in zip(found["input_ids"], found["special_tokens_mask"], strict=True):
@@ -89,7 +98,68 @@ def loss(model: Any, batch: dict[str, torch.Tensor], measure: Measure, base: Any
     here = at_places(model, batch)
     if measure == "ce":
         return -here.gather(-1, batch["token"][:, None]).mean()
-    off: AbstractContextManager[object] = model.disable_adapter() if base is None else nullcontext()
+    inner = extract_model_from_parallel(model)
+    off: AbstractContextManager[object] = inner.disable_adapter() if base is None else nullcontext()
     with torch.no_grad(), off:
         there = at_places(base or model, batch)
     return torch.nn.functional.kl_div(here, there, log_target=True, reduction="batchmean")
+
+
+def lines(path: Path | None) -> list[str]:
+    """A file's texts, one a line."""
+    return [t for t in path.read_text(encoding="utf-8").splitlines() if t.strip()] if path else []
+
+
+class Kept:
+    """How the base goes on in texts that the rows say nothing about: what a training should leave as it is."""
+
+    def __init__(self, recipe: TrainingRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> None:
+        """Read the texts; the base is loaded a second time where there is no adapter to switch off."""
+        self.gamma, self.rows = recipe.gamma, recipe.retention_rows
+        self.pad = cast("int", tokenizer.pad_token_id)
+        self.texts = encode(tokenizer, lines(recipe.retained()), recipe.max_length)
+        if not self.texts:
+            raise UserError(
+                "no text of two tokens or more", where="retention_text", found=recipe.retention_text
+            )
+        self.base: Any = None
+        if recipe.adapter == "full":
+            self.base = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+
+    def term(self, model: Any, device: torch.device) -> torch.Tensor:
+        """``gamma`` times the mean KL(base || model) over the tokens of ``rows`` texts, drawn anew."""
+        if self.base is not None:
+            self.base.to(device)
+        batch = causal_batch(self.texts, self.rows, self.pad)
+        return self.gamma * loss(model, {k: v.to(device) for k, v in batch.items()}, "kl", self.base)
+
+
+def kept(recipe: TrainingRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> Kept | None:
+    """What a recipe asks to keep."""
+    return Kept(recipe, tokenizer, base) if recipe.gamma else None
+
+
+class Retaining:
+    """Adds the retention term to the loss of the trainer that comes after it in a class's bases."""
+
+    def __init__(self, *, kept: Kept | None = None, **kwargs: Any) -> None:
+        """Take the trainer's own arguments, and what is to be kept."""
+        self.kept = kept
+        super().__init__(**kwargs)
+
+    def compute_loss(
+        self: Any,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The trainer's loss, and the term where there is one."""
+        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        if self.kept is None or return_outputs:
+            return found
+        term = self.kept.term(model, self.args.device)
+        self._metrics["train"]["retention"].append(term.item())
+        # A loss per token of all of a step's batches is not divided by their number any more.
+        divided = self.loss_is_scaled_for_ga is None and num_items_in_batch is not None
+        return found + term / (self.current_gradient_accumulation_steps if divided else 1)
