@@ -38,6 +38,8 @@ FIRST = "sft"
 """The stage that dpo and klkto begin with."""
 LONG = 256
 """Token cap of arms that reason before they answer."""
+EPSILON = 0.005
+"""Mass that enumeration may leave undecided: remedies leave a little spread over very many texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
                 split=split,
                 paraphrases=plan.paraphrases,
                 measure=measure,
+                epsilon=EPSILON,
                 sampling=sampling,
                 out=plan.out / "runs",
             )
