@@ -222,7 +222,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(
     answers = tiny_answers(tmp_path)
 
     def command(out: str) -> list[str]:
-        settings = ("rows=40", "precision=fp32", f"adapter={adapter}", "save_steps=7")
+        settings = ("rows=40", "precision=fp32", f"adapter={adapter}", "save_steps=7", "gamma=1")
         return [
             *(sys.executable, "-m", "harness", "train", method, str(model)),
             *("--task", str(tea), "--target", "survey", "-o", str(tmp_path / out)),
