@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.scoring.cells import CellFunction
     from harness.scoring.divergence import FloatArray, IntArray
 
-_PARABOLAS = ((0.2, True), (0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
+_PARABOLAS = ((0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
 """Upper functions of TV: width of the parabola in standard errors, and whether it is capped far out."""
 _SQUARES = (0.5, 1.0, 1.6, 2.6)
 """Upper functions of the other measures: multiples of their curvature at the target."""
