@@ -43,7 +43,7 @@ def test_a_new_task_passes_its_check_as_it_is(tmp_path: Path, capsys: pytest.Cap
 def test_the_new_task_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "task", "new", "hands", "-o", str(tmp_path / "tasks"))
     for target in ("uniform", "population"):
-        said(
+        report = said(
             capsys,
             "--include",
             str(tmp_path),
@@ -56,6 +56,8 @@ def test_the_new_task_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture
             "-o",
             str(tmp_path / "runs"),
         )
+        assert "(complete)" in report
+        assert "100.0%" in report
 
 
 def test_a_reader_that_errs_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
