@@ -63,7 +63,7 @@ class TuningRecipe(Recipe):
                 "no such texts",
                 where="retention_text",
                 found=self.retention_text,
-                expected=", ".join(TEXTS) + ", or a file with a text a line",
+                expected=", ".join(TEXTS) + f", a file with a text a line, or in walf {SENTENCES}",
                 nearest=nearest(self.retention_text, TEXTS),
             )
         return path
