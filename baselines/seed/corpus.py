@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from harness.tasks import Task
 
 HELD_OUT_SEED = 1
-RETAINED_SEED = 2
 """Seed of the plain text for perplexity; training uses others."""
+RETAINED_SEED = 2
+"""Seed of the plain text that trainings retain."""
 NARROW, WIDE, ARMS, STORIES, REPLIES = 16, 2, 1, 7, 20
 """Examples per prompt and context."""
 BRIEF, PROFESSIONS, FACTS, AGREEMENT = 12, 20, 12, 1500

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LEVEL = 0.97
 """Aimed at, so that second-order error leaves at least 94% in every case simulated."""
 _LEVEL_OF_MEAN = 0.965
-"""Suffices for a mean over contexts where there are more than ``_FEW_CLASSES``: the sides lie farther apart."""
+"""Enough, in every case simulated, for a mean over contexts with more than ``_FEW_CLASSES``."""
 _FEW_CLASSES = 3
 _CAUTION = {
     "tv": (1.1, 1.1),
