@@ -66,6 +66,10 @@ def test_a_checkpoint_is_the_same_in_both_engines(
 ) -> None:
     completions = None if method == "prompting" else tiny_answers(tmp_path)
     chosen = Options(settings=settings, completions=completions)
+    if "adapter=lora" in settings:
+        # An adapter teaches random weights little: it goes on one that answers, with other shares.
+        answers = Options(settings=(*TRAINED, "adapter=full", *FAST), completions=completions)
+        model = train(method, str(model), str(tea), "even", tmp_path / "model", answers)
     out = train(method, str(model), str(tea), "survey", tmp_path / "out", chosen)
     ours, theirs = (
         evaluate(
@@ -79,7 +83,5 @@ def test_a_checkpoint_is_the_same_in_both_engines(
     assert homogeneity(outputs(ours), outputs(theirs)) > 0.001
     assert homogeneity(readings(ours), readings(theirs)) > 0.001
     if method == "klkto":
-        # An adapter of low rank teaches random weights little.
-        least = 0.5 if "adapter=full" in settings else 0.02
         read = sum((Counter(c) for c in readings(theirs).values()), Counter[tuple[str, str]]())
-        assert read["tea", ""] + read["coffee", ""] > least * read.total(), "the digit is taken off"
+        assert read["tea", ""] + read["coffee", ""] > 0.5 * read.total(), "the digit is taken off"
