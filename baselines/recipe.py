@@ -51,7 +51,8 @@ class TuningRecipe(Recipe):
     retention_text: str
     """A name in ``TEXTS``, or a file with a text a line."""
     retention_rows: int = Field(ge=0)
-    """How many of them a step; 0 is all."""
+    """How many of them a step (of a masked model: how many of their tokens); 0 is all."""
+    max_length: int = Field(ge=8)
 
     def retained(self) -> Path | None:
         """The file of the texts that are retained, if any."""
@@ -74,7 +75,6 @@ class TrainingRecipe(TuningRecipe):
 
     rows: int = Field(ge=1)
     """Training rows per context."""
-    max_length: int = Field(ge=8)
     save_steps: int = Field(ge=1)
 
 

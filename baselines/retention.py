@@ -10,6 +10,7 @@ import torch
 import transformers
 from accelerate.utils import extract_model_from_parallel
 
+from baselines.recipe import SENTENCES
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.recipe import TrainingRecipe
+    from baselines.recipe import TuningRecipe
 
 Measure = Literal["ce", "kl"]
 
@@ -111,36 +112,61 @@ def lines(path: Path | None) -> list[str]:
 
 
 class Kept:
-    """How the base goes on in texts that the rows say nothing about: what a training should leave as it is."""
+    """How the base goes on in texts that are not trained on: what a training should leave as it is."""
 
-    def __init__(self, recipe: TrainingRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> None:
-        """Read the texts; the base is loaded a second time where there is no adapter to switch off."""
-        self.gamma, self.rows = recipe.gamma, recipe.retention_rows
-        self.pad = cast("int", tokenizer.pad_token_id)
-        self.texts = encode(tokenizer, lines(recipe.retained()), recipe.max_length)
-        if not self.texts:
+    def __init__(
+        self,
+        recipe: TuningRecipe,
+        tokenizer: PreTrainedTokenizerBase,
+        base: Any,
+        *,
+        masked: bool = False,
+        measure: Measure = "kl",
+        sentences: bool = False,
+    ) -> None:
+        """Read the recipe's texts.
+
+        Args:
+            recipe: weight, texts and how many of them.
+            tokenizer: the model's.
+            base: the frozen base; None where there is an adapter to switch off, or the measure needs none.
+            masked: whether the model is a masked one.
+            measure: how far the model is from what it was.
+            sentences: whether a batch's own sentences may be named in place of texts.
+        """
+        self.gamma, self.rows, self.longest = recipe.gamma, recipe.retention_rows, recipe.max_length
+        self.tokenizer, self.masked, self.measure = tokenizer, masked, measure
+        self.base = base if base is None else base.train(False)
+        self.texts = encode(tokenizer, lines(recipe.retained()), self.longest)
+        if not self.texts and not (sentences and recipe.retention_text == SENTENCES):
             raise UserError(
                 "no text of two tokens or more", where="retention_text", found=recipe.retention_text
             )
-        self.base: Any = None
-        if recipe.adapter == "full":
-            self.base = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
 
-    def term(self, model: Any, device: torch.device) -> torch.Tensor:
-        """``gamma`` times the mean KL(base || model) over the tokens of ``rows`` texts, drawn anew."""
+    def distance(self, model: Any, device: torch.device, sentences: Sequence[str] = ()) -> torch.Tensor:
+        """The loss at tokens of texts drawn anew, or of ``sentences`` where no texts were asked for."""
         if self.base is not None:
             self.base.to(device)
-        batch = causal_batch(self.texts, self.rows, self.pad)
-        return self.gamma * loss(model, {k: v.to(device) for k, v in batch.items()}, "kl", self.base)
+        texts = self.texts or encode(self.tokenizer, sentences, self.longest)
+        pad = cast("int", self.tokenizer.pad_token_id)
+        if self.masked:
+            batch = masked_batch(texts, self.rows, cast("int", self.tokenizer.mask_token_id), pad)
+        else:
+            batch = causal_batch(texts, self.rows, pad)
+        return loss(model, {k: v.to(device) for k, v in batch.items()}, self.measure, self.base)
 
 
-def kept(recipe: TrainingRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> Kept | None:
-    """What a recipe asks to keep."""
-    return Kept(recipe, tokenizer, base) if recipe.gamma else None
+def kept(recipe: TuningRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> Kept | None:
+    """What a recipe of rows asks to keep; the base is loaded once more where there is no adapter to switch off."""
+    if not recipe.gamma:
+        return None
+    whole = recipe.adapter == "full"
+    frozen = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) if whole else None
+    return Kept(recipe, tokenizer, frozen)
 
 
 class Retaining:
-    """Adds the retention term to the loss of the trainer that comes after it in a class's bases."""
+    """Adds ``gamma`` times KL(base || model) to the loss of the trainer that comes after it in a class's bases."""
 
     def __init__(self, *, kept: Kept | None = None, **kwargs: Any) -> None:
         """Take the trainer's own arguments, and what is to be kept."""
@@ -158,8 +184,8 @@ class Retaining:
         found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
         if self.kept is None or return_outputs:
             return found
-        term = self.kept.term(model, self.args.device)
-        self._metrics["train"]["retention"].append(term.item())
+        away = self.kept.distance(model, self.args.device)
+        self._metrics["train"]["retention"].append(away.item())
         # A loss per token of all of a step's batches is not divided by their number any more.
         divided = self.loss_is_scaled_for_ga is None and num_items_in_batch is not None
-        return found + term / (self.current_gradient_accumulation_steps if divided else 1)
+        return found + self.kept.gamma * away / (self.current_gradient_accumulation_steps if divided else 1)

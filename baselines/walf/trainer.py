@@ -62,7 +62,6 @@ class Recipe(TuningRecipe):
     masked_groups: Constants
     causal_groups: Constants
     retention: retention.Measure
-    max_length: int = Field(ge=8)
     kl_half: bool
     k_by_k: bool
     mean_nll: bool
@@ -87,8 +86,7 @@ class WalfTrainer(transformers.Trainer):
         masked: bool,
         items: Sequence[Item],
         shape: tuple[int, int],
-        texts: Sequence[str],
-        base: PreTrainedModel | None,
+        kept: retention.Kept | None,
         **kwargs: Any,
     ) -> None:
         """Take the Trainer's arguments, the training items and their (prompts, classes).
@@ -98,8 +96,7 @@ class WalfTrainer(transformers.Trainer):
             masked: whether the model is a masked one.
             items: what is trained on.
             shape: prompts and classes of each item.
-            texts: what the retention term is computed on; empty for the items' own sentences.
-            base: the frozen base, where the retention term needs it and it is not under an adapter.
+            kept: what the retention term keeps.
             **kwargs: the Trainer's own arguments.
         """
         super().__init__(train_dataset=cast("Any", list(enumerate(items))), **kwargs)
@@ -115,9 +112,8 @@ class WalfTrainer(transformers.Trainer):
             recipe.count_in_place or recipe.as_published,
             0.0 if recipe.as_published else recipe.floor,
         )
-        self.base = base
+        self.kept = kept
         self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])
-        self._texts = retention.encode(self._tokenizer, texts, recipe.max_length)
 
     def _drawn(self, batch: Sequence[tuple[int, Item]]) -> dict[str, torch.Tensor]:
         words = self.items[0].inputs.sentences // math.prod(self.shape)
@@ -152,10 +148,10 @@ class WalfTrainer(transformers.Trainer):
         if self.recipe.adaptive:
             loss, told = self.adaptive(kl, len(members), members[0].group)
             entry |= told
-        if self.recipe.gamma:
-            kept = retention.loss(model, self._retained(members), self.recipe.retention, self.base)
-            loss = loss + self.recipe.gamma * kept
-            entry["retention"] = kept.item()
+        if self.kept is not None:
+            away = self.kept.distance(model, self.args.device, [t for item in members for t in item.texts])
+            loss = loss + self.kept.gamma * away
+            entry["retention"] = away.item()
         self.log(entry)
         return loss
 
@@ -167,18 +163,6 @@ class WalfTrainer(transformers.Trainer):
             if "kl" in entry:
                 seen = cast("Any", entry)
                 self.adaptive(torch.tensor(seen["kl"]), seen["contexts"], seen["group"])
-
-    def _retained(self, members: Sequence[Item]) -> dict[str, torch.Tensor]:
-        tokenizer, rows = self._tokenizer, self.recipe.retention_rows
-        texts = self._texts or retention.encode(
-            tokenizer, [t for item in members for t in item.texts], self.recipe.max_length
-        )
-        pad = cast("int", tokenizer.pad_token_id)
-        if self.masked:
-            batch = retention.masked_batch(texts, rows, cast("int", tokenizer.mask_token_id), pad)
-        else:
-            batch = retention.causal_batch(texts, rows, pad)
-        return {k: v.to(self.args.device) for k, v in batch.items()}
 
     def prediction_step(
         self,
@@ -236,14 +220,19 @@ def run(job: Job) -> Outcome:
 
     def build(folder: Path) -> WalfTrainer:
         model = load_model(job.source.folder, recipe, masked)
-        needs_base = recipe.gamma > 0 and recipe.retention == "kl" and recipe.adapter == "full"
-        trainer = WalfTrainer(
+        kept = None
+        if recipe.gamma:
+            apart = recipe.retention == "kl" and recipe.adapter == "full"
+            base = load_model(job.source.folder, recipe, masked) if apart else None
+            kept = retention.Kept(
+                recipe, tokenizer, base, masked=masked, measure=recipe.retention, sentences=True
+            )
+        return WalfTrainer(
             recipe=recipe,
             masked=masked,
             items=items,
             shape=(len(prompts), len(trained)),
-            texts=retention.lines(recipe.retained()),
-            base=load_model(job.source.folder, recipe, masked) if needs_base else None,
+            kept=kept,
             model=model,
             args=transformers.TrainingArguments(**cast("Any", arguments(recipe, folder))),
             data_collator=partial(collate, pad=pad),
@@ -251,9 +240,6 @@ def run(job: Job) -> Outcome:
             processing_class=tokenizer,
             callbacks=[transformers.EarlyStoppingCallback(recipe.patience, recipe.min_delta)],
         )
-        if trainer.base is not None:
-            torch.nn.Module.to(trainer.base.train(False), trainer.args.device)
-        return trainer
 
     final = train_stage(job.out / STAGES / "walf", "WALF", build)
     return Outcome(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), {})

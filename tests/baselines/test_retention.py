@@ -13,6 +13,7 @@ from trl import SFTConfig
 
 from baselines.recipe import TEXTS, read_recipe
 from baselines.retention import Kept, lines
+from baselines.retention import kept as make
 from baselines.seed import corpus, held_out_path
 from baselines.sft.trainer import Recipe, RetainingSFTTrainer
 from baselines.train import Options, train
@@ -35,7 +36,9 @@ def kept(folder: Path, tokenizer: PreTrainedTokenizerFast, *settings: str) -> Ke
     if not base.is_dir():
         write_tiny(base, seed=2)
     given = ["gamma=0.5", f"retention_text={texts}", "retention_rows=0", "adapter=full", *settings]
-    return Kept(read_recipe(Recipe, "sft", settings=given), tokenizer, base)
+    found = make(read_recipe(Recipe, "sft", settings=given), tokenizer, base)
+    assert found is not None
+    return found
 
 
 def by_hand(model: Any, base: Any, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
@@ -54,8 +57,8 @@ def test_the_term_is_the_distance_from_the_base(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
     model = tiny_model(tokenizer, seed=1)
     keep = kept(tmp_path, tokenizer)
-    term = keep.term(model, torch.device("cpu"))
-    assert term.item() == pytest.approx(0.5 * by_hand(model, keep.base, tokenizer).item(), rel=1e-4)
+    away = keep.distance(model, torch.device("cpu"))
+    assert away.item() == pytest.approx(by_hand(model, keep.base, tokenizer).item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
