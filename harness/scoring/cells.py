@@ -158,12 +158,14 @@ def tangent(excess: FloatArray, grid: FloatArray, n: FloatArray) -> tuple[FloatA
     t = grid[:, :1]
     gap = grid - t
     left, right = gap < -1e-15, gap > 1e-15
+    lefts, rights = left.any(axis=0), right.any(axis=0)
+    low, high = gap[:, lefts, None], gap[:, None, rights]
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = gap[:, None, :] / (gap[:, None, :] - gap[:, :, None])
-        chord = share * excess[:, :, None] + (1 - share) * excess[:, None, :]
-    chord = np.where(left[:, :, None] & right[:, None, :], chord, -np.inf)
-    best = chord.reshape(len(grid), -1).max(axis=1)
-    height = np.maximum(best, np.where(np.abs(gap) <= 1e-15, excess, -np.inf).max(axis=1))
+        share = high / (high - low)
+        chord = share * excess[:, lefts, None] + (1 - share) * excess[:, None, rights]
+    chord = np.where(left[:, lefts, None] & right[:, None, rights], chord, -np.inf)
+    best = chord.max(axis=(1, 2), initial=-np.inf)
+    height = np.maximum(best, np.where(np.abs(gap) <= 1e-15, excess, -np.inf).max(axis=1, initial=-np.inf))
     with np.errstate(invalid="ignore", divide="ignore"):
         slopes = (excess - height[:, None]) / gap
     from_right = np.where(right, slopes, -np.inf).max(axis=1)

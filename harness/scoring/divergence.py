@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr, xlogy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -116,12 +116,21 @@ def plugin(name: str, counts: IntArray | FloatArray, target: FloatArray) -> Floa
     half count outside it would make every value infinite; a real count outside it does, and should.
     The papers' variants are taken of raw shares, as in the papers.
     """
-    if name == "kl_target_model":
-        return kl_target_model(smoothed_shares(counts), target)
-    if name == "kl_model_target":
-        support = np.broadcast_to(target > 0, counts.shape)
-        return kl_model_target(smoothed_shares(counts, support), target)
-    return MEASURES[name](shares(counts), target)
+    return plugins((name,), counts, target)[name]
+
+
+def plugins(names: Iterable[str], counts: IntArray | FloatArray, target: FloatArray) -> dict[str, FloatArray]:
+    """``plugin`` of several measures."""
+    raw = shares(counts)
+    found = {}
+    for name in names:
+        model = raw
+        if name == "kl_target_model":
+            model = smoothed_shares(counts)
+        elif name == "kl_model_target":
+            model = smoothed_shares(counts, np.broadcast_to(target > 0, counts.shape))
+        found[name] = MEASURES[name](model, target)
+    return found
 
 
 def unsmoothed(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:

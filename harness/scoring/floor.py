@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from harness.scoring.divergence import plugin, unsmoothed
+from harness.scoring.divergence import plugin, plugins, unsmoothed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +61,7 @@ def simulate(
     drawn = rng.multinomial(np.broadcast_to(keys[:, 1].astype(np.int64), (repetitions, len(keys))), people)
     asked = redrawn(people, keys[:, 0], repetitions, rng)
     spread = _spread(where, repetitions, rng)
-    values = {name: spread(plugin(name, drawn, asked)) for name in names}
+    values = {name: spread(scores) for name, scores in plugins(names, drawn, asked).items()}
     return Null(values, spread(fit_statistic(drawn, asked)), np.isinf(sizes))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.scoring import floor as noise
-from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugin, unsmoothed
+from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugins, unsmoothed
 from harness.scoring.interval import Limits, share_limits
 from harness.scoring.reference import sample_limits
 
@@ -143,7 +143,7 @@ def score(
     if invalid.any():
         everything = np.concatenate([counts, invalid[:, None]], axis=1)
         full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
-        # Both at once: nearly all of it is numpy, which lets other threads run.
+        # At once, as what is simulated and the limits: nearly all of it is numpy, which lets other threads run.
         with ThreadPoolExecutor(1) as beside:
             pending = beside.submit(_block, HEADLINE, everything, full_target, sizes, seed)
             conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
@@ -210,12 +210,13 @@ def _block(
     """The measures ``names`` of one version of the counts (with or without the invalid draws)."""
     n = counts.sum(axis=1)
     used = n > 0
-    null = noise.simulate(n, target, names, sizes=sizes, seed=seed)
+    with ThreadPoolExecutor(1) as beside:
+        pending = beside.submit(noise.simulate, n, target, names, sizes=sizes, seed=seed)
+        found = sample_limits(counts[used], target[used], sizes[used], names) if used.any() else {}
+    null = pending.result()
     rows: list[dict[str, Score]] = [{} for _ in n]
     mean: dict[str, Score] = {}
-    found = sample_limits(counts[used], target[used], sizes[used], names) if used.any() else {}
-    for name in names:
-        value = plugin(name, counts, target)
+    for name, value in plugins(names, counts, target).items():
         floor, floor95 = null.floor(name)
         table = np.full((len(n), 7), np.nan)
         p = noise.tail(value, null.values[name])

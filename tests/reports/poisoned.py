@@ -84,6 +84,8 @@ def _draws(folder: Path, i: int) -> None:
     for part in sorted((folder / "draws").glob("*.parquet")):
         table = pq.read_table(part)
         old = table.column("text").to_pylist()
-        texts = [f"{text} {HOSTILE[(i + k) % len(HOSTILE)]}" for k, text in enumerate(old)]
-        texts[0] = LONG
+        # Five strings for each run's texts: a board reads every text that differs.
+        texts = [f"{text} {HOSTILE[(i + k % 5) % len(HOSTILE)]}" for k, text in enumerate(old)]
+        if i % 20 == 3:
+            texts[0] = LONG
         pq.write_table(table.set_column(table.column_names.index("text"), "text", pa.array(texts)), part)

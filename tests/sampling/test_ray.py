@@ -36,7 +36,7 @@ def drawn(engine: RayEngine, asked: list[Request]) -> dict[Request, list[Draw]]:
     return dict(results)
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def _cluster() -> Iterator[None]:
     import ray
 
@@ -46,6 +46,7 @@ def _cluster() -> Iterator[None]:
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_all_prompts_come_from_two_replicas_with_the_right_law(tmp_path: Path) -> None:
     engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path)))
     results = drawn(engine, requests(100))
@@ -59,6 +60,7 @@ def test_all_prompts_come_from_two_replicas_with_the_right_law(tmp_path: Path) -
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_the_prompts_of_a_killed_worker_go_back_in_the_queue(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
     calm = drawn(RayEngine("known", replicas=2, factory=Known(str(tmp_path / "calm"))), requests(60))
@@ -69,6 +71,7 @@ def test_the_prompts_of_a_killed_worker_go_back_in_the_queue(tmp_path: Path) -> 
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_a_prompt_that_kills_every_worker_is_a_failed_row_and_costs_no_other(tmp_path: Path) -> None:
     engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path), fatal="c3", deaths=1000))
     results = drawn(engine, requests(6))
@@ -80,6 +83,7 @@ def test_a_prompt_that_kills_every_worker_is_a_failed_row_and_costs_no_other(tmp
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_replicas_of_a_model_have_its_law(tiny_model: Path) -> None:
     options = {"device": "cpu"}
     engine = RayEngine(str(tiny_model), replicas=2, options=options)
@@ -93,6 +97,7 @@ def test_replicas_of_a_model_have_its_law(tiny_model: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_the_card_and_the_prompt_are_those_of_a_replica(tmp_path: Path) -> None:
     engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path)))
     assert engine.card().model == "known"
@@ -101,6 +106,7 @@ def test_the_card_and_the_prompt_are_those_of_a_replica(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("_cluster")
 def test_a_mistake_of_the_user_on_a_worker_is_a_user_error_here(tmp_path: Path) -> None:
     engine = RayEngine("ghost", replicas=1, factory=Known(str(tmp_path), broken=True))
     with pytest.raises(UserError, match="no such model folder") as card:
