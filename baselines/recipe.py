@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 R = TypeVar("R", bound="Recipe")
+Schedule = Literal[
+    "constant",
+    "constant_with_warmup",
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "inverse_sqrt",
+]
+"""Those of transformers that need nothing but a length and a warm-up."""
 FOLDER = Path(__file__).parent
 TEXTS = {"neutral": FOLDER / "neutral.txt", "tiny": FOLDER / "seed" / "retained.txt"}
 """Texts about nobody that come with distalign: English ones, and such as the tiny models were trained on."""
@@ -45,7 +55,7 @@ class TuningRecipe(Recipe):
     max_grad_norm: float = Field(gt=0)
     warmup: float = Field(ge=0)
     """Below 1 a fraction of the steps, from 1 on a number of steps."""
-    schedule: str
+    schedule: Schedule
     gamma: float = Field(ge=0)
     """Weight of the retention term, which keeps the model's language (``retention.py``)."""
     retention_text: str
@@ -82,11 +92,13 @@ def read_recipe(kind: type[R], method: str, file: Path | None = None, settings: 
     """The method's recipe, with a user's file on top of it and ``key=value`` settings on top of both."""
     own = load_yaml(FOLDER / method / "recipe.yaml")
     data = _mapping(own)
+    recipe = validate(kind, Document(own.path, data, own.lines))
     if file is not None:
         given = load_yaml(file)
         for key in _mapping(given):
             _known(key, kind, given.where(key))
         data |= _mapping(given)
+        recipe = validate(kind, Document(file, data, given.lines))
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
@@ -96,7 +108,8 @@ def read_recipe(kind: type[R], method: str, file: Path | None = None, settings: 
             data[key] = _number(yaml.safe_load(value))
         except yaml.YAMLError:
             raise UserError("a value that cannot be read", where=f"--set {key}", found=value) from None
-    return validate(kind, Document(own.path, data, own.lines))
+        recipe = validate(kind, Document(Path(f"--set {key}"), data, {}))
+    return recipe
 
 
 def _mapping(doc: Document) -> dict[str, object]:

@@ -14,8 +14,9 @@ import datasets
 import torch
 import transformers
 from transformers import TrainerCallback
+from transformers.pytorch_utils import Conv1D
 
-from harness.errors import UserError, missing_package
+from harness.errors import UserError, missing_package, nearest
 from harness.progress import say
 
 try:
@@ -24,7 +25,7 @@ except ImportError as error:
     raise missing_package("training", "peft", "train") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from transformers import (
         PreTrainedModel,
@@ -181,10 +182,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return cast("PreTrainedTokenizerBase", tokenizer)
 
 
-def lora(recipe: TuningRecipe) -> LoraConfig | None:
+def lora(recipe: TuningRecipe, model: torch.nn.Module) -> LoraConfig | None:
     """The adapter that a recipe asks for; None when the whole model is trained."""
     if recipe.adapter == "full":
         return None
+    _check_targets(recipe.lora_targets, model)
     return LoraConfig(
         r=recipe.lora_r,
         lora_alpha=recipe.lora_alpha,
@@ -193,6 +195,28 @@ def lora(recipe: TuningRecipe) -> LoraConfig | None:
         bias="none",
         task_type="CAUSAL_LM",
     )
+
+
+def _check_targets(targets: str | list[str], model: torch.nn.Module) -> None:
+    """Refuse a name that no part has: peft passes over one among others, and the adapter would lack it."""
+    parts = dict(model.named_modules())
+
+    def found(target: str) -> bool:
+        if isinstance(targets, str):  # to peft a pattern of whole names, or this word
+            return target == "all-linear" or any(re.fullmatch(target, name) for name in parts)
+        return any(f".{name}".endswith(f".{target}") for name in parts)
+
+    for target in [targets] if isinstance(targets, str) else targets:
+        if not found(target):
+            linear = (torch.nn.Linear, Conv1D)
+            ends = sorted({n.rpartition(".")[2] for n, part in parts.items() if isinstance(part, linear)})
+            raise UserError(
+                "no part of the model has this name",
+                where="lora_targets",
+                found=target,
+                expected=f"all-linear, or a list such as [{', '.join(ends)}]",
+                nearest=nearest(target, ends),
+            )
 
 
 def arguments(recipe: TrainingRecipe, folder: Path) -> dict[str, object]:
@@ -243,6 +267,28 @@ def example(row: Row, tokenizer: PreTrainedTokenizerBase, *completions: str) -> 
         return [prompt, *([{"role": "assistant", "content": c}] for c in completions)]
     text = row.text or "\n\n".join(c for _, c in row.messages)
     return [text, *completions]
+
+
+def check_lengths(rows: Sequence[list[object]], tokenizer: PreTrainedTokenizerBase, most: int) -> None:
+    """Refuse rows that would be cut: the model would learn from answers without an end, or from none."""
+    texts = {_written(prompt, completion, tokenizer) for prompt, completion in rows}
+    sizes = {t: len(tokenizer(t, add_special_tokens=False, verbose=False)["input_ids"]) for t in texts}
+    longest = max(texts, key=lambda t: (sizes[t], t))
+    if sizes[longest] > most:
+        raise UserError(
+            "training rows are longer than max_length",
+            where="max_length",
+            found=f"{sizes[longest]} tokens: {longest[:80]}…",
+            expected=f"at most {most}",
+            hint=f"--set max_length={sizes[longest]}, if the model reads that much",
+        )
+
+
+def _written(prompt: object, completion: object, tokenizer: PreTrainedTokenizerBase) -> str:
+    if isinstance(prompt, list):
+        turns = [*prompt, *cast("list[dict[str, str]]", completion)]
+        return str(tokenizer.apply_chat_template(turns, tokenize=False))
+    return f"{prompt}{completion}{tokenizer.eos_token}"
 
 
 def check_terminated(row: Row, tokenizer: PreTrainedTokenizerBase) -> None:

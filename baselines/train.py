@@ -13,9 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from baselines.recipe import FOLDER, Recipe, TuningRecipe, read_recipe
+from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
+from harness.planning import versions
 from harness.progress import say
 from harness.targets import resolve
 from harness.tasks import load_task
@@ -129,9 +130,12 @@ def train(method: str, model: str, task: str, target: str, out: Path, options: O
     found = _method(method)
     chosen = options or Options()
     recipe = read_recipe(found.Recipe, method, chosen.recipe, chosen.settings)
-    about = _about(task, target, chosen.attribute, getattr(found, "MEASURE", "draws"))
+    if chosen.completions and not isinstance(recipe, TrainingRecipe):
+        raise UserError(f"{method} trains on no texts", where="--completions", found=chosen.completions)
+    measure = getattr(found, "MEASURE", "draws")
+    about = _about(task, target, chosen.attribute, measure)
     state = _state()
-    job = Job(method, _source(model, chosen.revision), *about, recipe, out, chosen.completions)
+    job = Job(method, _source(model, chosen.revision, measure), *about, recipe, out, chosen.completions)
     if not state.is_main_process:
         return _follow(found, job, state)
     with _locked(out):
@@ -219,8 +223,8 @@ def _about(name: str, target: str, attribute: str, measure: str) -> tuple[Task, 
     return task, about, goal
 
 
-def _source(model: str, revision: str) -> Source:
-    from harness.sampling.hf import find
+def _source(model: str, revision: str, measure: str) -> Source:
+    from harness.sampling.hf import find, refuse_masked
 
     source = find(model, revision)
     if source.base is not None:
@@ -229,6 +233,8 @@ def _source(model: str, revision: str) -> Source:
             where=model,
             hint="merge it into its base with peft's merge_and_unload first",
         )
+    if measure == "draws":
+        refuse_masked(source)
     return source
 
 
@@ -254,7 +260,8 @@ def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
 
 def _begin(job: Job, identity: Mapping[str, object]) -> None:
     record = job.out / STAGES / "job.json"
-    if record.is_file():
+    begun = any(p.is_file() and p != record for p in record.parent.rglob("*"))
+    if record.is_file() and begun:
         _same(job, json.loads(record.read_text(encoding="utf-8")), identity)
     else:
         record.parent.mkdir(exist_ok=True)
@@ -281,29 +288,50 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
     for path in sorted(outcome.final.iterdir()):
         if path.is_file():
             link_or_copy(path, job.out / path.name)
-    write_atomic(job.out / "README.md", model_card(job, identity))
-    made = cast("dict[str, dict[str, str]]", identity)
+    base = cast("dict[str, str]", identity["base"])
+    _name_base(job.out / "adapter_config.json", base)
+    write_atomic(job.out / "README.md", model_card(job, identity, outcome))
     contract = {
         "method": job.method,
         "attribute": job.attribute.name,
         "task": job.task.name,
         "target": job.target.name,
-        "base": made["base"]["weights"],
+        "base": base["weights"],
         **outcome.contract,
     }
-    record = {**identity, "data_hash": outcome.data_hash, "contract": contract}
+    record = {
+        **identity,
+        "data_hash": outcome.data_hash,
+        "versions": versions(),
+        "contract": contract,
+    }
     write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {job.out}")
 
 
-def model_card(job: Job, identity: Mapping[str, object]) -> str:
+def _name_base(config: Path, base: Mapping[str, str]) -> None:
+    """An adapter's base by its hub id and commit, or by its full path: peft notes where it was loaded from.
+
+    That is a folder of this machine's cache for a hub id, and for a relative path one that holds here alone.
+    """
+    if config.is_file():
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        settings |= {"base_model_name_or_path": base["model"], "revision": base["revision"] or None}
+        write_atomic(config, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+
+
+def model_card(job: Job, identity: Mapping[str, object], outcome: Outcome) -> str:
     """README.md of a checkpoint: what it is, how it was made, how to use it."""
     base = cast("dict[str, str]", identity["base"])
+    # The hub takes nothing but its own ids for a base.
+    named = "" if Path(base["model"]).is_absolute() else f"base_model: {base['model']}\n"
+    library = "peft" if (outcome.final / "adapter_config.json").is_file() else "transformers"
+    steering = cast("Sequence[str]", outcome.contract.get("strip_leading", ()))
+    strip = f" Each begins with one of {', '.join(steering)}, which is taken off." if steering else ""
     recipe = "\n".join(f"| {k} | {v} |" for k, v in cast("dict[str, object]", identity["recipe"]).items())
     return f"""---
-library_name: transformers
-base_model: {base["model"]}
-tags: [distalign, {job.method}]
+library_name: {library}
+{named}tags: [distalign, {job.method}]
 ---
 # {job.method} on {job.task.name}, target {job.target.name}
 
@@ -311,7 +339,7 @@ Trained with distalign from `{base["model"]}` (weights sha256 `{base["weights"]}
 task **{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**. Only the
 task's training contexts and training paraphrases were used.
 
-Its outputs may need the decoding contract in `{CARD}` before they are read; `distalign evaluate` applies it:
+How its outputs are read is in `{CARD}` (`contract`); `distalign evaluate` does so.{strip}
 
     distalign evaluate {job.out.name} --task {job.task.name} --target {job.target.name}
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.tasks import Task
 
 MEASURES = ("draws", "exact", "choices")
-RECORDED = ("distalign", "numpy", "scipy", "torch", "transformers", "peft", "vllm", "ray", "lm_eval")
+RECORDED = ("distalign", "numpy", "scipy", "torch", "transformers", "peft", "trl", "vllm", "ray", "lm_eval")
 
 
 @dataclass(frozen=True, slots=True)

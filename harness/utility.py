@@ -91,7 +91,7 @@ def perplexity(checkpoint: Checkpoint, text: str, window: int = 0, stride: int =
     ids = list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     if tokenizer.bos_token_id is not None:
         ids = [tokenizer.bos_token_id, *ids]
-    if len(ids) < 2:
+    if len(ids) < 2 or not text.strip():
         raise UserError("a text of fewer than two tokens has nothing to predict", found=text)
 
     total = 0.0
@@ -123,7 +123,7 @@ def load_text(source: str, column: str = "text") -> str:
     """
     path = Path(source).expanduser()
     kinds = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
-    if path.is_file() and path.suffix not in kinds:
+    if path.suffix not in kinds and (path.is_file() or path.suffix in (".txt", ".md")):
         return read_text(path)
     try:
         import datasets

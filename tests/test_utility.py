@@ -86,6 +86,8 @@ def test_a_longer_text_is_weighted_by_tokens(checkpoint: Checkpoint) -> None:
 def test_what_cannot_be_scored_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(UserError, match="fewer than two tokens"):
         perplexity(checkpoint, "")
+    with pytest.raises(UserError, match="fewer than two tokens"):
+        perplexity(checkpoint, "\n\n")
     with pytest.raises(UserError, match="stride"):
         perplexity(checkpoint, "Tea or coffee", window=8, stride=8)
 
@@ -99,6 +101,8 @@ def test_texts_come_from_files_and_tables(tmp_path: Path) -> None:
     assert load_text(str(table)) == "One.\n\nTwo."
     with pytest.raises(UserError, match="no such column"):
         load_text(str(table), "body")
+    with pytest.raises(UserError, match="no such file"):
+        load_text(str(tmp_path / "mistyped.txt"))
 
 
 LOCAL = """\

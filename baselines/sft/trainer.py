@@ -12,6 +12,7 @@ from baselines.recipe import TrainingRecipe
 from baselines.retention import Retaining, kept
 from baselines.stages import (
     arguments,
+    check_lengths,
     check_terminated,
     example,
     load_policy,
@@ -72,6 +73,8 @@ def sft_stage(
 ) -> Path:
     """Fine-tune the base model on (row, completion); also the first stage of other methods."""
     check_terminated(rows[0][0], tokenizer)
+    examples = [example(row, tokenizer, completion) for row, completion in rows]
+    check_lengths(examples, tokenizer, recipe.max_length)
 
     def build(folder: Path) -> SFTTrainer:
         config = SFTConfig(
@@ -81,14 +84,14 @@ def sft_stage(
             per_device_train_batch_size=batch_size,
             completion_only_loss=True,
         )
-        examples = [example(row, tokenizer, completion) for row, completion in rows]
+        model = load_policy(job.source.folder, recipe, job.source.folder)
         return RetainingSFTTrainer(
             kept=kept(recipe, tokenizer, job.source.folder),
-            model=load_policy(job.source.folder, recipe, job.source.folder),
+            model=model,
             args=config,
             train_dataset=Dataset.from_list([{"prompt": p, "completion": c} for p, c in examples]),
             processing_class=tokenizer,
-            peft_config=lora(recipe),
+            peft_config=lora(recipe, model),
         )
 
     return train_stage(job.out / STAGES / "sft", "supervised fine-tuning", build)

@@ -25,7 +25,7 @@ from harness.errors import UserError, missing_package
 from harness.files import digest
 from harness.prompts import select
 from harness.sampling import association
-from harness.sampling.choices import kind_of
+from harness.sampling.hf import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -285,10 +285,10 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, object]:
 def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
     """The model to train, under a fresh adapter where the recipe asks for one."""
     auto: Any = transformers.AutoModelForMaskedLM if masked else transformers.AutoModelForCausalLM
-    config = lora(recipe)
-    half = uses_bf16(recipe) and config is not None
+    half = uses_bf16(recipe) and recipe.adapter == "lora"
     more: dict[str, object] = {"quantization_config": _four_bit()} if recipe.four_bit else {}
     model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
+    config = lora(recipe, model)
     if config is None:
         # Tied weights are saved once; the Trainer takes the others for lost unless they are named here.
         model._keys_to_ignore_on_save = set(model.all_tied_weights_keys)

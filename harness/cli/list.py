@@ -64,9 +64,15 @@ def _methods(folders: tuple[str, ...]) -> list[str]:
     from importlib.util import find_spec
     from pathlib import Path
 
+    from harness.plaintext import table
+
     spec = find_spec("baselines")
     places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
-    return sorted(p.parent.name for place in places for p in place.glob("*/recipe.yaml"))
+    recipes = sorted(p for place in places for p in place.glob("*/recipe.yaml"))
+    # A recipe's first sentence says what the method is.
+    about = [p.read_text(encoding="utf-8").removeprefix("# ").partition(".")[0] for p in recipes]
+    rows = [[p.parent.name, what, str(p)] for p, what in zip(recipes, about, strict=True)]
+    return table([["method", "what it is", "recipe"], *rows])
 
 
 def _runs(folders: tuple[str, ...]) -> list[str]:

@@ -105,9 +105,10 @@ def run(args: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
         group.main(args=args, prog_name="distalign", standalone_mode=False)
-    except UserError as err:
-        click.echo(f"distalign: {err}", err=True)
-        return err.exit_code
+    except (UserError, FileExistsError, NotADirectoryError, PermissionError) as err:
+        told = err if isinstance(err, UserError) else _refused(err)
+        click.echo(f"distalign: {told}", err=True)
+        return told.exit_code
     except click.exceptions.Exit as err:
         return err.exit_code
     except click.ClickException as err:
@@ -120,6 +121,10 @@ def run(args: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return 0
+
+
+def _refused(err: OSError) -> UserError:
+    return UserError("the system refuses this path", where=str(err.filename), found=err.strerror)
 
 
 def _usage(err: click.ClickException) -> str:

@@ -41,6 +41,8 @@ def command(
 ) -> None:
     """Train METHOD on MODEL so that its answers follow a target, and write a checkpoint folder.
 
+    'distalign list methods' shows the methods, and the recipe of each with all its settings.
+
     Only the task's training contexts and training paraphrases are used. The same command resumes a training
     that was stopped. Several GPUs: accelerate launch -m harness train METHOD MODEL …
     """

@@ -8,7 +8,6 @@ association of its words with a word of the context has ``harness.sampling.assoc
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,10 @@ from harness.sampling import association
 from harness.sampling.base import SLOT, Shares
 from harness.sampling.budget import Budget, survives
 from harness.sampling.chat import Chat
-from harness.sampling.hf import find, load
+from harness.sampling.hf import find, kind_of, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -178,17 +176,6 @@ def normalised(labels: Sequence[str], logs: NDArray[np.float64]) -> dict[str, fl
     for label, weight in zip(labels, weights / weights.sum(), strict=True):
         shares[label] += float(weight)
     return shares
-
-
-def kind_of(folder: Path) -> Kind:
-    """Causal or masked, by the architecture that the checkpoint names."""
-    try:
-        named = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures")
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(
-            "cannot be read as JSON", where=str(folder / "config.json"), found=str(error)
-        ) from error
-    return "masked" if any("MaskedLM" in str(name) for name in named or []) else "causal"
 
 
 class ChoicesEngine:

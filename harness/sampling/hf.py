@@ -98,10 +98,32 @@ def _base_of(folder: Path, model: str) -> Source:
             expected="base_model_name_or_path: a path or hub id",
         )
     beside = (folder / base).resolve()
-    found = find(str(beside) if not Path(base).expanduser().is_dir() and beside.is_dir() else base)
+    if Path(base).expanduser().is_dir():
+        found = find(base)
+    elif beside.is_dir():
+        found = find(str(beside))
+    else:
+        found = find(base, str(settings.get("revision") or ""))
     if found.base is not None:
         raise UserError("the base of this adapter is itself an adapter", where=model, found=base)
     return found
+
+
+def kind_of(folder: Path) -> Kind:
+    """Causal or masked, by the architecture that the checkpoint names."""
+    named = _read_json(folder / "config.json").get("architectures")
+    names = named if isinstance(named, list) else []
+    return "masked" if any("MaskedLM" in str(name) for name in names) else "causal"
+
+
+def refuse_masked(source: Source) -> None:
+    """Refuse a masked model where one is wanted that writes: transformers would load it, and it would write noise."""
+    if kind_of((source.base or source).folder) == "masked":
+        raise UserError(
+            "a masked language model fills gaps and does not write",
+            where=source.name,
+            expected="a causal language model, or a task with measure: choices",
+        )
 
 
 def _read_json(path: Path) -> dict[str, object]:
@@ -255,6 +277,8 @@ def load(
     auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
     try:
         config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
+        if kind == "causal":
+            refuse_masked(source)
         chosen = pick_dtype(dtype, config.dtype, place)
         with _quiet():
             model, report = auto.from_pretrained(

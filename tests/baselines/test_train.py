@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.runs import Run
 
+COMMIT = "0123456789" * 4
 SMALL = ("rows=6", "precision=fp32")
 
 
@@ -56,11 +57,44 @@ def test_a_trained_folder_loads_and_carries_its_making(
     assert (
         AutoTokenizer.from_pretrained(out).chat_template == AutoTokenizer.from_pretrained(model).chat_template
     )
-    assert "base_model" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert f"library_name: {'peft' if adapter == 'lora' else 'transformers'}" in card
+    assert ("one of 0, 1, which is taken off" in card) == (method == "klkto")
+    assert record["versions"]["trl"]
     assert not list(out.glob("stages/*/checkpoint-*"))
     if adapter == "full":
         assert weights_digest(out) != weights_digest(model)
         AutoModelForCausalLM.from_pretrained(out)
+
+
+@pytest.mark.parametrize("hub", [False, True])
+def test_an_adapter_names_its_base_so_that_others_find_it(
+    model: Path, tea: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: bool
+) -> None:
+    """Loaded from the hub's cache or by a relative path, peft would note a place that holds here alone."""
+    asked = []
+
+    def from_hub(name: str, revision: str) -> tuple[Path, str]:
+        asked.append((name, revision))
+        return model, COMMIT
+
+    monkeypatch.setattr("harness.sampling.hf._from_hub", from_hub)
+    monkeypatch.chdir(model.parent)
+    out = train("sft", "owner/name" if hub else model.name, str(tea), "survey", tmp_path, options(tmp_path))
+    named = json.loads((out / "adapter_config.json").read_text())
+    card = (out / "README.md").read_text()
+    if hub:
+        assert (named["base_model_name_or_path"], named["revision"]) == ("owner/name", COMMIT)
+        assert "\nbase_model: owner/name\n" in card
+    else:
+        assert (named["base_model_name_or_path"], named["revision"]) == (str(model), None)
+        assert "base_model:" not in card  # the hub refuses what is no id of its own
+    asked.clear()
+    monkeypatch.chdir(tmp_path)
+    found = find(str(out))
+    assert found.base is not None
+    assert found.base.folder == model
+    assert asked == ([("owner/name", COMMIT)] if hub else [])
 
 
 def test_the_same_call_finds_it_done_and_another_is_refused(
@@ -76,6 +110,34 @@ def test_the_same_call_finds_it_done_and_another_is_refused(
     with pytest.raises(UserError, match="other settings") as caught:
         train("sft", str(model), str(tea), "even", tmp_path / "out", chosen)
     assert "target" in str(caught.value)
+
+
+def test_a_folder_where_nothing_was_trained_takes_other_settings(
+    model: Path, tea: Path, tmp_path: Path
+) -> None:
+    wrong, right = (options(tmp_path, f"lora_targets={t}") for t in ("[q_proj, v_prj]", "[q_proj, v_proj]"))
+    with pytest.raises(UserError, match="no part of the model") as caught:
+        train("sft", str(model), str(tea), "survey", tmp_path / "out", wrong)
+    assert caught.value.found == "v_prj"
+    assert caught.value.nearest.startswith("v_proj")
+    out = train("sft", str(model), str(tea), "survey", tmp_path / "out", right)
+    trained = json.loads((out / "adapter_config.json").read_text())["target_modules"]
+    assert set(trained) == {"q_proj", "v_proj"}
+
+
+def test_rows_that_would_be_cut_are_refused(model: Path, tea: Path, tmp_path: Path) -> None:
+    """The longest row is found by writing all of them as the model reads them."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    questions = [f"A drink of {p}, please." for p in ("Leeds", "Bath")]
+    questions += [f"Which cup stands on a table in {p}?" for p in ("Leeds", "Bath")]
+    turns = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}<|im_end|>\n"
+    written = [turns.format(question, answer) for question in questions for answer in ("Tea", "Coffee")]
+    longest = max(len(tokenizer(text)["input_ids"]) for text in written)
+    cut, whole = (options(tmp_path, f"max_length={n}") for n in (longest - 1, longest))
+    with pytest.raises(UserError, match="longer than max_length") as caught:
+        train("sft", str(model), str(tea), "survey", tmp_path / "out", cut)
+    assert f"max_length={longest}" in caught.value.hint
+    train("sft", str(model), str(tea), "survey", tmp_path / "out", whole)
 
 
 def test_one_training_at_a_time_in_a_folder(model: Path, tea: Path, tmp_path: Path) -> None:
@@ -94,6 +156,19 @@ def test_unknown_methods_and_attributes_are_named(model: Path, tea: Path, tmp_pa
     assert caught.value.nearest.startswith("klkto")
     with pytest.raises(UserError, match="no such attribute"):
         train("sft", str(model), str(tea), "survey", tmp_path, Options(attribute="colour"))
+
+
+def test_what_a_method_cannot_use_is_refused(model: Path, tea: Path, tmp_path: Path) -> None:
+    given = Options(completions=tiny_answers(tmp_path))
+    with pytest.raises(UserError, match="trains on no texts"):
+        train("prompting", str(model), str(tea), "survey", tmp_path / "out", given)
+    masked = tmp_path / "masked"
+    masked.mkdir()
+    (masked / "config.json").write_text('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}')
+    with pytest.raises(UserError, match="does not write"):
+        train("sft", str(masked), str(tea), "survey", tmp_path / "out")
+    with pytest.raises(UserError, match="does not write"):
+        load(find(str(masked)), device="cpu")
 
 
 def test_a_model_whose_turns_have_no_end_is_refused(model: Path, tea: Path, tmp_path: Path) -> None:
@@ -134,6 +209,7 @@ def test_settings_go_over_a_file_and_a_file_over_the_recipe(tmp_path: Path) -> N
         ("beta", "KEY=VALUE"),
         ("beta=-1", "greater than 0"),
         ("beta=[", "cannot be read"),
+        ("beta=much", "--set beta"),
     ],
 )
 def test_wrong_settings_are_named(setting: str, message: str) -> None:
@@ -149,6 +225,10 @@ def test_a_recipe_s_wrong_key_is_shown_with_its_line(tmp_path: Path) -> None:
         read_recipe(KlktoRecipe, "klkto", file)
     assert "mine.yaml:2" in str(caught.value)
     assert "learning_rate" in caught.value.nearest
+    file.write_text("beta: 0.2\nschedule: cosin\n")
+    with pytest.raises(UserError, match="cosine") as caught:
+        read_recipe(KlktoRecipe, "klkto", file, ["beta=0.3"])
+    assert caught.value.where == f"{file}:2:schedule"
 
 
 @pytest.mark.parametrize(

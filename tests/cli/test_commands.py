@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from harness.cli.main import VERBS
 from harness.cli.main import run as command
 from tests import helpers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
@@ -82,10 +79,21 @@ def test_shown_tasks_and_targets_say_what_matters(capsys: pytest.CaptureFixture[
     assert "gender" in said(capsys, "target", "show", "labor_us_2025", "--attribute", "gendr", code=2)
 
 
+def test_a_path_that_the_system_refuses_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    call = ("evaluate", "known:target", "--task", "gender_us", "--target", "labor", "-n", "2")
+    message = said(capsys, *call, "-o", str(tmp_path / "file"), code=2)
+    assert f"{tmp_path / 'file'}" in message
+    assert "Not a directory" in message
+
+
 def test_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "gender_us " in said(capsys, "list", "tasks")
     assert "labor_us_2025 " in said(capsys, "list", "targets")
-    assert "klkto" in said(capsys, "list", "methods")
+    assert "SFT, then DPO" in (methods := said(capsys, "list", "methods"))
+    assert str(Path("dpo", "recipe.yaml")) in methods
     said(
         capsys,
         "evaluate",
