@@ -12,6 +12,8 @@ from harness.runs import find_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
+TRAINED = (*demo.TRAINED, "walf")
+
 
 @pytest.mark.slow
 def test_every_method_is_trained_evaluated_and_published_once(
@@ -20,17 +22,19 @@ def test_every_method_is_trained_evaluated_and_published_once(
     monkeypatch.setattr(demo, "DRAWS", 10)
     page = demo.demo(tmp_path / "demo")
     text = page.read_text(encoding="utf-8")
-    for method in demo.TRAINED:
+    for method in TRAINED:
         assert (tmp_path / "demo" / method / "distalign.json").is_file()
         assert method in text
     runs = find_runs([str(tmp_path / "demo" / "runs")])
-    assert len(runs) == (1 + len(demo.PROMPTED) + len(demo.TRAINED)) * (1 + len(demo.ALSO))
-    assert all((run.folder / "utility.json").is_file() for run in runs)
+    chat = [run for run in runs if run.text("task") != demo.ASSOCIATIONS]
+    assert len(chat) == (1 + len(demo.PROMPTED) + len(demo.TRAINED)) * (1 + len(demo.ALSO))
+    assert all((run.folder / "utility.json").is_file() for run in chat)
+    assert len(runs) == len(chat) + 2
     before = {p: p.stat().st_mtime_ns for p in sorted((tmp_path / "demo").rglob("*.parquet"))}
-    weights = {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in demo.TRAINED}
+    weights = {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in TRAINED}
     capsys.readouterr()
     assert demo.demo(tmp_path / "demo") == page
     assert "trained already" in capsys.readouterr().err
     assert before == {p: p.stat().st_mtime_ns for p in sorted((tmp_path / "demo").rglob("*.parquet"))}
-    assert weights == {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in demo.TRAINED}
+    assert weights == {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in TRAINED}
     assert page.read_text(encoding="utf-8") == text

@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
@@ -18,10 +18,11 @@ from trl import KTOConfig, KTOTrainer
 
 from baselines.data import Answers, training_set, verdicts
 from baselines.klkto.loss import KLKTOTrainer
-from baselines.stages import example
+from baselines.seed import causal_path
+from baselines.stages import example, load_tokenizer
 from harness.targets import resolve
 from harness.tasks import load_task
-from tests.baselines.tiny import tiny_model, tiny_tokenizer
+from tests.baselines.tiny import tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def trainers(folder: Path, task_name: str) -> tuple[KTOTrainer, KLKTOTrainer]:
     attribute = next(iter(task.attributes.values()))
     answers: Answers = {("", label): (label.capitalize(),) for label in attribute.classes}
     data = training_set(task, attribute, resolve(task, attribute, "labor"), answers, 20, 0)
-    tokenizer = tiny_tokenizer()
+    tokenizer: Any = load_tokenizer(causal_path())
     rows = []
     for verdict in verdicts(data, "same_digit_other_word", 0):
         prompt, completion = example(verdict.row, tokenizer, f"{verdict.digit}{verdict.answer}")
@@ -106,7 +107,7 @@ def _wait() -> None:
 def main() -> None:
     """Print the medians and the ratio for two and for four classes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=20)
     steps = parser.parse_args().steps
     for task in ("gender_us", "race_us"):
         with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +123,8 @@ def main() -> None:
             ratio = statistics.median(b / a for a, b in pairs)
             print(
                 f"{task}: KTO {1000 * kto:.0f} ms, KL+KTO {1000 * klkto:.0f} ms a step, "
-                f"ratio {ratio:.3f} (median of {len(pairs)} pairs)"
+                f"ratio {ratio:.3f} (median of {len(pairs)} pairs)",
+                flush=True,
             )
 
 
