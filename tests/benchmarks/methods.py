@@ -137,7 +137,7 @@ def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
     folder, seconds = checkpoint(plan, arm, seed)
     task = load_task(plan.task)
     sampling = {"max_tokens": max(LONG, task.sampling.max_tokens)} if arm.long else {}
-    row: dict[str, object] = {"seed": seed, "seconds": seconds}
+    row: dict[str, object] = {"seed": seed, "seconds": seconds, "n": plan.n}
     for split in ("train", "test"):
         for measure in ("draws", "exact"):
             if measure == "exact" and (arm.long or not plan.exact):
@@ -208,6 +208,7 @@ def line(name: str, rows: list[dict[str, object]], base: float) -> list[str]:
     return [
         name,
         str(len(rows)),
+        ", ".join(sorted({str(row["n"]) for row in rows})),
         shown(mean("train/exact", "estimate")),
         f"{statistics.mean(draws):.3f}{spread}",
         interval,
@@ -222,7 +223,7 @@ def line(name: str, rows: list[dict[str, object]], base: float) -> list[str]:
 
 
 HEADER = [
-    "arm", "seeds", "TV exact", "TV draws", "95%", "valid",
+    "arm", "seeds", "n", "TV exact", "TV draws", "95%", "valid",
     "held-out TV exact", "held-out TV draws", "perplexity", "consistent", "distinct-2", "train s",
 ]  # fmt: skip
 
