@@ -95,11 +95,13 @@ def load_yaml(path: Path) -> Document:
     """Parse a YAML file, refusing duplicate keys and anything but plain data."""
     text = read_text(path)
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         lines: dict[tuple[str | int, ...], int] = {(): 1}
+        data: object = None
         if node is not None:
             _walk(node, (), lines, path)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader subclass
+            data = loader.construct_document(node)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
