@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from baselines.recipe import FOLDER
 from baselines.seed import causal_path, held_out_path, masked_path
-from baselines.train import Options, train
+from baselines.train import Options, share_first_stage, train
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.planning import Settings
@@ -49,7 +49,10 @@ def demo(out: Path) -> Path:
     checkpoints = [_copied(model, out / "untuned")]
     for arm in PROMPTED:
         checkpoints.append(_trained("prompting", out / f"prompting-{arm}", model, f"arm={arm}"))
-    checkpoints += [_trained(method, out / method, model, SHORTER) for method in TRAINED]
+    for method in TRAINED:
+        if method == "dpo":
+            share_first_stage(out / "sft", out / method)
+        checkpoints.append(_trained(method, out / method, model, SHORTER))
     for folder in checkpoints:
         _evaluated(folder, out / "runs")
     for folder in (

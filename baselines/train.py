@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ SCHEMA = 1
 CARD = "distalign.json"
 """Written last into a checkpoint folder: where it is, the checkpoint is whole."""
 STAGES = "stages"
+FIRST = "sft"
+"""The stage that dpo and klkto begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,12 @@ def _follow(found: Method, job: Job, state: _State) -> Path:
         found.run(job)
         state.wait_for_everyone()
     return job.out
+
+
+def share_first_stage(donor: Path, out: Path) -> None:
+    """Put a first stage, finished with the same settings, into a checkpoint folder to be: it is not trained again."""
+    if not (out / STAGES / FIRST).is_dir():
+        shutil.copytree(donor / STAGES / FIRST, out / STAGES / FIRST)
 
 
 class _State(Protocol):

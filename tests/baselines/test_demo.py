@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baselines import demo
+from baselines.dpo.trainer import Recipe as DpoRecipe
+from baselines.recipe import FOLDER, read_recipe
+from baselines.sft.trainer import Recipe as SftRecipe
 from harness.runs import find_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TRAINED = (*demo.TRAINED, "walf")
+
+
+def test_dpo_begins_with_what_sft_trained() -> None:
+    """The demo does not train it twice, so it must be the same."""
+    sft, dpo = (
+        read_recipe(kind, method, FOLDER / method / "recipe_tiny.yaml").model_dump()
+        for kind, method in ((SftRecipe, "sft"), (DpoRecipe, "dpo"))
+    )
+    own = {"learning_rate", "epochs", "batch_size"}
+    assert {k: dpo[f"sft_{k}"] for k in own} == {k: sft[k] for k in own}
+    shared = sft.keys() - own
+    assert {k: dpo[k] for k in shared} == {k: sft[k] for k in shared}
 
 
 @pytest.mark.slow

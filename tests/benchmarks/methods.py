@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import time
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from baselines.prompting.verbalised import stated_by_run
 from baselines.recipe import FOLDER
 from baselines.seed import causal_path, held_out_path
-from baselines.train import STAGES, Options, train
+from baselines.train import Options, share_first_stage, train
 from harness.evaluation import evaluate
 from harness.planning import Settings
 from harness.sampling.hf import find, load
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
     from harness.runs import Run
 
-FIRST = "sft"
-"""The stage that dpo and klkto begin with."""
 LONG = 256
 """Token cap of arms that reason before they answer."""
 EPSILON = 0.005
@@ -95,12 +92,6 @@ def tiny_options(method: str, settings: Sequence[str], completions: Path | None 
     """The tiny model's recipe of a method, and settings over it."""
     tiny = FOLDER / method / "recipe_tiny.yaml"
     return Options(recipe=tiny if tiny.is_file() else None, settings=settings, completions=completions)
-
-
-def share_first_stage(donor: Path, out: Path) -> None:
-    """Put a finished first stage into a checkpoint folder to be, so that the same is not trained again."""
-    if not (out / STAGES / FIRST).is_dir():
-        shutil.copytree(donor / STAGES / FIRST, out / STAGES / FIRST)
 
 
 def checkpoint(plan: Plan, arm: Arm, seed: int) -> tuple[Path, float]:

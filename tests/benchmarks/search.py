@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines.seed import causal_path
-from baselines.train import train
+from baselines.train import FIRST, share_first_stage, train
 from harness.evaluation import evaluate
 from harness.planning import Settings
-from tests.benchmarks.methods import FIRST, Plan, cost, headline, share_first_stage, tiny_options
+from tests.benchmarks.methods import Plan, cost, headline, tiny_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
