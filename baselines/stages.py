@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import accelerate
 import datasets
 import torch
 import transformers
@@ -157,6 +158,12 @@ def uses_bf16(recipe: TuningRecipe) -> bool:
     if recipe.precision == "auto":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return recipe.precision == "bf16"
+
+
+def computed(recipe: TuningRecipe) -> dict[str, object]:
+    """What the recipe leaves to the machine, and the weights depend on: a step is a batch on each process."""
+    precision = "bf16" if uses_bf16(recipe) else "fp32"
+    return {"processes": accelerate.PartialState().num_processes, "precision": precision}
 
 
 def load_policy(folder: Path, recipe: TrainingRecipe, base: Path) -> PreTrainedModel | PeftModel:

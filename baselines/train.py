@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from baselines.card import CARD, model_card, name_base
 from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from harness.tasks import Attribute, Task
 
 SCHEMA = 1
-CARD = "distalign.json"
-"""Written last into a checkpoint folder: where it is, the checkpoint is whole."""
+COMPUTED = "computed"
+"""Key of what the machine decides: a training is resumed with the same alone, but found done on any."""
 STAGES = "stages"
 FIRST = "sft"
 """The stage that dpo and klkto begin with."""
@@ -53,10 +54,12 @@ class Job:
 
     def identity(self) -> dict[str, object]:
         """All that decides the weights that come out."""
+        from baselines.stages import computed
         from harness.sampling.hf import weights_digest
 
         given = self.completions
-        retained = self.recipe.retained() if isinstance(self.recipe, TuningRecipe) else None
+        tuning = self.recipe if isinstance(self.recipe, TuningRecipe) else None
+        retained = tuning.retained() if tuning else None
         return {
             "schema": SCHEMA,
             "method": self.method,
@@ -73,6 +76,7 @@ class Job:
             "target": {"name": self.target.name, "hash": self.target.hash},
             "completions": hashlib.sha256(given.read_bytes()).hexdigest() if given else "",
             "retained": hashlib.sha256(retained.read_bytes()).hexdigest() if retained else "",
+            COMPUTED: computed(tuning) if tuning else {},
         }
 
 
@@ -263,7 +267,8 @@ def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
     if not card.is_file():
         return False
     made = json.loads(card.read_text(encoding="utf-8"))
-    _same(job, {k: made.get(k) for k in identity}, identity)
+    asked = {k: v for k, v in identity.items() if k != COMPUTED}
+    _same(job, {k: made.get(k) for k in asked}, asked)
     return True
 
 
@@ -298,7 +303,7 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
         if path.is_file():
             link_or_copy(path, job.out / path.name)
     base = cast("dict[str, str]", identity["base"])
-    _name_base(job.out / "adapter_config.json", base)
+    name_base(job.out / "adapter_config.json", base)
     write_atomic(job.out / "README.md", model_card(job, identity, outcome))
     contract = {
         "method": job.method,
@@ -316,49 +321,6 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
     }
     write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {job.out}")
-
-
-def _name_base(config: Path, base: Mapping[str, str]) -> None:
-    """An adapter's base by its hub id and commit, or by its full path: peft notes where it was loaded from.
-
-    That is a folder of this machine's cache for a hub id, and for a relative path one that holds here alone.
-    """
-    if config.is_file():
-        settings = json.loads(config.read_text(encoding="utf-8"))
-        settings |= {"base_model_name_or_path": base["model"], "revision": base["revision"] or None}
-        write_atomic(config, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
-
-
-def model_card(job: Job, identity: Mapping[str, object], outcome: Outcome) -> str:
-    """README.md of a checkpoint: what it is, how it was made, how to use it."""
-    base = cast("dict[str, str]", identity["base"])
-    # The hub takes nothing but its own ids for a base.
-    named = "" if Path(base["model"]).is_absolute() else f"base_model: {base['model']}\n"
-    library = "peft" if (outcome.final / "adapter_config.json").is_file() else "transformers"
-    steering = cast("Sequence[str]", outcome.contract.get("strip_leading", ()))
-    strip = f" Each begins with one of {', '.join(steering)}, which is taken off." if steering else ""
-    recipe = "\n".join(f"| {k} | {v} |" for k, v in cast("dict[str, object]", identity["recipe"]).items())
-    return f"""---
-library_name: {library}
-{named}tags: [distalign, {job.method}]
----
-# {job.method} on {job.task.name}, target {job.target.name}
-
-Trained with distalign from `{base["model"]}` (weights sha256 `{base["weights"]}`) so that its answers to the
-task **{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**. Only the
-task's training contexts and training paraphrases were used.
-
-How its outputs are read is in `{CARD}` (`contract`); `distalign evaluate` does so.{strip}
-
-    distalign evaluate {job.out.name} --task {job.task.name} --target {job.target.name}
-
-It was made to give a distribution of answers over many askings. It knows no more about any person than its
-base does, and must not be used to decide or to guess anything about a real one.
-
-| setting | value |
-| --- | --- |
-{recipe}
-"""
 
 
 def training_data(job: Job, rows: int, seed: int) -> TrainingSet:

@@ -6,10 +6,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 from baselines import recipe as recipes
+from baselines.card import CARD
 from baselines.prompting.wordings import STATEMENTS, WORDINGS, Arm
 from baselines.stages import link_or_copy, load_tokenizer
 from baselines.templates import own_template, wrap
-from baselines.train import CARD, STAGES, Job, Outcome
+from baselines.train import STAGES, Job, Outcome
 from harness.errors import UserError
 from harness.files import digest
 from harness.prompts import render

@@ -107,6 +107,16 @@ def test_the_same_call_finds_it_done_and_another_is_refused(
     train("sft", str(model), str(tea), "survey", tmp_path / "out", chosen)
     assert "trained already" in capsys.readouterr().err
     assert (tmp_path / "out" / "distalign.json").stat().st_mtime_ns == before
+    begun = tmp_path / "out" / "stages" / "job.json"
+    elsewhere = json.loads(begun.read_text())
+    assert elsewhere["computed"] == {"processes": 1, "precision": "fp32"}
+    elsewhere["computed"]["processes"] = 2
+    begun.write_text(json.dumps(elsewhere))
+    train("sft", str(model), str(tea), "survey", tmp_path / "out", chosen)
+    (tmp_path / "out" / "distalign.json").rename(tmp_path / "card")
+    with pytest.raises(UserError, match="different: computed"):
+        train("sft", str(model), str(tea), "survey", tmp_path / "out", chosen)
+    (tmp_path / "card").rename(tmp_path / "out" / "distalign.json")
     with pytest.raises(UserError, match="other settings") as caught:
         train("sft", str(model), str(tea), "even", tmp_path / "out", chosen)
     assert "target" in str(caught.value)
