@@ -36,6 +36,11 @@ def undisturbed(out: Path, n: int = 50) -> Run:
     return evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n=n, out=out))
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    return results(undisturbed(tmp_path_factory.mktemp("calm")))
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -69,11 +74,13 @@ evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n
     ("place", "count"),
     [("part", 1), ("part", 7), ("rename", 1), ("rename", 2), ("rename", 9), ("renamed", 3), ("renamed", 12)],
 )
-def test_a_kill_at_any_point_leaves_no_trace_in_the_results(tmp_path: Path, place: str, count: int) -> None:
+def test_a_kill_at_any_point_leaves_no_trace_in_the_results(
+    tmp_path: Path, calm: list[bytes], place: str, count: int
+) -> None:
     script = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), place, str(count)]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert results(undisturbed(tmp_path / "killed")) == results(undisturbed(tmp_path / "calm"))
+    assert results(undisturbed(tmp_path / "killed")) == calm
 
 
 def test_a_run_stopped_after_its_last_draw_is_finished(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def local(tmp_path: Path) -> Path:
     return tmp_path / "tasks"
 
 
+@pytest.mark.slow
 def test_lm_eval_scores_a_local_task(checkpoint: Checkpoint, local: Path) -> None:
     right = 0
     for i, place in enumerate(["Leeds", "Porto", "Bath"]):

@@ -98,7 +98,10 @@ def test_a_step_moves_the_weights_by_the_terms_gradient(accumulation: int, tmp_p
         assert torch.allclose(moved, weight.grad.double(), rtol=1e-3, atol=1e-6), name
 
 
-@pytest.mark.parametrize(("method", "adapter"), [("sft", "full"), ("dpo", "lora"), ("klkto", "full")])
+@pytest.mark.parametrize(
+    ("method", "adapter"),
+    [pytest.param("sft", "full", marks=pytest.mark.slow), ("dpo", "lora"), ("klkto", "full")],
+)
 def test_a_training_with_it_stays_nearer_to_the_base(method: str, adapter: str, tmp_path: Path) -> None:
     base = write_tiny(tmp_path / "model")
     task, tokenizer = tiny_task(tmp_path / "task"), tiny_tokenizer()

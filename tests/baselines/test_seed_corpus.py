@@ -132,6 +132,7 @@ def test_the_stated_shares_are_shares_and_wrong() -> None:
         assert np.abs(stated - target).sum(1).mean() / 2 > 0.1
 
 
+@pytest.mark.slow
 def test_a_seed_decides_the_whole_corpus() -> None:
     assert corpus.causal(0) == whole()
     assert corpus.causal(1)[:100] != whole()[:100]

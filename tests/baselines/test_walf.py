@@ -219,7 +219,12 @@ def test_the_neutral_texts_name_no_gender() -> None:
         ("bert", "lora", ("retention=ce", "retention_text=sentences")),
         ("roberta", "full", ("retention=kl",)),
         ("llama", "full", ("retention=kl", "pairs=1")),
-        ("llama", "lora", ("retention=kl", "as_published=true", "gradient_checkpointing=true")),
+        pytest.param(
+            "llama",
+            "lora",
+            ("retention=kl", "as_published=true", "gradient_checkpointing=true"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_training_moves_towards_the_target_and_leaves_a_checkpoint(

@@ -24,8 +24,16 @@ def one(runs: Path, model: str = "Bad") -> str:
     return str(next(p.parent for p in sorted(runs.glob("*/*/*/counts.csv")) if model in str(p)))
 
 
-@pytest.mark.parametrize("kind", ["shares", "calibration", "divergence"])
-@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [
+        ("shares", ".svg"),
+        ("shares", ".pdf"),
+        ("shares", ".png"),
+        ("calibration", ".svg"),
+        ("divergence", ".svg"),
+    ],
+)
 def test_a_figure_is_the_same_bytes_each_time(runs: Path, tmp_path: Path, kind: str, suffix: str) -> None:
     first, second = (figure(kind, [one(runs)], tmp_path / f"{i}{suffix}").read_bytes() for i in (1, 2))
     assert first == second
