@@ -32,7 +32,7 @@ STORIES = 2
 ROOT = Path(__file__).parents[2]
 
 
-def plan(model: Path, task: str, n: int) -> dict[str, Any]:
+def plan(model: Path, task: str, n: int, device: str) -> dict[str, Any]:
     """What an arm needs to know."""
     people = sampling_model.PEOPLE if task == "short" else sampling_model.PEOPLE[:STORIES]
     ask = sampling_model.question if task == "short" else sampling_model.STORY.format
@@ -53,6 +53,7 @@ def plan(model: Path, task: str, n: int) -> dict[str, Any]:
         "ids": ids,
         "n": n,
         "max_tokens": cap,
+        "device": device,
     }
 
 
@@ -124,6 +125,7 @@ def main() -> None:
     )
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--tasks", nargs="+", choices=("short", "story"), default=["short", "story"])
+    parser.add_argument("--device", default="cpu", help="of all ways but vLLM's; memory is the host's")
     parser.add_argument("-n", nargs="+", type=int, default=[100, 1000])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -134,7 +136,7 @@ def main() -> None:
         for task in args.tasks:
             for n in args.n:
                 path = Path(scratch) / "plan.json"
-                path.write_text(json.dumps(plan(model, task, n)), encoding="utf-8")
+                path.write_text(json.dumps(plan(model, task, n, args.device)), encoding="utf-8")
                 known: dict[str, dict[str, Any] | None] = kept.setdefault(f"{task}/{n}", {})
                 for way in args.ways:
                     if known.get(way) is None and (task == "short" or way not in SHORT_ONLY):

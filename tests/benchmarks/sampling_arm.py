@@ -49,13 +49,13 @@ def by_generate(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
-    model = auto.from_pretrained(plan["model"])
+    model = auto.from_pretrained(plan["model"]).to(plan["device"])
     forwards = Forwards(model)
 
     def draw(prompts: list[int], n: int) -> int:
         made = 0
         for i in prompts:
-            ids = torch.tensor([plan["ids"][i]])
+            ids = torch.tensor([plan["ids"][i]], device=plan["device"])
             out = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
@@ -77,7 +77,7 @@ def by_lm_eval(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
     import lm_eval
     from lm_eval.models.huggingface import HFLM
 
-    model = HFLM(pretrained=plan["model"], batch_size=128, device="cpu", add_bos_token=False)
+    model = HFLM(pretrained=plan["model"], batch_size=128, device=plan["device"], add_bos_token=False)
     forwards = Forwards(model.model)
 
     def task(prompts: list[int], n: int) -> dict[str, object]:
@@ -151,7 +151,7 @@ def ours(plan: dict[str, Any]) -> tuple[CollapsedEngine, Sampling]:
     from harness.sampling.base import Sampling
     from harness.sampling.collapsed import CollapsedEngine
 
-    engine = CollapsedEngine(plan["model"], device="cpu")
+    engine = CollapsedEngine(plan["model"], device=plan["device"], dtype="float32")
     _ = engine.checkpoint
     return engine, Sampling(max_tokens=plan["max_tokens"])
 
