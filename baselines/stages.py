@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 WHOLE = "whole"
 """Marks a checkpoint whose every file was written before the process went away."""
+ROWS = "rows"
 SECONDS = 15.0
 
 
@@ -69,6 +70,7 @@ def train_stage(folder: Path, name: str, build: Callable[[Path], Trainer]) -> Pa
     if trainer.is_world_process_zero():
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
+        shutil.rmtree(folder / ROWS, ignore_errors=True)
     return final
 
 
@@ -265,6 +267,16 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, object]:
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
+
+
+def dataset(rows: Sequence[Mapping[str, object]], folder: Path) -> datasets.Dataset:
+    """Rows in a file of the stage, where every process finds what TRL computes once and keeps beside them."""
+    state = accelerate.PartialState()
+    if state.is_main_process:
+        shutil.rmtree(folder / ROWS, ignore_errors=True)
+        datasets.Dataset.from_list(list(rows)).save_to_disk(folder / ROWS)
+    state.wait_for_everyone()
+    return datasets.Dataset.load_from_disk(folder / ROWS)
 
 
 def example(row: Row, tokenizer: PreTrainedTokenizerBase, *completions: str) -> list[object]:

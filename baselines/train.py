@@ -10,6 +10,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -35,6 +36,9 @@ SCHEMA = 1
 COMPUTED = "computed"
 """Key of what the machine decides: a training is resumed with the same alone, but found done on any."""
 STAGES = "stages"
+DRAWN = "draws"
+WAIT = timedelta(days=1)
+"""How long processes wait for one another: the first may draw texts for longer than the usual ten minutes."""
 FIRST = "sft"
 """The stage that dpo and klkto begin with."""
 
@@ -188,9 +192,11 @@ def _state() -> _State:
         import peft  # noqa: F401  # asked for here so that a missing one is named before anything starts
         import trl  # noqa: F401
         from accelerate import PartialState
+        from accelerate.utils import parse_flag_from_env
     except ImportError as error:
         raise missing_package("training", error.name or "trl", "train") from error
-    return cast("_State", PartialState())
+    # As the Trainer asks it: without a GPU, processes only find one another when told that there is none.
+    return cast("_State", PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"), timeout=WAIT))
 
 
 def _method(name: str) -> Method:
@@ -274,7 +280,8 @@ def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
 
 def _begin(job: Job, identity: Mapping[str, object]) -> None:
     record = job.out / STAGES / "job.json"
-    begun = any(p.is_file() and p != record for p in record.parent.rglob("*"))
+    work = ("*/final", "*/checkpoint-*", f"{DRAWN}/*")
+    begun = any(p for pattern in work for p in record.parent.glob(pattern))
     if record.is_file() and begun:
         _same(job, json.loads(record.read_text(encoding="utf-8")), identity)
     else:
@@ -343,7 +350,7 @@ def _own_draws(job: Job) -> Answers:
     from harness.planning import Settings
     from harness.runs import find_runs
 
-    folder = job.out / STAGES / "draws"
+    folder = job.out / STAGES / DRAWN
     state = _state()
     if state.is_main_process:
         say(f"{job.task.name}'s answers are longer than a word: the model draws its own texts to train on")

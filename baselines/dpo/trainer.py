@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from datasets import Dataset
 from pydantic import Field
 from trl import DPOConfig, DPOTrainer
 
@@ -12,7 +11,7 @@ from baselines.data import pairs
 from baselines.recipe import TrainingRecipe
 from baselines.retention import Retaining, kept
 from baselines.sft.trainer import sft_stage
-from baselines.stages import arguments, example, load_policy, load_tokenizer, train_stage
+from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
 from baselines.train import STAGES, Job, Outcome, training_data
 from harness.files import digest
 
@@ -67,8 +66,8 @@ def run(job: Job) -> Outcome:
             kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
-            train_dataset=Dataset.from_list(
-                [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in examples]
+            train_dataset=dataset(
+                [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in examples], folder
             ),
             processing_class=tokenizer,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from datasets import Dataset
 from pydantic import Field
 from trl import KTOConfig
 
@@ -14,7 +13,7 @@ from baselines.klkto.steering import steering_tokens
 from baselines.recipe import TrainingRecipe
 from baselines.retention import kept
 from baselines.sft.trainer import sft_stage
-from baselines.stages import arguments, example, load_policy, load_tokenizer, train_stage
+from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
 from baselines.templates import own_template, wrap
 from baselines.train import STAGES, Job, Outcome, training_data
 from harness.files import digest
@@ -87,7 +86,7 @@ def run(job: Job) -> Outcome:
             kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
-            train_dataset=Dataset.from_list(examples),
+            train_dataset=dataset(examples, folder),
             processing_class=tokenizer,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from datasets import Dataset
 from pydantic import Field
 from trl import SFTConfig, SFTTrainer
 
@@ -14,6 +13,7 @@ from baselines.stages import (
     arguments,
     check_lengths,
     check_terminated,
+    dataset,
     example,
     load_policy,
     load_tokenizer,
@@ -89,7 +89,7 @@ def sft_stage(
             kept=kept(recipe, tokenizer, job.source.folder),
             model=model,
             args=config,
-            train_dataset=Dataset.from_list([{"prompt": p, "completion": c} for p, c in examples]),
+            train_dataset=dataset([{"prompt": p, "completion": c} for p, c in examples], folder),
             processing_class=tokenizer,
             peft_config=lora(recipe, model),
         )

@@ -336,3 +336,41 @@ def test_a_killed_training_ends_like_an_undisturbed_one(
     assert weights_digest(tmp_path / "killed") == weights_digest(tmp_path / "whole")
     records = [json.loads((tmp_path / o / "distalign.json").read_text()) for o in ("killed", "whole")]
     assert records[0] == records[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "adapter"), [("dpo", "full"), ("klkto", "lora")])
+def test_two_processes_train_one_checkpoint(
+    model: Path, tea: Path, tmp_path: Path, method: str, adapter: str
+) -> None:
+    """They halve each batch between them: where its loss is a mean of rows, as in dpo, nothing changes."""
+    answers = tiny_answers(tmp_path)
+
+    def trained(processes: int) -> Path:
+        launch = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes)) if processes > 1 else ()
+        out = tmp_path / str(processes)
+        each = 8 // processes
+        settings = [
+            *("rows=16", "precision=fp32", f"adapter={adapter}", "epochs=1", f"batch_size={each}"),
+            *("learning_rate=1e-3", "sft_learning_rate=1e-3", f"sft_batch_size={each}"),
+        ]
+        command = [
+            *(sys.executable, *launch, "-m", "harness", "train", method, str(model)),
+            *("--task", str(tea), "--target", "survey", "-o", str(out), "--completions", str(answers)),
+            *(part for s in settings for part in ("--set", s)),
+        ]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+        subprocess.run(command, check=True, env=environment)
+        return out
+
+    both = trained(2)
+    assert json.loads((both / "distalign.json").read_text())["computed"]["processes"] == 2
+    load(find(str(both)), device="cpu")
+    if method == "dpo":
+        one, two, before = (
+            AutoModelForCausalLM.from_pretrained(f).state_dict() for f in (trained(1), both, model)
+        )
+        moved = max(float((one[k] - before[k]).abs().max()) for k in one)
+        apart = max(float((one[k] - two[k]).abs().max()) for k in one)
+        assert moved > 1e-3
+        assert apart < 0.01 * moved
