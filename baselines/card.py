@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from baselines.recipe import TuningRecipe
 from harness.files import write_atomic
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ def model_card(job: Job, identity: Mapping[str, object], outcome: Outcome) -> st
     library = "peft" if (outcome.final / "adapter_config.json").is_file() else "transformers"
     steering = cast("Sequence[str]", outcome.contract.get("strip_leading", ()))
     strip = f" Each begins with one of {', '.join(steering)}, which is taken off." if steering else ""
+    origin = f"`{base['model']}` (weights sha256 `{base['weights']}`)"
+    trained = isinstance(job.recipe, TuningRecipe)
+    kept = f"The weights of {origin} as they are, asked by another chat template,"
+    made = f"Trained with distalign from {origin}" if trained else kept
+    used = " Only its training contexts and paraphrases were used." if trained else ""
     recipe = "\n".join(f"| {k} | {v} |" for k, v in cast("dict[str, object]", identity["recipe"]).items())
     return f"""---
 library_name: {library}
@@ -43,9 +49,8 @@ library_name: {library}
 ---
 # {job.method} on {job.task.name}, target {job.target.name}
 
-Trained with distalign from `{base["model"]}` (weights sha256 `{base["weights"]}`) so that its answers to the
-task **{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**. Only the
-task's training contexts and training paraphrases were used.
+{made} so that its answers to the task
+**{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**.{used}
 
 How its outputs are read is in `{CARD}` (`contract`); `distalign evaluate` does so.{strip}
 

@@ -60,6 +60,7 @@ def test_a_trained_folder_loads_and_carries_its_making(
     card = (out / "README.md").read_text()
     assert f"library_name: {'peft' if adapter == 'lora' else 'transformers'}" in card
     assert ("one of 0, 1, which is taken off" in card) == (method == "klkto")
+    assert f"Trained with distalign from `{model}`" in card
     assert record["versions"]["trl"]
     assert not list(out.glob("stages/*/checkpoint-*"))
     if adapter == "full":
@@ -278,6 +279,7 @@ def test_the_command_trains(
     call = ["train", "prompting", str(model), "--task", str(tea), "--target", "even", "-o", str(out)]
     assert distalign([*call, "--set", "arm=persona"]) == 0
     assert json.loads((out / "distalign.json").read_text())["recipe"]["arm"] == "persona"
+    assert "as they are, asked by another chat template" in (out / "README.md").read_text()
     assert distalign([*call, "--set", "arm=person"]) == 2
     assert "persona" in capsys.readouterr().err
 
