@@ -1,7 +1,7 @@
 """Draws per second of every way to draw: ``python -m tests.benchmarks.sampling``.
 
 One checkpoint, two tasks: an answer of one word (24 prompts) and a story of 128 tokens (2 prompts). Each way runs
-in a process of its own; the best of up to ten rounds within 8 seconds counts. vLLM runs with the Python of ``--engines``, where it is
+in a process of its own; the best of up to forty rounds within 8 seconds counts. vLLM runs with the Python of ``--engines``, where it is
 installed; a way that is missing leaves a dash.
 """
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Drawing = Callable[[list[int], int], int]
     """Prompt numbers and n in, draws made out."""
 
-ROUNDS, LONG_ENOUGH = 10, 8.0
+ROUNDS, LONG_ENOUGH = 40, 8.0
 """The best of so many rounds counts; no further round begins after so many seconds."""
 SHORT = ("female", "male")
 EPSILON = 1e-3
