@@ -22,6 +22,9 @@ _LETTER_ANSWER = re.compile(
     r"(?:answer|choice|option|pick|choose|select|go with|answer is|答案|选择?)\s*(?:is|是|:|=|为)*\s*[\"'(\[]?([a-h1-9])\b(?!\s*%)[\"')\]]?"
 )
 
+_FIELD = re.compile(r"^\W*[^\W\d_]{2,12}\s*[:：=](?=.{0,6}$)", re.S)
+"""The name of a form's field, before a few characters."""
+
 
 class Choice(NamedTuple):
     """A class chosen on a form, and where."""
@@ -80,7 +83,7 @@ def is_roll(text: str, mentions: Sequence[Mention]) -> bool:
 
 
 def initial(text: str, labels: Iterable[str]) -> str:
-    """The class of an answer that is one letter, *F* for female; '' where two classes begin so, or options are so named."""
-    letter = text.strip(" \t\n.\"'()*:")
+    """The class of an answer that is one letter, *F* or *Gender: F*; '' where two classes begin so, or options are so named."""
+    letter = _FIELD.sub("", text).strip(" \t\n.\"'()*:")
     found = [c for c in set(labels) if c.startswith(letter)]
     return found[0] if len(letter) == 1 and letter > "e" and len(found) == 1 else ""

@@ -169,3 +169,19 @@ def test_unknown_rule_and_reader_name_the_nearest() -> None:
 )
 def test_a_long_text_is_read_as_a_short_one_in_a_moment(text: str, expected: str) -> None:
     assert WordsReader(GENDER).read(Answer(text)).label == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gender: M", "male"),
+        ("**Answer:** F", "female"),
+        ('Sex = "f".', "female"),
+        ("性别：F", "female"),
+        ("Option: B", "unparsed"),
+        ("Gender: M or F", "unparsed"),
+        ("Note: F is wrong", "unparsed"),
+    ],
+)
+def test_an_initial_may_stand_in_a_field_of_a_form(text: str, expected: str) -> None:
+    assert label(WordsReader(GENDER), text) == expected
