@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ def demo(out: Path) -> Path:
     Returns:
         The page.
     """
+    # In models as small as these, threads wait for one another more than they work. Read when torch is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     model, masked = causal_path(), masked_path()
     for path in (model, masked):
         if not (path / "config.json").is_file():

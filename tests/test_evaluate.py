@@ -41,6 +41,16 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return results(undisturbed(tmp_path_factory.mktemp("calm")))
 
 
+@pytest.mark.parametrize("measure", ["draws", "exact"])
+def test_a_finished_run_stays_as_it_is(tmp_path: Path, measure: str) -> None:
+    settings = Settings(n=5, measure=measure, out=tmp_path)
+    files = [
+        {p.name: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
+        for run in (evaluate("known:target", "gender_us", "labor", settings) for _ in range(2))
+    ]
+    assert files[0] == files[1]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
