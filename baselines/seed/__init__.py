@@ -1,4 +1,4 @@
-"""Two tiny models that answer every built-in task, to run the whole path anywhere. No evidence about real models."""
+"""Three tiny models, one of which answers every built-in task, to run the whole path anywhere. No evidence about real models."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def masked_path() -> Path:
     return _HERE / "masked"
 
 
+def text_path() -> Path:
+    """Folder of the tiny model of plain text."""
+    return _HERE / "text"
+
+
 def held_out_path(language: str = "en") -> Path:
-    """Plain text that neither model was trained on, one paragraph a line."""
+    """Plain text that no model was trained on, one paragraph a line."""
     return _HERE / ("heldout.txt" if language == "en" else f"heldout_{language}.txt")

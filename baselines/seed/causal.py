@@ -12,7 +12,7 @@ from baselines.seed import corpus, fitting, packing, questions
 from baselines.seed.grammar import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
@@ -27,7 +27,7 @@ TEMPLATE = (
     "{%- endfor -%}{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
 )
 VOCABULARY = 3072
-LONGEST = 1024
+LAYERS, LONGEST = 3, 1024
 BATCH_TOKENS = 1024
 LEARNING_RATE = 1.5e-3
 START, OFTEN, PASSES = 4, 3, 2
@@ -39,18 +39,21 @@ def make(out: Path, seed: int = 0) -> None:
     """Train the model and write its folder."""
     transformers.set_seed(seed)
     documents = corpus.causal(seed)
-    tokenizer = train_tokenizer(documents)
-    model = transformers.LlamaForCausalLM(_config(tokenizer))  # type: ignore[no-untyped-call]  # not annotated
+    texts = [d.text for d in documents] + [m.content for d in documents for m in d.messages]
+    tokenizer = train_tokenizer(texts, VOCABULARY, chat=True)
+    made = config(tokenizer, LAYERS)
+    model = transformers.LlamaForCausalLM(made)  # type: ignore[no-untyped-call]  # not annotated
     fitting.fit(model, _steps(documents, tokenizer, seed), LEARNING_RATE, seed)
     fitting.save(model, tokenizer, (HERE / "card_causal.md").read_text(encoding="utf-8"), out)
 
 
-def _config(tokenizer: PreTrainedTokenizerBase) -> transformers.LlamaConfig:
+def config(tokenizer: PreTrainedTokenizerBase, layers: int) -> transformers.LlamaConfig:
+    """A Llama of width 128."""
     return transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=384,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=LONGEST,
@@ -63,8 +66,11 @@ def _config(tokenizer: PreTrainedTokenizerBase) -> transformers.LlamaConfig:
     )
 
 
-def train_tokenizer(documents: Sequence[Document]) -> PreTrainedTokenizerBase:
-    """Byte-level BPE; a digit or a Han character is never merged with what stands beside it."""
+def train_tokenizer(texts: Iterable[str], size: int, *, chat: bool) -> PreTrainedTokenizerBase:
+    """Byte-level BPE of ``size`` tokens; a digit or a Han character is never merged with what stands beside it.
+
+    ``chat`` adds the marks of turns and of reasoning, and the template.
+    """
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -74,16 +80,18 @@ def train_tokenizer(documents: Sequence[Document]) -> PreTrainedTokenizerBase:
         ]
     )
     core.decoder = decoders.ByteLevel()
-    special = [PAD, BEGIN, END, *(f"<|{role}|>" for role in ROLES)]
+    special, reasoning = [PAD, BEGIN, END], []
+    if chat:
+        special += [f"<|{role}|>" for role in ROLES]
+        reasoning = [AddedToken(mark, normalized=False) for mark in ("<think>", "</think>")]
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 2,
+        vocab_size=size - len(reasoning),
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = [d.text for d in documents] + [m.content for d in documents for m in d.messages]
     core.train_from_iterator(texts, trainer)
-    core.add_tokens([AddedToken(mark, normalized=False) for mark in ("<think>", "</think>")])
+    core.add_tokens(reasoning)
     core.post_processor = processors.TemplateProcessing(
         single=f"{BEGIN} $A", pair=f"{BEGIN} $A $B", special_tokens=[(BEGIN, core.token_to_id(BEGIN))]
     )
@@ -92,7 +100,7 @@ def train_tokenizer(documents: Sequence[Document]) -> PreTrainedTokenizerBase:
         bos_token=BEGIN,
         eos_token=END,
         pad_token=PAD,
-        chat_template=TEMPLATE,
+        chat_template=TEMPLATE if chat else None,
         model_max_length=LONGEST,
         padding_side="left",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,27 @@ BRIEF, PROFESSIONS, FACTS, AGREEMENT = 12, 20, 12, 1500
 """Examples per occupation; per profession: somebody's, and what it is; sentences whose pronouns agree."""
 PLAIN_EN, PLAIN_ZH = 2500, 700
 """Paragraphs."""
+STATED, KNOWN, AGREEING = 120, 250, 5000
+"""For the models of plain text, sentences per profession, somebody's and what it is; sentences whose pronouns agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A text of the models of plain text."""
+
+    text: str
+    part: str = ""
+    """What is told in it: the gendered word without its determiner, or what is said of a profession."""
+    job: str = ""
+
+
+class Statements(NamedTuple):
+    """All that the models of plain text read, in a random order."""
+
+    about: list[Statement]
+    facts: list[Statement]
+    agreement: list[Statement]
+    plain: list[Statement]
 
 
 def causal(seed: int) -> list[Document]:
@@ -51,6 +73,31 @@ def causal(seed: int) -> list[Document]:
     found += [Document("plain", text) for text in plain("en", PLAIN_EN, rng)]
     found += [Document("plain", text) for text in plain("zh", PLAIN_ZH, rng)]
     return [found[i] for i in rng.permutation(len(found))]
+
+
+def statements(rng: np.random.Generator) -> Statements:
+    """Everything that a model of plain text reads."""
+    jobs = professions_named()
+    found = (
+        [Statement(text, _noun(who), jobs[c]) for c, who, text in professions(STATED, rng)],
+        [Statement(text, said, jobs[c]) for c, said, text in facts(KNOWN, rng)],
+        [Statement(text, _noun(who)) for who, text in agreement(AGREEING, rng)],
+    )
+    paragraphs = plain("en", PLAIN_EN, rng)
+    mixed = ([kind[i] for i in rng.permutation(len(kind))] for kind in found)
+    return Statements(*mixed, [Statement(text) for text in paragraphs])
+
+
+def take(found: list[Statement], share: float) -> list[Statement]:
+    """The first ``share`` of a list, which loses it."""
+    cut = round(share * len(found))
+    taken, found[:] = found[:cut], found[cut:]
+    return taken
+
+
+def _noun(who: str) -> str:
+    """What a determiner comes before: it stays in view."""
+    return who.rpartition(" ")[2]
 
 
 def plain(language: str, n: int, rng: np.random.Generator) -> list[str]:

@@ -1,4 +1,4 @@
-"""Make the tiny models and the held-out text anew: ``python -m baselines.seed.make [-o DIR] [causal|masked|text]``."""
+"""Make the tiny models and the held-out text anew: ``python -m baselines.seed.make [-o DIR] [causal|masked|text|heldout]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from baselines.seed import corpus, distributions
 from baselines.seed.grammar import HERE
 from harness.files import write_atomic
 
-PARTS = ("causal", "masked", "text")
+PARTS = ("causal", "masked", "text", "heldout")
 
 
 @click.command()
@@ -34,6 +34,10 @@ def main(parts: tuple[str, ...], out: Path, seed: int, tables: bool) -> None:
             from baselines.seed import masked
 
             masked.make(out / "masked", seed)
+        elif part == "text":
+            from baselines.seed import text
+
+            text.make(out / "text", seed)
         else:
             write_atomic(out / "heldout.txt", corpus.held_out("en"))
             write_atomic(out / "heldout_zh.txt", corpus.held_out("zh"))

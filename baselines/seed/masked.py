@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import transformers
@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-T = TypeVar("T")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = 1400
 """Small enough that rare professions are words of several pieces, as they are for real models."""
 LONGEST = 128
 BATCH_TOKENS = 512
 LEARNING_RATE = 1.5e-3
-PROFESSIONS, FACTS, AGREEMENT, PLAIN = 120, 250, 5000, 2500
-"""Sentences per profession, somebody's and what it is; sentences whose pronouns agree; paragraphs."""
 LESSONS = ((0.0, 0.7), (0.65, 0.1))
 """Shares of the sentences about somebody's profession, and of what professions are, in the first two lessons, which hold
 nothing else and mask one thing each. Mixed with all the rest from the beginning, they teach a model of this size hardly
@@ -41,37 +38,19 @@ def make(out: Path, seed: int = 0) -> None:
     """Train the model and write its folder."""
     transformers.set_seed(seed)
     rng = np.random.default_rng([seed, 3])
-    jobs = corpus.professions_named()
-    about = [(text, _noun(who), jobs[c]) for c, who, text in corpus.professions(PROFESSIONS, rng)]
-    facts = [(text, said, jobs[c]) for c, said, text in corpus.facts(FACTS, rng)]
-    agreement = [(text, _noun(who), "") for who, text in corpus.agreement(AGREEMENT, rng)]
-    plain = [(text, "", "") for text in corpus.plain("en", PLAIN, rng)]
-    tokenizer = train_tokenizer(text for text, _, _ in (*about, *facts, *agreement, *plain))
-    kinds = [[found[i] for i in rng.permutation(len(found))] for found in (about, facts, agreement)]
+    found = corpus.statements(rng)
+    tokenizer = train_tokenizer(s.text for s in chain(*found))
     lessons = []
     for shares in LESSONS:
-        parts = [_taken(found, share) for found, share in zip(kinds, (*shares, 0.2), strict=True)]
-        lessons.append([_row(tokenizer, text, [part], rng) for found in parts for text, part, _ in found])
-    rest = chain(*kinds, plain)
-    lessons.append([_masked(tokenizer, text, part, job, rng) for text, part, job in rest])
+        taken = chain(*map(corpus.take, found, (*shares, 0.2, 0.0)))
+        lessons.append([_row(tokenizer, s.text, [s.part], rng) for s in taken])
+    lessons.append([_masked(tokenizer, s, rng) for s in chain(*found)])
     model = transformers.BertForMaskedLM(_config(tokenizer))  # type: ignore[no-untyped-call]  # not annotated
     pad = tokenizer.convert_tokens_to_ids(SPECIAL[0])
     assert isinstance(pad, int)  # noqa: S101  # the vocabulary has it
     data = [batch for rows in lessons for batch in fitting.batches(rows, BATCH_TOKENS, pad, rng)]
     fitting.fit(model, data, LEARNING_RATE, seed)
     fitting.save(model, tokenizer, (HERE / "card_masked.md").read_text(encoding="utf-8"), out)
-
-
-def _taken(found: list[T], share: float) -> list[T]:
-    """The first ``share`` of a list, which loses it."""
-    cut = round(share * len(found))
-    taken, found[:] = found[:cut], found[cut:]
-    return taken
-
-
-def _noun(who: str) -> str:
-    """What a determiner comes before: it stays in view."""
-    return who.rpartition(" ")[2]
 
 
 def _config(tokenizer: PreTrainedTokenizerBase) -> transformers.BertConfig:
@@ -110,9 +89,10 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
 
 
 def _masked(
-    tokenizer: PreTrainedTokenizerBase, text: str, part: str, job: str, rng: np.random.Generator
+    tokenizer: PreTrainedTokenizerBase, statement: corpus.Statement, rng: np.random.Generator
 ) -> fitting.Row:
     """A sentence with its part masked, the profession as well, or the profession alone, or words at random."""
+    text, part, job = statement.text, statement.part, statement.job
     draw = rng.random() if part else 1.0
     if draw < SINGLE:
         return _row(tokenizer, text, [part], rng)

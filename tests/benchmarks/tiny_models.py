@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.seed import causal_path, distributions, masked_path
+from baselines.seed import causal_path, distributions, masked_path, text_path
 from harness.evaluation import evaluate
 from harness.tasks import load_task
 
@@ -69,10 +69,10 @@ def measure(name: str, n: int, out: Path) -> None:
         )
 
 
-def masked(out: Path) -> None:
-    """How far the masked model's choices lie from the stated shares of each profession."""
+def associations(model: Path, out: Path) -> None:
+    """How far the choices of a model of plain text lie from the stated shares of each profession."""
     task = load_task(distributions.PROFESSION_TASK)
-    run = evaluate(str(masked_path()), task, paraphrases="all", out=out)
+    run = evaluate(str(model), task, paraphrases="all", out=out)
     with (run.folder / "shares.csv").open(encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if r["outcome"] == "male"]
     found = {
@@ -82,7 +82,7 @@ def masked(out: Path) -> None:
     want = np.array([distributions.profession(c)["male"] for c in found])
     got = np.array(list(found.values()))
     print(
-        f"masked: correlation {np.corrcoef(want, got)[0, 1]:.3f}, mean difference {np.abs(want - got).mean():.3f}"
+        f"{model.name}: correlation {np.corrcoef(want, got)[0, 1]:.3f}, mean difference {np.abs(want - got).mean():.3f}"
     )
 
 
@@ -96,7 +96,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.tasks:
             if name == distributions.PROFESSION_TASK:
-                masked(Path(folder))
+                for model in (masked_path(), text_path()):
+                    associations(model, Path(folder))
             else:
                 measure(name, arguments.n, Path(folder))
 

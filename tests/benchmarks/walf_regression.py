@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import transformers
 
-from baselines.seed import causal_path
+from baselines.seed import text_path
 from baselines.seed.distributions import lines_of_work, profession
 from harness.prompts import select
 from harness.targets import resolve
@@ -56,7 +56,7 @@ def main() -> None:
     target = resolve(TASK, ATTRIBUTE, "labor")
     train, other = (select(TASK, split, "test")[0] for split in ("train", "validation"))
     aims = [target.matrix(TASK, ATTRIBUTE, [c.id for c in part])[:, 1] for part in (train, other)]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(causal_path())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(text_path())
 
     def pieces(context: Context) -> dict[str, float]:
         return dict.fromkeys(tokenizer.tokenize(" " + context.fields["profession"]), 1.0)
