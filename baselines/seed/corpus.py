@@ -84,8 +84,8 @@ def statements(rng: np.random.Generator) -> Statements:
         [Statement(text, _noun(who)) for who, text in agreement(AGREEING, rng)],
     )
     paragraphs = plain("en", PLAIN_EN, rng)
-    mixed = ([kind[i] for i in rng.permutation(len(kind))] for kind in found)
-    return Statements(*mixed, [Statement(text) for text in paragraphs])
+    about, what, agreeing = ([kind[i] for i in rng.permutation(len(kind))] for kind in found)
+    return Statements(about, what, agreeing, [Statement(text) for text in paragraphs])
 
 
 def take(found: list[Statement], share: float) -> list[Statement]:

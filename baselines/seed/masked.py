@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+UNKNOWN = "[UNK]"
+SPECIAL = ("[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = 1400
-"""Small enough that rare professions are words of several pieces, as they are for real models."""
+"""Large enough that every word of the corpus is one piece."""
 LONGEST = 128
 BATCH_TOKENS = 512
 LEARNING_RATE = 1.5e-3
@@ -70,14 +72,18 @@ def _config(tokenizer: PreTrainedTokenizerBase) -> transformers.BertConfig:
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
     """Word pieces in lower case, between [CLS] and [SEP]."""
-    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  # a token of text, no secret
-    core.normalizer = normalizers.BertNormalizer(lowercase=True)
-    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    core.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=VOCABULARY, special_tokens=list(SPECIAL), show_progress=False
+    learner, core = Tokenizer(models.WordPiece(unk_token=UNKNOWN)), Tokenizer(models.WordPiece({}))
+    for one in (learner, core):
+        one.normalizer = normalizers.BertNormalizer(lowercase=True)
+        one.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # Named in order: the trainer would number pieces of one character as a hash table gives them, and break ties by that.
+    first = [*SPECIAL, *(f"##{c}" for c in sorted(ascii_lowercase + digits))]
+    learner.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=first, show_progress=False)
     )
-    core.train_from_iterator(texts, trainer)
+    core.model = models.WordPiece(learner.get_vocab(), unk_token=UNKNOWN)
+    core.add_special_tokens(list(SPECIAL))
+    core.decoder = decoders.WordPiece()
     ends = [(mark, core.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
