@@ -1,4 +1,4 @@
-"""What training the two tiny models has in common: batches of one size in tokens, and a quiet Trainer."""
+"""What training the tiny models has in common: batches of one size in tokens, and a quiet Trainer."""
 
 from __future__ import annotations
 
