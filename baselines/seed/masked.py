@@ -28,8 +28,8 @@ BATCH_TOKENS = 512
 LEARNING_RATE = 1.5e-3
 LESSONS = ((0.0, 0.7), (0.65, 0.1))
 """Shares of the sentences about somebody's profession, and of what professions are, in the first two lessons, which hold
-nothing else and mask one thing each. Mixed with all the rest from the beginning, they teach a model of this size hardly
-anything within minutes."""
+nothing else and mask one thing each; the third is everything. Mixed with all the rest from the beginning, they teach a model
+of this size hardly anything within minutes."""
 SINGLE, BOTH = 0.6, 0.2
 """Of sentences with something to learn, those with it masked, and with the profession masked as well."""
 ELSEWHERE = 0.15
@@ -41,12 +41,13 @@ def make(out: Path, seed: int = 0) -> None:
     transformers.set_seed(seed)
     rng = np.random.default_rng([seed, 3])
     found = corpus.statements(rng)
-    tokenizer = train_tokenizer(s.text for s in chain(*found))
+    every = list(chain(*found))
+    tokenizer = train_tokenizer(s.text for s in every)
     lessons = []
     for shares in LESSONS:
         taken = chain(*map(corpus.take, found, (*shares, 0.2, 0.0)))
         lessons.append([_row(tokenizer, s.text, [s.part], rng) for s in taken])
-    lessons.append([_masked(tokenizer, s, rng) for s in chain(*found)])
+    lessons.append([_masked(tokenizer, s, rng) for s in every])
     model = transformers.BertForMaskedLM(_config(tokenizer))  # type: ignore[no-untyped-call]  # not annotated
     pad = tokenizer.convert_tokens_to_ids(SPECIAL[0])
     assert isinstance(pad, int)  # noqa: S101  # the vocabulary has it
