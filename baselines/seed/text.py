@@ -22,7 +22,7 @@ VOCABULARY = 2048
 LAYERS = 2
 BATCH_TOKENS = 1024
 LEARNING_RATE = 1.5e-3
-FIRST, PASSES = 3, 2
+FIRST, PASSES = 3, 4
 """How often the first lesson and the whole are read. In the first, of sentences about somebody's profession it alone is
 learned, from all that stands before it, beside a tenth of what professions are."""
 
