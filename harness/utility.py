@@ -8,7 +8,6 @@ import math
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,8 +21,6 @@ from harness.tasks import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from lm_eval.tasks import TaskManager
 
     from harness.sampling.hf import Checkpoint
     from harness.tasks import Task
@@ -168,9 +165,10 @@ def lm_eval_scores(
     try:
         from lm_eval import simple_evaluate
         from lm_eval.models.huggingface import HFLM
+        from lm_eval.tasks import TaskManager
     except ImportError as error:
         raise missing_package("--lm-eval", error.name or "lm_eval", "lm-eval") from error
-    manager = _lm_eval_tasks(include)
+    manager = TaskManager(include_path=str(include) if include else None)
     unknown = [t for t in tasks if t not in manager.all_tasks]
     if unknown:
         raise UserError(
@@ -189,14 +187,6 @@ def lm_eval_scores(
         bootstrap_iters=1000,
     )
     return {task: _numbers(metrics) for task, metrics in found["results"].items()}
-
-
-@cache
-def _lm_eval_tasks(include: Path | None) -> TaskManager:
-    """lm-eval's index of its tasks and yours, which takes it several seconds to make."""
-    from lm_eval.tasks import TaskManager
-
-    return TaskManager(include_path=str(include) if include else None)
 
 
 def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:

@@ -165,7 +165,7 @@ def tangent(excess: FloatArray, grid: FloatArray, n: FloatArray) -> tuple[FloatA
         chord = share * excess[:, lefts, None] + (1 - share) * excess[:, None, rights]
     chord = np.where(left[:, lefts, None] & right[:, None, rights], chord, -np.inf)
     best = chord.max(axis=(1, 2), initial=-np.inf)
-    height = np.maximum(best, np.where(np.abs(gap) <= 1e-15, excess, -np.inf).max(axis=1, initial=-np.inf))
+    height = np.maximum(best, np.where(np.abs(gap) <= 1e-15, excess, -np.inf).max(axis=1))
     with np.errstate(invalid="ignore", divide="ignore"):
         slopes = (excess - height[:, None]) / gap
     from_right = np.where(right, slopes, -np.inf).max(axis=1)
