@@ -24,14 +24,16 @@ def one(runs: Path, model: str = "Bad") -> str:
     return str(next(p.parent for p in sorted(runs.glob("*/*/*/counts.csv")) if model in str(p)))
 
 
+SLOW = [(kind, suffix) for kind in ("calibration", "divergence") for suffix in (".pdf", ".png")]
+
+
 @pytest.mark.parametrize(
     ("kind", "suffix"),
     [
-        ("shares", ".svg"),
-        ("shares", ".pdf"),
-        ("shares", ".png"),
+        *(("shares", suffix) for suffix in (".svg", ".pdf", ".png")),
         ("calibration", ".svg"),
         ("divergence", ".svg"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW),
     ],
 )
 def test_a_figure_is_the_same_bytes_each_time(runs: Path, tmp_path: Path, kind: str, suffix: str) -> None:
