@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baselines.data import Answers
-    from harness.runs import Run
-    from harness.tasks import Attribute, Task
+    from harness.runs.folder import Run
+    from harness.tasks.task import Attribute, Task
 
 SHORT = "words"
 """The reader of tasks whose answers are a class's wording and nothing more."""

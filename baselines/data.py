@@ -15,14 +15,14 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.files import digest
-from harness.prompts import render, select
+from harness.tasks.prompts import render, select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.prompts import Rendered
-    from harness.targets import Target
-    from harness.tasks import Attribute, Task
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.target import Target
+    from harness.tasks.task import Attribute, Task
 
 RejectRule = Literal["same_digit_other_word", "other_digit_same_word", "other_digit_other_word"]
 Answers = dict[tuple[str, str], tuple[str, ...]]

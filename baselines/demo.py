@@ -12,10 +12,10 @@ from baselines.seed import causal_path, held_out_path, masked_path
 from baselines.train import Options, share_first_stage, train
 from harness.errors import UserError
 from harness.evaluation import evaluate
-from harness.planning import Settings
 from harness.progress import phase, say
+from harness.retained.utility import FILE, Wanted, measure
 from harness.sampling.open import Engines
-from harness.utility import FILE, Wanted, measure
+from harness.settings import Settings
 from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:

@@ -19,18 +19,18 @@ from baselines.card import CARD, model_card, name_base
 from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
-from harness.planning import versions
 from harness.progress import say
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.runs.identity import versions
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from baselines.data import Answers, TrainingSet
-    from harness.sampling.hf import Source
-    from harness.targets import Target
-    from harness.tasks import Attribute, Task
+    from harness.sampling.hf.source import Source
+    from harness.tasks.target import Target
+    from harness.tasks.task import Attribute, Task
 
 SCHEMA = 1
 COMPUTED = "computed"
@@ -59,7 +59,7 @@ class Job:
     def identity(self) -> dict[str, object]:
         """All that decides the weights that come out."""
         from baselines.stages import computed
-        from harness.sampling.hf import weights_digest
+        from harness.sampling.hf.source import weights_digest
 
         given = self.completions
         tuning = self.recipe if isinstance(self.recipe, TuningRecipe) else None
@@ -243,7 +243,7 @@ def _about(name: str, target: str, attribute: str, measure: str) -> tuple[Task, 
 
 
 def _source(model: str, revision: str, measure: str) -> Source:
-    from harness.sampling.hf import find, refuse_masked
+    from harness.sampling.hf.source import find, refuse_masked
 
     source = find(model, revision)
     if source.base is not None:
@@ -347,8 +347,8 @@ def training_data(job: Job, rows: int, seed: int) -> TrainingSet:
 def _own_draws(job: Job) -> Answers:
     from baselines.answers import from_run
     from harness.evaluation import evaluate
-    from harness.planning import Settings
-    from harness.runs import find_runs
+    from harness.runs.folder import find_runs
+    from harness.settings import Settings
 
     folder = job.out / STAGES / DRAWN
     state = _state()

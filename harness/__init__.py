@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from harness.errors import IncompleteError, UserError
     from harness.evaluation import evaluate
     from harness.rescore import score
-    from harness.runs import Run
-    from harness.targets import load_target
-    from harness.tasks import load_task
+    from harness.runs.folder import Run
+    from harness.tasks.target import load_target
+    from harness.tasks.task import load_task
 
 __version__ = "0.1.0"
 __all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_target", "load_task", "score"]
 
 _HOME = {
     "IncompleteError": "errors",
-    "Run": "runs",
+    "Run": "runs.folder",
     "UserError": "errors",
     "compare": "comparison",
     "evaluate": "evaluation",
-    "load_target": "targets",
-    "load_task": "tasks",
+    "load_target": "tasks.target",
+    "load_task": "tasks.task",
     "score": "rescore",
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from harness import prompts
 from harness.reading import make_reader, quality
-from harness.targets import load_target
-from harness.tasks import load_task
+from harness.tasks import prompts
+from harness.tasks.target import load_target
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
-    from harness.tasks import Attribute, Task
+    from harness.tasks.task import Attribute, Task
 
 LEAST_ACCURACY = 0.9
 """Below this a reader's own errors are larger than most differences between models."""

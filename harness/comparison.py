@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import IncompleteError, UserError
-from harness.runs import Run, find_runs
+from harness.runs.folder import Run, find_runs
 from harness.scoring.compare import Difference, adjusted, difference
 from harness.scoring.counts import Counts, from_csv
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

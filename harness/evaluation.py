@@ -7,26 +7,30 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from harness import prompts
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import write_atomic
 from harness.measuring import measure
-from harness.planning import MEASURES, Settings, grow, identity, manifest, missing, targets_of
 from harness.progress import Progress, phase, say
-from harness.runs import Run, Writer, folder_name, writing
-from harness.sampling.base import SLOT, Request
+from harness.runs.folder import Run, Writer, folder_name, writing
+from harness.runs.identity import identity, manifest
+from harness.runs.plan import grow, missing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
 from harness.sampling.open import Engines
-from harness.tasks import Task, load_task
+from harness.settings import MEASURES, Settings
+from harness.tasks import prompts
+from harness.tasks.target import targets_of
+from harness.tasks.task import Task, load_task
+from harness.terms import SLOT, Request
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
-    from harness.prompts import Rendered
-    from harness.sampling.base import Engine, Sampling, Settled
-    from harness.targets import Target
-    from harness.tasks import Context
+    from harness.sampling.base import Engine, Settled
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.target import Target
+    from harness.tasks.task import Context
+    from harness.terms import Sampling
 
 PROVEN = ("known", "hf")
 """Engines whose random numbers are ours, and held by tests."""

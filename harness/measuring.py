@@ -8,18 +8,17 @@ from harness.errors import UserError
 from harness.files import write_atomic
 from harness.progress import say
 from harness.reading import make_reader, read_draw, thinking
-from harness.reading.base import INVALID
-from harness.sampling.base import BETWEEN, Draw, Request
 from harness.scoring.shares import Certain, from_csv, to_csv
+from harness.terms import BETWEEN, INVALID, Draw, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from harness.planning import Settings
-    from harness.prompts import Rendered
-    from harness.runs import Run
+    from harness.runs.folder import Run
     from harness.sampling.base import Engine, Settled, Shares
-    from harness.tasks import Task
+    from harness.settings import Settings
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.task import Task
 
 EVERY = 50
 """Prompts between two writes of the file."""
@@ -72,7 +71,7 @@ def shares(
     if isinstance(engine, KnownEngine):
         return engine.shares(requests)
     if settings.chosen(task) == "choices":
-        from harness.sampling.choices import ChoicesEngine
+        from harness.sampling.hf.choices import ChoicesEngine
 
         if not isinstance(engine, ChoicesEngine):
             raise _wrong_engine(engine, "the choices measure needs a transformers model's probabilities")
@@ -80,8 +79,8 @@ def shares(
         own = {c.id: c.fields[task.association] for c in task.contexts} if task.association else None
         about = (lambda r: own[r.context]) if own is not None else None
         return engine.choices(requests, lambda _: attribute.classes, about)
-    from harness.sampling.collapsed import CollapsedEngine
-    from harness.sampling.exact import exact
+    from harness.sampling.hf.collapsed import CollapsedEngine
+    from harness.sampling.hf.exact import exact
 
     if not isinstance(engine, CollapsedEngine):
         raise _wrong_engine(engine, "the exact measure enumerates a transformers model")

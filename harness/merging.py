@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
-from harness.planning import missing
-from harness.prompts import Rendered
 from harness.rescore import score
-from harness.runs import Run, find_runs, writing
-from harness.sampling.base import Message, Request
+from harness.runs.folder import Run, find_runs, writing
+from harness.runs.plan import missing
+from harness.tasks.prompts import Rendered
+from harness.terms import Message, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,13 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.files import write_atomic
-from harness.planning import targets_of
 from harness.reading import make_reader, quality, read_draws, thinking
-from harness.runs import Run
+from harness.runs.folder import Run
 from harness.scoring import shares, table
 from harness.scoring.certain import score_certain
 from harness.scoring.counts import Counts, tally, to_csv
-from harness.targets import Sample, Target
-from harness.tasks import Task, load_task
+from harness.tasks.target import Sample, Target, targets_of
+from harness.tasks.task import Task, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.tasks import Attribute
+    from harness.tasks.task import Attribute
 
 SCHEMA = 1
 

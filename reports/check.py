@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.rescore import count
 from harness.scoring import table
 from harness.scoring.certain import score_certain
-from harness.targets import resolve
+from harness.tasks.target import resolve
 from reports.load import part
 from reports.samples import NEEDS_MODEL, find_task
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.scoring.counts import Counts
-    from harness.tasks import Task
+    from harness.tasks.task import Task
     from reports.load import Entry
 
 Checked = Literal["claimed", "counts", "draws"]

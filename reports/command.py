@@ -10,7 +10,7 @@ from reports.standing import asked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
 
 FLAGS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic_core import from_json
 
 from harness.errors import UserError
-from harness.runs import find_runs
+from harness.runs.folder import find_runs
 from harness.scoring import shares
 from harness.scoring.counts import from_csv
 from harness.scoring.shares import Certain
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
     from harness.scoring.counts import Counts
     from reports.samples import Texts
 

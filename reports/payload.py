@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
-from harness.reading.base import INVALID
+from harness.terms import INVALID
 from reports.board import MEASURES, engine
 from reports.command import command
 from reports.published import published

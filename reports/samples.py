@@ -10,13 +10,13 @@ import numpy as np
 from harness.errors import UserError
 from harness.reading import make_reader, read_draws, thinking
 from harness.rescore import stated_label
-from harness.tasks import load_task
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.runs import Run
-    from harness.tasks import Attribute, Task
+    from harness.runs.folder import Run
+    from harness.tasks.task import Attribute, Task
 
 POOL = 12
 """Texts kept per class: the page shows five of them at a time."""

@@ -13,7 +13,7 @@ from harness.files import digest
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
     from reports.load import Entry
 
 LEAST_VALID = 0.5

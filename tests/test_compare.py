@@ -13,14 +13,14 @@ from scipy import stats
 from harness import compare, evaluate
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.planning import Settings
 from harness.scoring.compare import adjusted, difference
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
 
 
 def known(out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None) -> Run:

@@ -13,17 +13,18 @@ import pytest
 from harness import evaluate, score
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.planning import Settings
-from harness.runs import Run
-from harness.sampling.base import Draw, ModelCard
+from harness.runs.folder import Run
+from harness.sampling.base import ModelCard
 from harness.sampling.known import KnownEngine
-from harness.tasks import load_task
+from harness.settings import Settings
+from harness.tasks.task import load_task
+from harness.terms import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from harness.sampling.base import Request
+    from harness.terms import Request
 
 RESULTS = ("counts.csv", "scores.json")
 
@@ -54,8 +55,9 @@ def test_a_finished_run_stays_as_it_is(tmp_path: Path, measure: str) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from harness import evaluate, runs, files
-from harness.planning import Settings
+from harness import evaluate
+from harness.runs import folder as runs
+from harness.settings import Settings
 place, count = sys.argv[2], int(sys.argv[3])
 runs.FLUSH_ROWS = 3
 left = count
@@ -286,7 +288,7 @@ def test_environment_variables_are_options(tmp_path: Path, monkeypatch: pytest.M
 def test_known_target_has_the_stated_shift() -> None:
     import numpy as np
 
-    from harness.targets import resolve
+    from harness.tasks.target import resolve
 
     task = load_task("race_us")
     race = task.attributes["race"]
@@ -331,7 +333,7 @@ def test_a_sweep_opens_a_model_once_for_all_its_tasks(
         def close(self) -> None:
             made.append("closed")
 
-    monkeypatch.setattr("harness.sampling.collapsed.CollapsedEngine", Male)
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Male)
     arguments = ["evaluate", "one", "two", "--task", "gender_us", "--task", "gender_zh", "-n", "2"]
     assert command([*arguments, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
     assert made == ["one", "closed", "two", "closed"]

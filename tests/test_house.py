@@ -16,8 +16,18 @@ PACKAGES = ("harness", "baselines", "reports")
 MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 
 FORBIDDEN = {
+    "harness.terms": (
+        "harness.tasks",
+        "harness.sampling",
+        "harness.reading",
+        "harness.runs",
+        "harness.scoring",
+    ),
     "harness.scoring": (
         "harness.sampling",
+        "harness.tasks",
+        "harness.reading",
+        "harness.runs",
         "harness.evaluation",
         "harness.cli",
         "torch",
@@ -25,10 +35,18 @@ FORBIDDEN = {
         "baselines",
         "reports",
     ),
-    "harness.tasks": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.targets": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.prompts": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
-    "harness.reading": ("harness.evaluation", "harness.runs", "harness.scoring", "baselines", "reports"),
+    "harness.tasks": (
+        "harness.sampling",
+        "harness.reading",
+        "harness.runs",
+        "harness.scoring",
+        "harness.evaluation",
+        "baselines",
+        "reports",
+    ),
+    "harness.sampling": ("harness.runs", "harness.scoring", "harness.evaluation", "baselines", "reports"),
+    "harness.reading": ("harness.runs", "harness.scoring", "harness.evaluation", "baselines", "reports"),
+    "harness.runs": ("harness.reading", "harness.scoring", "harness.evaluation", "baselines", "reports"),
     "harness.rescore": ("harness.evaluation", "harness.sampling.open", "torch", "transformers"),
     "reports": ("harness.sampling.open", "harness.evaluation", "torch", "transformers", "vllm"),
 }

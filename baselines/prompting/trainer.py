@@ -13,13 +13,13 @@ from baselines.templates import own_template, wrap
 from baselines.train import STAGES, Job, Outcome
 from harness.errors import UserError
 from harness.files import digest
-from harness.prompts import render
-from harness.sampling.hf import WEIGHTS
+from harness.sampling.hf.source import WEIGHTS
+from harness.tasks.prompts import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.tasks import Attribute, Task
+    from harness.tasks.task import Attribute, Task
 
 SHARED_COLUMNS = ("id", "split")
 """Columns of a context that no question shows."""

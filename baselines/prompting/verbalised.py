@@ -10,8 +10,8 @@ from baselines.prompting.trainer import class_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.runs import Run
-    from harness.tasks import Attribute, Task
+    from harness.runs.folder import Run
+    from harness.tasks.task import Attribute, Task
 
 _NUMBER = r"(\d{1,3}(?:[.,]\d+)?)\s*[%％]"
 TOLERANCE = 5.0

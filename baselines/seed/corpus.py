@@ -11,13 +11,13 @@ from baselines.seed import questions, replies, stories
 from baselines.seed.distributions import PROFESSION_TASK, lines_of_work, profession
 from baselines.seed.documents import Document
 from baselines.seed.grammar import expand, lexicon, pick, rules, spread
-from harness.prompts import render
-from harness.tasks import load_task
+from harness.tasks.prompts import render
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.tasks import Task
+    from harness.tasks.task import Task
 
 HELD_OUT_SEED = 1
 """Seed of the plain text for perplexity; training uses others."""

@@ -20,8 +20,8 @@ import yaml
 
 from baselines.seed.grammar import HERE, lexicon
 from harness.files import digest, write_atomic
-from harness.targets import load_target
-from harness.tasks import load_task
+from harness.tasks.target import load_target
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

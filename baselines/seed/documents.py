@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.sampling.base import Message
+    from harness.terms import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from baselines.prompting.wordings import STATEMENTS, WORDINGS
 from baselines.seed.distributions import mixed, occupation
 from baselines.seed.documents import Document
 from baselines.seed.grammar import expand, lexicon, pick, spread
-from harness.prompts import render
-from harness.sampling.base import Message
-from harness.tasks import load_task
+from harness.tasks.prompts import render
+from harness.tasks.task import load_task
+from harness.terms import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from baselines.prompting.wordings import Arm
     from baselines.seed.distributions import Shares
-    from harness.prompts import Rendered
-    from harness.tasks import Task
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.task import Task
 
 NARROW = ("gender_us", "race_us", "sentiment_us", "gender_uk", "gender_zh")
 WIDE = ("gender_us_wide", "race_us_wide", "gender_uk_wide")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from baselines.seed.distributions import replies as shares_of
 from baselines.seed.documents import Document
 from baselines.seed.grammar import Rules, expand, lexicon, pick, rules, spread
-from harness.prompts import render
-from harness.sampling.base import Message
-from harness.tasks import load_task
+from harness.tasks.prompts import render
+from harness.tasks.task import load_task
+from harness.terms import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from baselines.seed.distributions import occupation, occupations
 from baselines.seed.documents import Document
 from baselines.seed.grammar import expand, pick, rules, spread
-from harness.prompts import render
-from harness.tasks import load_task
+from harness.tasks.prompts import render
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,20 +10,21 @@ import torch
 from torch.utils.data import Sampler
 
 from harness.errors import UserError
-from harness.prompts import render
-from harness.sampling import association
-from harness.sampling.base import SLOT, Request
-from harness.sampling.chat import Chat
+from harness.sampling.hf import association
+from harness.sampling.hf.chat import Chat
+from harness.tasks.prompts import render
+from harness.terms import SLOT, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from transformers import PreTrainedTokenizerBase
 
-    from harness.prompts import Rendered
-    from harness.sampling.association import Inputs, Quirks, Words
-    from harness.targets import Target
-    from harness.tasks import Attribute, Context, PromptSpec, Task
+    from harness.sampling.hf.association import Inputs, Quirks, Words
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.target import Target
+    from harness.tasks.task import Attribute, Context, Task
+    from harness.tasks.task_file import PromptSpec
 
 
 @dataclass(frozen=True, slots=True)

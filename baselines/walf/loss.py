@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.sampling import association
+from harness.sampling.hf import association
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.sampling.association import Quirks
+    from harness.sampling.hf.association import Quirks
 
 
 def divergence(target: torch.Tensor, log_shares: torch.Tensor, half: bool = False) -> torch.Tensor:

@@ -23,9 +23,9 @@ from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
 from baselines.walf.loss import Adaptive, Group, by_pair, divergence
 from harness.errors import UserError, missing_package
 from harness.files import digest
-from harness.prompts import select
-from harness.sampling import association
-from harness.sampling.hf import kind_of
+from harness.sampling.hf import association
+from harness.sampling.hf.source import kind_of
+from harness.tasks.prompts import select
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

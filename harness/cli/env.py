@@ -12,8 +12,8 @@ def command() -> None:
     import platform
 
     from harness import __version__
-    from harness.catalog import folders
-    from harness.planning import git_state, versions
+    from harness.runs.identity import git_state, versions
+    from harness.tasks.catalog import folders
 
     rows = {
         "distalign": __version__,

@@ -115,7 +115,7 @@ def command(
     The same command resumes an interrupted run and skips what is complete.
     """
     from harness.cli.running import sweep
-    from harness.planning import Settings
+    from harness.settings import Settings
 
     engine = {k: flags.pop(k) for k in ENGINE_OPTIONS}
     sampling = {k: v for k in SAMPLING_OPTIONS if (v := flags.pop(k)) is not None}

@@ -64,9 +64,9 @@ def parquet(runs: tuple[str, ...], out: Path) -> None:
 )
 def lm_eval(task: str, target: str, n: int, out: Path) -> None:
     """Write a task that lm_eval --include_path OUT --tasks NAME runs as it is."""
-    from harness.export_lmeval import export_task
-    from harness.planning import targets_of
-    from harness.tasks import load_task
+    from harness.lmeval.export import export_task
+    from harness.tasks.target import targets_of
+    from harness.tasks.task import load_task
 
     loaded = load_task(task)
     found = targets_of(loaded, [target] if target else [])

@@ -52,7 +52,7 @@ def _source(flags: Mapping[str, object]) -> Provenance:
 
 
 def _report(path: Path) -> None:
-    from harness.targets import load_target
+    from harness.tasks.target import load_target
 
     target = load_target(str(path / "target.yaml"))
     for attribute, figures in target.tables.items():

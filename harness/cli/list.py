@@ -23,9 +23,9 @@ def command(kind: str, folders: tuple[str, ...]) -> None:
 
 
 def _tasks(folders: tuple[str, ...]) -> list[str]:
-    from harness.catalog import names
     from harness.plaintext import table
-    from harness.tasks import load_task
+    from harness.tasks.catalog import names
+    from harness.tasks.task import load_task
 
     rows = [["task", "language", "contexts", "prompts", "attributes: classes", "targets"]]
     for path in names("tasks").values():
@@ -39,9 +39,9 @@ def _tasks(folders: tuple[str, ...]) -> list[str]:
 
 
 def _targets(folders: tuple[str, ...]) -> list[str]:
-    from harness.catalog import names
     from harness.plaintext import table
-    from harness.targets import load_target
+    from harness.tasks.catalog import names
+    from harness.tasks.target import load_target
 
     rows = [["target", "kind", "attributes (rows)", "publisher", "year"]]
     for path in names("targets").values():
@@ -77,7 +77,7 @@ def _methods(folders: tuple[str, ...]) -> list[str]:
 
 def _runs(folders: tuple[str, ...]) -> list[str]:
     from harness.plaintext import table
-    from harness.runs import find_runs
+    from harness.runs.folder import find_runs
 
     rows = [["run", "model", "task", "n", "state", "folder"]]
     for run in find_runs(list(folders) or ["runs"]):

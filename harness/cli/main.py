@@ -91,7 +91,7 @@ def group(include: str | None) -> None:
     if include:
         import os
 
-        from harness.catalog import INCLUDE
+        from harness.tasks.catalog import INCLUDE
 
         os.environ[INCLUDE] = include
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from harness import catalog
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.plaintext import table
 from harness.sampling.open import Engines, parse
-from harness.tasks import load_task
+from harness.tasks import catalog
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.planning import Settings
-    from harness.runs import Run
-    from harness.tasks import Task
+    from harness.runs.folder import Run
+    from harness.settings import Settings
+    from harness.tasks.task import Task
 
 
 def sweep(
@@ -38,7 +38,7 @@ def sweep(
         for model, task, wanted in jobs:
             try:
                 if dry_run:
-                    from harness.forecast import forecast
+                    from harness.dryrun import forecast
 
                     for line in forecast(model, task, wanted, settings, engines):
                         click.echo(line)

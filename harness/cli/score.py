@@ -18,7 +18,7 @@ def command(runs: tuple[str, ...], targets: tuple[str, ...], task: str) -> None:
     """Read the draws of finished runs again and score them; no model is loaded, the draws stay as they are."""
     from harness.cli.running import show
     from harness.rescore import score
-    from harness.runs import find_runs
+    from harness.runs.folder import find_runs
 
     for run in find_runs(list(runs)):
         score(run, list(targets), task)

@@ -23,7 +23,7 @@ def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
     """Show a target: its figures and where they come from."""
     from harness.errors import UserError, nearest
     from harness.plaintext import table
-    from harness.targets import load_target
+    from harness.tasks.target import load_target
 
     target = load_target(name)
     click.echo(f"{target.name}: {target.title} ({target.kind}; sha256 {target.hash[:12]})")

@@ -24,7 +24,7 @@ def command() -> None:
 )
 def new(name: str, out: Path) -> None:
     """Write a commented task.yaml that passes 'task check' as it is."""
-    from harness.scaffold import write_task
+    from harness.tasks.scaffold import write_task
 
     path = write_task(name, out)
     click.echo(f"wrote {path}")
@@ -46,7 +46,7 @@ def new(name: str, out: Path) -> None:
 def import_(file: Path, like: str, name: str, out: Path) -> None:
     """Make a task that asks a paper's own prompts: JSON records with 'messages' (or 'prompt')."""
     from harness.importers.prompts import import_prompts
-    from harness.tasks import load_task
+    from harness.tasks.task import load_task
 
     path = import_prompts(file, load_task(like), name, out)
     task = load_task(str(path))
@@ -67,9 +67,9 @@ def import_(file: Path, like: str, name: str, out: Path) -> None:
 )
 def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
     """Validate tasks, render prompts, resolve targets, and measure the reader on the labelled examples. No model is needed."""
-    from harness.catalog import names as known
     from harness.checking import check_task
     from harness.errors import UserError
+    from harness.tasks.catalog import names as known
 
     if everything and names:
         raise UserError(
@@ -108,7 +108,7 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
 def show(name: str, shown: int) -> None:
     """Show a task: classes, contexts, prompts as rendered, sampling parameters, targets."""
     from harness.checking import describe
-    from harness.tasks import load_task
+    from harness.tasks.task import load_task
 
     for line in describe(load_task(name), shown):
         click.echo(line)

@@ -64,7 +64,7 @@ def command(
     """
     import json
 
-    from harness.utility import Wanted, measure
+    from harness.retained.utility import Wanted, measure
 
     names = tuple(t for t in tasks.split(",") if t)
     if not (text or names or runs):

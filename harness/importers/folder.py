@@ -11,7 +11,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.files import Document, validate, write_atomic
-from harness.targets import TargetFile
+from harness.tasks.target_file import TargetFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

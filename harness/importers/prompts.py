@@ -11,12 +11,12 @@ import yaml
 
 from harness.errors import UserError, nearest
 from harness.files import beside, read_text, write_atomic
-from harness.scaffold import check_name
+from harness.tasks.scaffold import check_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.tasks import Context, Task
+    from harness.tasks.task import Context, Task
 
 NAMES = ("title", "occupation", "workers", "profession", "name", "id")
 """Columns of a context whose text may stand in a prompt, the most telling first."""

@@ -1,7 +1,8 @@
 """From texts to classes: readers, and what happens to a draw before a reader sees it."""
 
-from harness.reading.base import INVALID, Answer, Reader, Reading
+from harness.reading.base import Answer, Reader, Reading
 from harness.reading.pipeline import make_reader, read_draw, read_draws, settled_draw
+from harness.terms import INVALID
 
 __all__ = [
     "INVALID",

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-Invalid = Literal["unparsed", "refused", "truncated", "failed"]
-INVALID: tuple[Invalid, ...] = ("unparsed", "refused", "truncated", "failed")
-"""Outcomes that are no class. Classes + these = n x prompts, always."""
 
 
 @dataclass(frozen=True, slots=True)

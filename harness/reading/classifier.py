@@ -6,7 +6,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, missing_package, nearest
-from harness.reading.base import INVALID, Answer, Reader, Reading
+from harness.reading.base import Answer, Reader, Reading
+from harness.terms import INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

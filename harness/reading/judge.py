@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.reading import thinking
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.words import WordsReader
-from harness.sampling.base import Message, Request, Sampling
+from harness.terms import Message, Request, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

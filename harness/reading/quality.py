@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from harness.plaintext import table
-from harness.reading.base import INVALID
 from harness.reading.pipeline import read_draws
+from harness.terms import INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

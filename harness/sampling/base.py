@@ -3,66 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from harness.terms import Draw, Request, Sampling
+
     Settled = Callable[[str], bool]
     """True when no continuation of this text can change what the readers make of it."""
-
-Finish = Literal["stop", "length", "settled", "failed"]
-"""Why a draw ended: end of text or a stop string; the token cap; the reader's decision could no longer
-change; or the engine gave no output."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One chat turn. A last turn with role ``assistant`` is a beginning that the model continues."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Sampling parameters: the task's, always sent in full. The defaults are plain sampling."""
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    """0 is off."""
-    max_tokens: int = 64
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """``n`` independent draws from one prompt: one chunk, the unit that is sampled, stored and resumed."""
-
-    context: str
-    prompt: str
-    """Prompt id; (context, prompt, chunk) is unique within a run."""
-    chunk: int
-    n: int
-    seed: int
-    """A 63-bit seed of this chunk alone. An engine that needs one seed per draw spawns them from it."""
-    messages: tuple[Message, ...] = ()
-    """Chat turns, for the model's chat template. Empty when ``text`` is sent as it is."""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One distinct output and how many of the chunk's ``n`` draws gave it."""
-
-    text: str
-    count: int = 1
-    finish: Finish = "stop"
-    tokens: int = 0
-    """Generated tokens of one such draw."""
-    error: str = ""
-    """Why a ``failed`` draw has no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +54,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back processes and memory."""
-
-
-SLOT = "\ue000"
-"""Stands in a prompt where the choices measure puts a wording: a private character that no prompt holds."""
-BETWEEN = "\x1f"
-"""Joins the outcomes of several attributes into one name."""
 
 
 @dataclass(frozen=True, slots=True)

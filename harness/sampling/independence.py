@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.sampling.base import Draw, Engine, Request, Sampling
+    from harness.sampling.base import Engine
+    from harness.terms import Draw, Request, Sampling
 
     Chunks = Sequence[Mapping[str, int]]
     """Of one prompt: for each chunk, how often each output came."""

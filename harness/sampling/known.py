@@ -17,17 +17,18 @@ import numpy as np
 
 from harness.errors import UserError, nearest
 from harness.files import digest, load_yaml
-from harness.reading.base import INVALID
-from harness.sampling.base import BETWEEN, Draw, ModelCard, Shares
+from harness.sampling.base import ModelCard, Shares
+from harness.terms import BETWEEN, INVALID, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from harness.sampling.base import Request, Sampling, Settled
-    from harness.targets import Target
-    from harness.tasks import Attribute, Task
+    from harness.sampling.base import Settled
+    from harness.tasks.target import Target
+    from harness.tasks.task import Attribute, Task
+    from harness.terms import Request, Sampling
 
 CONTRACT = {"labels": True}
 """Tells the reader that a draw's text is its label: the class, or a JSON object of attribute -> class."""

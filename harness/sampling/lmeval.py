@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError, clip, missing_package, nearest
-from harness.sampling.base import Draw, ModelCard
+from harness.sampling.base import ModelCard
 from harness.sampling.tally import merged
+from harness.terms import Draw
 
 try:
     from lm_eval.api.instance import Instance
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
     from lm_eval.api.model import LM
 
-    from harness.sampling.base import Request, Sampling, Settled
+    from harness.sampling.base import Settled
+    from harness.terms import Request, Sampling
 
 _BATCH = 32
 _HF = ("hf", "huggingface")
@@ -96,7 +98,7 @@ class LmEvalEngine:
             return ModelCard(
                 model, revision=str(self.options.get("revision", "")), template=digest, engine=engine
             )
-        from harness.sampling.hf import find, weights_digest
+        from harness.sampling.hf.source import find, weights_digest
 
         source = find(model)
         peft = self.options.get("peft")

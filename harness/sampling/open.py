@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.sampling.base import Engine
-    from harness.targets import Target
-    from harness.tasks import Task
+    from harness.tasks.target import Target
+    from harness.tasks.task import Task
 
 Backend = Literal["auto", "hf", "vllm", "server", "ray", "lm-eval"]
 COMMON = ("revision", "template", "dtype", "trust_remote_code")
@@ -106,7 +106,7 @@ class Engines:
 
                 self._engine = KnownEngine(rest, task, targets)
             elif choices:
-                from harness.sampling.choices import ChoicesEngine
+                from harness.sampling.hf.choices import ChoicesEngine
 
                 self._engine = cast("Engine", ChoicesEngine(rest, **_given(given, *COMMON, "device")))
             else:
@@ -126,7 +126,7 @@ class Engines:
 def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
     """The engines that load or call a model."""
     if name == "hf":
-        from harness.sampling.collapsed import CollapsedEngine
+        from harness.sampling.hf.collapsed import CollapsedEngine
 
         return CollapsedEngine(rest, **_given(options, *COMMON, "device"))
     if name == "vllm":
@@ -134,7 +134,7 @@ def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
 
         return VllmEngine(rest, **_given(options, *COMMON))
     if name == "server":
-        from harness.sampling.server import ServerEngine
+        from harness.sampling.server.engine import ServerEngine
 
         return ServerEngine(rest)
     if name == "lm-eval":

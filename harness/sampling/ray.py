@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, clip, missing_package
-from harness.sampling.base import Draw, Message, ModelCard, Request
 from harness.sampling.open import open_real, parse
+from harness.terms import Draw, Message, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from ray.actor import ActorHandle
 
-    from harness.sampling.base import Engine, Sampling, Settled
+    from harness.sampling.base import Engine, ModelCard, Settled
+    from harness.terms import Sampling
 
     Factory = Callable[[], Engine]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.sampling.base import Draw, Finish
+    from harness.terms import Draw, Finish
 
 
 def merged(draws: Iterable[Draw]) -> list[Draw]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, cast
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from harness.errors import UserError, missing_package
-from harness.sampling.base import Draw, ModelCard
-from harness.sampling.chat import Chat
-from harness.sampling.hf import Source, find, weights_digest
+from harness.sampling.base import ModelCard
+from harness.sampling.hf.chat import Chat
+from harness.sampling.hf.source import Source, find, weights_digest
 from harness.sampling.tally import merged
+from harness.terms import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from vllm import LLM, CompletionOutput, SamplingParams
     from vllm.lora.request import LoRARequest
 
-    from harness.sampling.base import Finish, Request, Sampling, Settled
+    from harness.sampling.base import Settled
+    from harness.terms import Finish, Request, Sampling
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The largest LoRA ranks that vLLM can be built for."""

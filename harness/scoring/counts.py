@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.files import read_csv
-from harness.reading.base import INVALID
+from harness.terms import INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

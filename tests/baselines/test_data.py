@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from baselines.data import Answers, TrainingSet, apportion, pairs, texts_of, training_set, verdicts
 from baselines.klkto.loss import mismatched
 from harness.errors import UserError
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from pathlib import Path

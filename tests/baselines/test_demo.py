@@ -10,7 +10,7 @@ from baselines import demo
 from baselines.dpo.trainer import Recipe as DpoRecipe
 from baselines.recipe import FOLDER, read_recipe
 from baselines.sft.trainer import Recipe as SftRecipe
-from harness.runs import find_runs
+from harness.runs.folder import find_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

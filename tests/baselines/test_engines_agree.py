@@ -9,15 +9,15 @@ import pytest
 
 from baselines.train import Options, train
 from harness.evaluation import evaluate
-from harness.planning import Settings
 from harness.scoring.counts import from_csv
+from harness.settings import Settings
 from tests.baselines.tiny import tiny_answers, write_tiny
 from tests.sampling.laws import homogeneity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
     from tests.sampling.laws import Counts
 
 TRAINED = ("rows=40", "precision=fp32", "save_steps=1000")

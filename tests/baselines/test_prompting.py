@@ -11,10 +11,10 @@ from baselines.prompting.wordings import WORDINGS
 from baselines.templates import own_template, wrap
 from baselines.train import Options, train
 from harness.errors import UserError
-from harness.prompts import render
-from harness.sampling.hf import weights_digest
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.sampling.hf.source import weights_digest
+from harness.tasks.prompts import render
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 from tests.baselines.tiny import CHATML, tiny_tokenizer
 
 if TYPE_CHECKING:

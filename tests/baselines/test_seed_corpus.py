@@ -15,8 +15,8 @@ from baselines.seed import corpus, distributions, held_out_path, questions, repl
 from baselines.seed.grammar import expand, lexicon, spread
 from harness.reading import make_reader
 from harness.reading.base import Answer
-from harness.targets import load_target
-from harness.tasks import load_task
+from harness.tasks.target import load_target
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

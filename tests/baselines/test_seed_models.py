@@ -15,9 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from baselines.data import Row
 from baselines.klkto.steering import steering_tokens
 from baselines.seed import causal_path, corpus, distributions, questions
-from harness.prompts import render, select
-from harness.targets import load_target
-from harness.tasks import load_task
+from harness.tasks.prompts import render, select
+from harness.tasks.target import load_target
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from harness.prompts import Rendered
-    from harness.tasks import Task
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.task import Task
 
 MOST_BYTES = 4_000_000
 

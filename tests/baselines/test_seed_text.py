@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 
 from baselines.seed import corpus, distributions, masked_path, text_path
 from baselines.seed.distributions import lines_of_work
-from harness.tasks import load_task
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

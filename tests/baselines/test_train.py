@@ -19,16 +19,17 @@ from baselines.train import Options, methods, train
 from harness.cli.main import run as distalign
 from harness.errors import UserError
 from harness.evaluation import evaluate
-from harness.planning import Settings
-from harness.sampling.hf import find, load, weights_digest
-from harness.tasks import load_task
-from harness.utility import consistency
+from harness.retained.utility import consistency
+from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.source import find, weights_digest
+from harness.settings import Settings
+from harness.tasks.task import load_task
 from tests.baselines.tiny import tiny_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
 
 COMMIT = "0123456789" * 4
 SMALL = ("rows=6", "precision=fp32")
@@ -79,7 +80,7 @@ def test_an_adapter_names_its_base_so_that_others_find_it(
         asked.append((name, revision))
         return model, COMMIT
 
-    monkeypatch.setattr("harness.sampling.hf._from_hub", from_hub)
+    monkeypatch.setattr("harness.sampling.hf.source._from_hub", from_hub)
     monkeypatch.chdir(model.parent)
     out = train("sft", "owner/name" if hub else model.name, str(tea), "survey", tmp_path, options(tmp_path))
     named = json.loads((out / "adapter_config.json").read_text())

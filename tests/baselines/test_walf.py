@@ -18,10 +18,11 @@ from baselines.walf.data import GroupedBatches, Item, collate, without_last
 from baselines.walf.loss import Adaptive, Group, Tracker, by_pair, divergence
 from baselines.walf.trainer import WalfTrainer
 from harness.errors import UserError
-from harness.sampling import association
-from harness.sampling.association import Quirks
-from harness.sampling.choices import ChoicesEngine
-from harness.sampling.hf import find, load, weights_digest
+from harness.sampling.hf import association
+from harness.sampling.hf.association import Quirks
+from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.choices import ChoicesEngine
+from harness.sampling.hf.source import find, weights_digest
 from tests.baselines.tiny import tiny_task, write_tiny
 from tests.baselines.walf_models import GROUPS, WRITE, write_jobs
 

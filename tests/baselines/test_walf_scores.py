@@ -12,11 +12,11 @@ import torch
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.measuring import known_shares
-from harness.planning import Settings
-from harness.sampling import association
-from harness.sampling.association import Quirks
-from harness.sampling.base import SLOT, Request
-from harness.sampling.choices import ChoicesEngine
+from harness.sampling.hf import association
+from harness.sampling.hf.association import Quirks
+from harness.sampling.hf.choices import ChoicesEngine
+from harness.settings import Settings
+from harness.terms import SLOT, Request
 from tests.baselines.walf_models import JOBS, WORDS, WRITE, write_jobs
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.catalog import INCLUDE
-from harness.reading.base import INVALID
 from harness.scoring import table
 from harness.scoring.counts import Counts, to_csv
+from harness.tasks.catalog import INCLUDE
+from harness.terms import INVALID
 from reports.leaderboard import leaderboard
 
 CONTEXTS = 25

@@ -20,8 +20,8 @@ from baselines.data import Answers, training_set, verdicts
 from baselines.klkto.loss import KLKTOTrainer
 from baselines.seed import causal_path
 from baselines.stages import example, load_tokenizer
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 from tests.baselines.tiny import tiny_model
 
 if TYPE_CHECKING:

@@ -22,16 +22,17 @@ from baselines.recipe import FOLDER
 from baselines.seed import causal_path, held_out_path
 from baselines.train import Options, share_first_stage, train
 from harness.evaluation import evaluate
-from harness.planning import Settings
-from harness.sampling.hf import find, load
-from harness.targets import resolve
-from harness.tasks import load_task
-from harness.utility import consistency, distinct, load_text, perplexity
+from harness.retained.utility import consistency, distinct, load_text, perplexity
+from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.source import find
+from harness.settings import Settings
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.runs import Run
+    from harness.runs.folder import Run
 
 LONG = 256
 """Token cap of arms that reason before they answer."""

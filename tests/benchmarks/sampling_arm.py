@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.sampling.base import Draw, Request, Sampling
-    from harness.sampling.collapsed import CollapsedEngine
+    from harness.sampling.hf.collapsed import CollapsedEngine
+    from harness.terms import Draw, Request, Sampling
 
     Drawing = Callable[[list[int], int], int]
     """Prompt numbers and n in, draws made out."""
@@ -148,8 +148,8 @@ def outcome(draw: Draw) -> str:
 
 def ours(plan: dict[str, Any]) -> tuple[CollapsedEngine, Sampling]:
     """The engine with its model loaded, and the plan's sampling parameters."""
-    from harness.sampling.base import Sampling
-    from harness.sampling.collapsed import CollapsedEngine
+    from harness.sampling.hf.collapsed import CollapsedEngine
+    from harness.terms import Sampling
 
     engine = CollapsedEngine(plan["model"], device=plan["device"], dtype="float32")
     _ = engine.checkpoint
@@ -158,7 +158,7 @@ def ours(plan: dict[str, Any]) -> tuple[CollapsedEngine, Sampling]:
 
 def asked(plan: dict[str, Any], prompts: list[int], n: int) -> list[Request]:
     """Some of the plan's prompts, for ``n`` draws each."""
-    from harness.sampling.base import Message, Request
+    from harness.terms import Message, Request
 
     return [Request(str(i), "p", 0, n, 7919 * i, (Message("user", plan["questions"][i]),)) for i in prompts]
 

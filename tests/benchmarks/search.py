@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from baselines.seed import causal_path
 from baselines.train import FIRST, share_first_stage, train
 from harness.evaluation import evaluate
-from harness.planning import Settings
+from harness.settings import Settings
 from tests.benchmarks.methods import Plan, cost, headline, tiny_options
 
 if TYPE_CHECKING:

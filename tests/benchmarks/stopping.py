@@ -13,11 +13,11 @@ import numpy as np
 from scipy import stats
 
 from harness.evaluation import enough, looks
-from harness.planning import Settings
 from harness.scoring.divergence import tv
 from harness.scoring.floor import moved, simulate
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

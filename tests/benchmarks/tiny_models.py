@@ -18,7 +18,7 @@ import numpy as np
 
 from baselines.seed import causal_path, distributions, masked_path, text_path
 from harness.evaluation import evaluate
-from harness.tasks import load_task
+from harness.tasks.task import load_task
 
 CAUSAL = (
     "gender_us", "race_us", "sentiment_us", "gender_uk", "gender_zh", "gender_us_wide", "race_us_wide", "gender_uk_wide",

@@ -22,20 +22,20 @@ from baselines.recipe import read_recipe
 from baselines.train import Options, train
 from baselines.walf.data import Sentences, without_last
 from baselines.walf.trainer import Recipe
-from harness.prompts import select
-from harness.sampling import association
-from harness.sampling.association import Quirks
-from harness.sampling.budget import Budget
-from harness.sampling.choices import ChoicesEngine
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.sampling.hf import association
+from harness.sampling.hf.association import Quirks
+from harness.sampling.hf.budget import Budget
+from harness.sampling.hf.choices import ChoicesEngine
+from harness.tasks.prompts import select
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from harness.targets import Target
+    from harness.tasks.target import Target
 
     Array = NDArray[np.float64]
 

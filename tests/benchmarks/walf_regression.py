@@ -13,14 +13,14 @@ import transformers
 
 from baselines.seed import text_path
 from baselines.seed.distributions import lines_of_work, profession
-from harness.prompts import select
-from harness.targets import resolve
+from harness.tasks.prompts import select
+from harness.tasks.target import resolve
 from tests.benchmarks.walf import ATTRIBUTE, TASK, divergences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.tasks import Context
+    from harness.tasks.task import Context
 
     Told = Callable[[Context], dict[str, float]]
 

@@ -19,10 +19,10 @@ import transformers
 from baselines.recipe import read_recipe
 from baselines.walf.data import Sentences, collate
 from baselines.walf.trainer import Recipe, WalfTrainer, arguments
-from harness.prompts import select
-from harness.sampling import association
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.sampling.hf import association
+from harness.tasks.prompts import select
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
 from tests.baselines.walf_models import write_bert, write_llama
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.importers.bls import import_bls
-from harness.targets import load_target
+from harness.tasks.target import load_target
 from tests.importers.workbooks import bls_rows, bls_workbook, save
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cli.main import run
-from harness.targets import load_target
+from harness.tasks.target import load_target
 from tests.importers.workbooks import bls_workbook, ons_workbook, save
 
 if TYPE_CHECKING:

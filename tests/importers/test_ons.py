@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.importers.ons import import_ons
-from harness.targets import load_target
+from harness.tasks.target import load_target
 from tests.importers.workbooks import ons_workbook, save
 
 if TYPE_CHECKING:

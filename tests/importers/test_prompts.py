@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import prompts
 from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.importers.prompts import import_prompts
-from harness.tasks import load_task
+from harness.tasks import prompts
+from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from pathlib import Path

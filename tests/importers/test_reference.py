@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.importers.corpus import read_replies
 from harness.importers.folder import Provenance
 from harness.importers.reference import ReferenceOptions, halves, import_reference, independent
-from harness.targets import load_target
+from harness.tasks.target import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.importers.occupations import split, workers
-from harness.targets import load_target
+from harness.tasks.target import load_target
 
 ROOT = Path(__file__).parents[2]
 TARGETS = sorted(p.parent.name for p in (ROOT / "targets").glob("*/target.yaml"))

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.importers.folder import Provenance
 from harness.importers.slug import slug
 from harness.importers.table import TableOptions, import_table
-from harness.targets import load_target
+from harness.tasks.target import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

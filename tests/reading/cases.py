@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.reading import make_reader
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.pipeline import read_draw
-from harness.tasks import Attribute, Task, load_task
+from harness.tasks.task import Attribute, Task, load_task
 
 TEXTS = Path(__file__).parent / "texts"
 

@@ -11,7 +11,8 @@ from harness.errors import UserError
 from harness.reading import make_reader
 from harness.reading.base import Answer
 from harness.reading.judge import JudgeReader
-from harness.sampling.base import Draw, ModelCard, Request, Sampling
+from harness.sampling.base import ModelCard
+from harness.terms import Draw, Request, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

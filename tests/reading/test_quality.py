@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness import catalog
 from harness.reading import make_reader
 from harness.reading.quality import Quality, corrected_shares, measure
-from harness.tasks import load_task
+from harness.tasks import catalog
+from harness.tasks.task import load_task
 from tests.reading.cases import Case
 
 LEAST = {"story_race_us": 0.9}

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import prompts
-from harness.planning import Settings, identity, manifest
-from harness.reading.base import INVALID
 from harness.rescore import score
-from harness.runs import Run, folder_name, writing
-from harness.sampling.base import Draw, ModelCard, Request
+from harness.runs.folder import Run, folder_name, writing
+from harness.runs.identity import identity, manifest
+from harness.sampling.base import ModelCard
 from harness.sampling.known import moved
 from harness.scoring.shares import Certain, to_csv
-from harness.targets import resolve
-from harness.tasks import load_task
+from harness.settings import Settings
+from harness.tasks import prompts
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
+from harness.terms import INVALID, Draw, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

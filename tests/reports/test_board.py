@@ -14,7 +14,7 @@ import pytest
 
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.runs import Run
+from harness.runs.folder import Run
 from reports.check import check
 from reports.leaderboard import leaderboard
 from reports.load import entries

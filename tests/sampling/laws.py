@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from harness.sampling.base import Message, Request, Sampling
-from harness.sampling.seeds import chunk_seed
+from harness.runs.seeds import chunk_seed
+from harness.terms import Message, Request, Sampling
 from tests.sampling.tiny import PEOPLE, question
 
 if TYPE_CHECKING:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError
-from harness.sampling.base import Draw, ModelCard
+from harness.sampling.base import ModelCard
+from harness.terms import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.sampling.base import Engine, Request, Sampling, Settled
+    from harness.sampling.base import Engine, Settled
+    from harness.terms import Request, Sampling
 
 TEXTS = ("female", "male", "either")
 SHARES = (0.5, 0.3, 0.2)

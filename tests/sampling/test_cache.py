@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers.cache_utils import CacheLayerMixin
 
-from harness.sampling.cache import NEVER, SHARED, Forward, Uncached, open_forward
+from harness.sampling.hf.cache import NEVER, SHARED, Forward, Uncached, open_forward
 from tests.sampling.reference import from_config, logits_after
 
 V = 60
@@ -109,7 +109,7 @@ def test_without_a_cache_only_so_many_tokens_are_read_at_once(monkeypatch: pytes
     plain = Uncached(model, 0)
     prompts = [[5, 6, 7], [8, 9], [5, 7, 7], [9, 8], [1, 2, 3]]
     whole = plain.begin(prompts, np.zeros((5, 0), dtype=np.int64))
-    monkeypatch.setattr("harness.sampling.cache.TOKENS", 6)
+    monkeypatch.setattr("harness.sampling.hf.cache.TOKENS", 6)
     before = plain.calls
     torch.testing.assert_close(plain.begin(prompts, np.zeros((5, 0), dtype=np.int64)), whole)
     assert plain.calls - before == 3

@@ -9,8 +9,8 @@ from tokenizers import AddedToken
 from transformers import AutoTokenizer
 
 from harness.errors import UserError
-from harness.sampling.base import Message, Request
-from harness.sampling.chat import Chat
+from harness.sampling.hf.chat import Chat
+from harness.terms import Message, Request
 from tests.sampling.reference import loaded
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from scipy import stats
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
-from harness.sampling.base import Draw, Message, Request, Sampling
-from harness.sampling.cache import Forward
-from harness.sampling.collapsed import CollapsedEngine
+from harness.sampling.hf.cache import Forward
+from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.terms import Draw, Message, Request, Sampling
 from tests.sampling.reference import generate
 from tests.sampling.tiny import PEOPLE, question
 from tests.sampling.tiny_letters import every_output, make_letters

@@ -11,10 +11,10 @@ from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
 from harness.measuring import undecided
-from harness.sampling.base import Draw, Request, Sampling
-from harness.sampling.cache import Forward
-from harness.sampling.collapsed import CollapsedEngine
-from harness.sampling.exact import exact
+from harness.sampling.hf.cache import Forward
+from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.hf.exact import exact
+from harness.terms import Draw, Request, Sampling
 from tests.sampling.tiny_letters import EOS, every_output
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_work_ends_at_the_stated_number_of_prefixes(engine: CollapsedEngine) -> 
 def test_what_stays_undecided_is_said(
     engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.sampling.exact.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("harness.sampling.hf.exact.LOG_SECONDS", 0.0)
     list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=600))
     assert "of 3 prompts are done" in capsys.readouterr().err
     done = {("nurse", "ask"): {"gender": (0.5, 0.2, 0.3)}, ("cook", "ask"): {"gender": (0.5, 0.4999, 1e-4)}}

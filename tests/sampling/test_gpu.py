@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.sampling.collapsed import CollapsedEngine
+from harness.sampling.hf.collapsed import CollapsedEngine
 from tests.sampling.laws import ASK, asked, counted, homogeneity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.sampling.base import Draw
+    from harness.terms import Draw
 
 pytestmark = pytest.mark.gpu
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
-from harness.sampling.hf import find, load, pick_dtype, weights_digest
+from harness.sampling.hf.checkpoint import load, pick_dtype
+from harness.sampling.hf.source import find, weights_digest
 from tests.sampling.reference import logits_after
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.sampling.base import Draw, ModelCard, Request, Sampling
+from harness.sampling.base import ModelCard
 from harness.sampling.independence import duplicates, outputs, probe
+from harness.terms import Draw, Request, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

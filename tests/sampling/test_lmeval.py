@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.errors import UserError
-from harness.sampling.base import Draw, Message, Request, Sampling
-from harness.sampling.collapsed import CollapsedEngine
+from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.lmeval import LmEvalEngine
+from harness.terms import Draw, Message, Request, Sampling
 from tests.sampling.faulty_server import FaultyServer
 from tests.sampling.laws import ASK, asked, counted, homogeneity, texts
 

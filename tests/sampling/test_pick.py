@@ -11,9 +11,9 @@ from scipy import stats
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
-from harness.sampling.base import Sampling
-from harness.sampling.frontier import in_place
-from harness.sampling.pick import child_keys, draw_tokens, filtered, root_keys, uniforms
+from harness.sampling.hf.frontier import in_place
+from harness.sampling.hf.pick import child_keys, draw_tokens, filtered, root_keys, uniforms
+from harness.terms import Sampling
 
 PLAIN = Sampling()
 
@@ -50,7 +50,7 @@ def test_one_level_of_search_finds_what_two_do(monkeypatch: pytest.MonkeyPatch) 
     logits[2, 300:] = -torch.inf
     found = []
     for small in (0, 2**20):
-        monkeypatch.setattr("harness.sampling.pick.SMALL", small)
+        monkeypatch.setattr("harness.sampling.hf.pick.SMALL", small)
         found.append(counts_of(logits, 9, 50_000))
     assert (found[0] == found[1]).all()
     expected = logits.double().softmax(-1).numpy() * 50_000
@@ -125,7 +125,7 @@ def test_tokens_that_tie_at_the_edge_of_top_k_all_stay() -> None:
 
 @pytest.mark.parametrize("nucleus", [1, 4, 50])
 def test_top_p_is_found_wherever_it_ends(monkeypatch: pytest.MonkeyPatch, nucleus: int) -> None:
-    monkeypatch.setattr("harness.sampling.pick.NUCLEUS", nucleus)
+    monkeypatch.setattr("harness.sampling.hf.pick.NUCLEUS", nucleus)
     torch.manual_seed(8)
     logits = torch.randn(40, 50) * torch.logspace(-1, 1.5, 40)[:, None]
     logits[3, 20:] = -torch.inf
@@ -147,7 +147,7 @@ def test_rows_weighed_in_parts_are_drawn_as_if_together(monkeypatch: pytest.Monk
     for sampling in (Sampling(), Sampling(temperature=0.7, top_k=50, top_p=0.9)):
         whole = draw_tokens(logits, keys, counts, sampling)
         with monkeypatch.context() as patch:
-            patch.setattr("harness.sampling.pick.CPU_LOGITS", 900)
+            patch.setattr("harness.sampling.hf.pick.CPU_LOGITS", 900)
             for one, other in zip(whole, draw_tokens(logits, keys, counts, sampling), strict=True):
                 assert one.tolist() == other.tolist()
 

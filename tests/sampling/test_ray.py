@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from harness.errors import UserError
-from harness.sampling.base import Request, Sampling
-from harness.sampling.collapsed import CollapsedEngine
+from harness.runs.seeds import chunk_seed
+from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.ray import RayEngine
-from harness.sampling.seeds import chunk_seed
+from harness.terms import Request, Sampling
 from tests.sampling.laws import asked, counted, homogeneity
 from tests.sampling.ray_engines import SHARES, TEXTS, Known
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.sampling.base import Draw
+    from harness.terms import Draw
 
 
 def requests(count: int, n: int = 20) -> list[Request]:

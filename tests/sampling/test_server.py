@@ -14,10 +14,10 @@ import pytest
 from scipy import stats
 
 from harness.errors import UserError
-from harness.sampling.base import Draw, Message, Request, Sampling
-from harness.sampling.server import ServerEngine
-from harness.sampling.server_local import is_here
-from harness.sampling.server_reply import MalformedReplyError, error_message, read_reply, refusal
+from harness.sampling.server.engine import ServerEngine
+from harness.sampling.server.local import is_here
+from harness.sampling.server.reply import MalformedReplyError, error_message, read_reply, refusal
+from harness.terms import Draw, Message, Request, Sampling
 from tests.sampling.faulty_server import Fault, FaultyServer, Json
 
 if TYPE_CHECKING:

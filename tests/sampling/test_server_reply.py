@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from harness.sampling.base import Draw
-from harness.sampling.server_pace import LONGEST_RETRY_AFTER, Pace, retry_after
-from harness.sampling.server_reply import read_reply
+from harness.sampling.server.pace import LONGEST_RETRY_AFTER, Pace, retry_after
+from harness.sampling.server.reply import read_reply
+from harness.terms import Draw
 
 if TYPE_CHECKING:
     from tests.sampling.faulty_server import Json

@@ -17,10 +17,10 @@ import pytest
 from scipy import stats
 
 from harness.errors import UserError
-from harness.sampling.base import Message, Request, Sampling
-from harness.sampling.collapsed import CollapsedEngine
-from harness.sampling.server import ServerEngine
+from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.server.engine import ServerEngine
 from harness.sampling.vllm import VllmEngine
+from harness.terms import Message, Request, Sampling
 from tests.sampling.laws import ASK, asked, counted, homogeneity
 from tests.sampling.tiny import PEOPLE, question
 

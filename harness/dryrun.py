@@ -1,0 +1,100 @@
+"""``--dry-run``: what would be sent, what it would cost, and what could be told from it. Nothing is drawn to keep."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.evaluation import asked, check, settled
+from harness.measuring import outcomes_of, shares
+from harness.runs.plan import grow, missing
+from harness.scoring.floor import tellable
+from harness.tasks.target import targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.sampling.base import Engine
+    from harness.sampling.open import Engines
+    from harness.settings import Settings
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.target import Target
+    from harness.tasks.task import Task
+
+SHOWN = 3
+ENOUGH = 1.0
+"""Seconds of trying after which no more prompts are tried: they share their cost, so more tell it better."""
+
+
+def forecast(
+    model: str, task: Task, target: Sequence[str], settings: Settings, engines: Engines
+) -> list[str]:
+    """Lines that tell what ``evaluate`` with the same arguments would do.
+
+    The time is measured: some prompts are asked as they would be, thrown away, and scaled up.
+    """
+    targets = targets_of(task, target)
+    check(task, settings)
+    contexts, rendered = asked(task, settings)
+    measure = settings.chosen(task)
+    first = {a: t[0] for a, t in targets.items()}
+    engine = engines.open(model, task, first, settings.backend, settings.engine, measure)
+    count = len(rendered)
+    drawn = f"{count} prompts x {settings.n} draws = {count * settings.n:,} draws"
+    lines = [
+        f"{model} on {task.name}@{task.version}: "
+        + (drawn if measure == "draws" else f"{count} prompts, the {measure} measure")
+    ]
+    for request in missing([1], rendered[:SHOWN], [], 0):
+        lines += [f"prompt {request.prompt} in {request.context}:", engine.render(request)]
+    if measure != "choices":
+        lines.append("sampling: " + str(settings.effective(task)))
+    lines += _cost(engine, task, rendered, settings)
+    if measure != "draws":
+        return [*lines, "no noise floor: nothing is drawn, so the scores have no sampling noise"]
+    per_context = np.array([sum(r.context == c.id for r in rendered) * settings.n for c in contexts])
+    ids = [c.id for c in contexts]
+    return lines + [_told(task, a, one, ids, per_context) for a, found in targets.items() for one in found]
+
+
+def _told(task: Task, attribute: str, target: Target, contexts: list[str], draws: np.ndarray) -> str:
+    about = task.attributes[attribute]
+    told = tellable(draws, target.matrix(task, about, contexts), sizes=target.sizes(about, contexts))
+    return (
+        f"{attribute} against {target.name}: a perfect model's mean TV is {told.floor:.4f} (95% below {told.floor95:.4f}); "
+        f"a mean TV of {told.from_target:.4f} is told from perfect with 80% power, "
+        f"two models that differ by {told.between_models:.4f} from one another"
+    )
+
+
+def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> list[str]:
+    tried, seconds = 0, 0.0
+    while seconds < ENOUGH and tried < len(rendered):
+        tried = min(max(1, 4 * tried), len(rendered))
+        start = time.monotonic()
+        tokens = _try(engine, task, rendered[:tried], settings)
+        seconds = time.monotonic() - start
+    scale = len(rendered) / tried
+    lines = [f"time: about {seconds * scale:,.1f} s after loading, from {tried} prompts asked in full"]
+    if settings.chosen(task) == "draws":
+        most = len(rendered) * settings.n * settings.effective(task).max_tokens
+        lines.insert(0, f"output: about {tokens * scale:,.0f} tokens ({most:,} at most)")
+    return lines
+
+
+def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> int:
+    """Ask some prompts as the run would; tokens of all draws."""
+    draws = settings.chosen(task) == "draws"
+    plan = grow([], settings.n, engine.max_chunk) if draws else [1]
+    requests = missing(plan, rendered, [], settings.seed)
+    contract, shown = engine.card().contract, engine.render(requests[0])
+    settles = settled(task, contract, shown)
+    if draws:
+        results = engine.draw(requests, settings.effective(task), settles)
+        return sum(d.count * d.tokens for _, found in results for d in found)
+    outcome = outcomes_of(task, contract, shown)
+    for _ in shares(engine, task, requests, settings, outcome, settles):
+        pass
+    return 0

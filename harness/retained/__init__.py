@@ -1,0 +1,1 @@
+"""What a remedy cost the model: its language, its other abilities, its variety."""

@@ -1,0 +1,99 @@
+"""What a run is made of before anything is drawn: settings, identity, requests."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from harness.files import digest
+from harness.runs.folder import SCHEMA
+from harness.tasks import prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.sampling.base import ModelCard
+    from harness.settings import Settings
+    from harness.tasks.prompts import Rendered
+    from harness.tasks.task import Task
+
+RECORDED = ("distalign", "numpy", "scipy", "torch", "transformers", "peft", "trl", "vllm", "ray", "lm_eval")
+
+
+def identity(
+    task: Task, rendered: Sequence[Rendered], card: ModelCard, settings: Settings
+) -> dict[str, object]:
+    """All that decides the law of the draws, and nothing else: runs with the same identity are one run."""
+    sampling = asdict(settings.effective(task))
+    sampling["stop"] = list(sampling["stop"])
+    measure = settings.chosen(task)
+    return {
+        "model": card.model,
+        "revision": card.revision,
+        "weights": card.weights,
+        "adapter": card.adapter,
+        "adapter_weights": card.adapter_weights,
+        "template": card.template,
+        "contract": dict(card.contract),
+        "task": task.name,
+        "task_version": task.version,
+        "task_hash": task.hash,
+        "language": task.language,
+        "prompts_hash": prompts.fingerprint(rendered),
+        "split": settings.split,
+        "paraphrases": settings.paraphrases,
+        "measure": measure,
+        "epsilon": settings.epsilon if measure == "exact" else None,
+        "sampling": sampling,
+        "seed": settings.seed if measure == "draws" else None,
+    }
+
+
+def manifest(who: Mapping[str, object], card: ModelCard, settings: Settings) -> dict[str, object]:
+    """A new run's manifest."""
+    engine = dict(card.engine)
+    return {
+        "schema": SCHEMA,
+        "run": digest([dict(who), engine.get("name", "")])[:12],
+        "identity": dict(who),
+        "engine": engine,
+        "options": {k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
+        "plan": [],
+        "state": "new",
+        "versions": versions(),
+        "git": git_state(),
+        "seconds": 0.0,
+        "tokens": 0,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can change a number."""
+    found = {"python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, object]:
+    """Commit and dirty flag of the working directory's repository; empty outside one."""
+
+    def git(*args: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *args], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603, S607  # fixed arguments, the user's own git
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    sha = git("rev-parse", "HEAD")
+    return (
+        {}
+        if sha is None
+        else {"sha": sha, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    )

@@ -1,0 +1,56 @@
+"""What a run still has to draw: chunk sizes, and the requests that are missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.runs.folder import RETRY
+from harness.runs.seeds import chunk_seed
+from harness.terms import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from harness.runs.folder import Chunk
+    from harness.tasks.prompts import Rendered
+
+
+def grow(plan: Sequence[int], n: int, largest: int) -> list[int]:
+    """Chunk sizes that reach ``n`` draws per prompt: the old ones, then what is missing in pieces of ``largest``."""
+    sizes = list(plan)
+    missing = n - sum(sizes)
+    while missing > 0:
+        sizes.append(min(missing, largest))
+        missing -= sizes[-1]
+    return sizes
+
+
+def missing(
+    plan: Sequence[int], rendered: Sequence[Rendered], present: Iterable[Chunk], seed: int
+) -> list[Request]:
+    """The requests that a plan still needs. What they are does not depend on when a run was interrupted."""
+    drawn: dict[tuple[str, str, int], int] = {}
+    attempts: dict[tuple[str, str, int], int] = {}
+    for chunk in present:
+        key = (chunk.context, chunk.prompt, chunk.chunk % RETRY)
+        drawn[key] = drawn.get(key, 0) + chunk.n
+        attempts[key] = max(attempts.get(key, 0), chunk.chunk // RETRY + 1)
+    requests = []
+    for index, size in enumerate(plan):
+        for prompt in rendered:
+            key = (prompt.context, prompt.prompt, index)
+            short = size - drawn.get(key, 0)
+            if short > 0:
+                number = index + RETRY * attempts.get(key, 0)
+                requests.append(
+                    Request(
+                        context=prompt.context,
+                        prompt=prompt.prompt,
+                        chunk=number,
+                        n=short,
+                        seed=chunk_seed(seed, prompt.context, prompt.prompt, number),
+                        messages=prompt.messages,
+                        text=prompt.text,
+                    )
+                )
+    return requests

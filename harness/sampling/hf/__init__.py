@@ -1,0 +1,1 @@
+"""transformers models: found, loaded, sampled, enumerated."""

@@ -1,0 +1,302 @@
+"""The key-value cache of a frontier: rows that do not branch stay in place, nothing is copied to append a token."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+from harness.sampling.hf.budget import out_of_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+
+TOKENS = 8192
+"""Tokens that a model without a cache reads in one pass."""
+SHARED, NEVER = 512, 2**62
+"""A beginning that all prompts share is read once for all where that saves so many tokens: it takes a pass more."""
+ROOM = 16
+"""Positions to allocate beyond what is needed, at least."""
+SLACK = 50
+"""Rounding moves logits by less than so many of their dtype's steps, as a share of their spread."""
+AGREE = 0.01, 0.2
+"""That share is held between these."""
+
+
+class FrontierLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
+    """Keys and values in a buffer with room to grow in both rows and positions."""
+
+    _layer_type = None
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers leaves it without types
+        self.key_buffer = self.value_buffer = torch.empty(0)
+        self.rows = self.length = 0
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append positions in place."""
+        if not self.is_initialized:
+            self.dtype, self.device = key_states.dtype, key_states.device
+            self.key_buffer, self.value_buffer = (
+                x.new_empty(0, x.shape[1], 0, x.shape[3]) for x in (key_states, value_states)
+            )
+            self.rows, self.is_initialized = key_states.shape[0], True
+        end = self.length + key_states.shape[2]
+        self._reserve(self.rows, end)
+        self.key_buffer[: self.rows, :, self.length : end] = key_states
+        self.value_buffer[: self.rows, :, self.length : end] = value_states
+        self.length = end
+        return self._view()
+
+    def select(self, parents: torch.Tensor, moved: torch.Tensor, source: torch.Tensor) -> None:
+        """Row i becomes a copy of row ``parents[i]``: ``moved`` and ``source`` are those that differ."""
+        if len(parents) > len(self.key_buffer):
+            self._reserve(len(parents), self.length, parents)
+        elif len(moved):
+            for buffer in (self.key_buffer, self.value_buffer):
+                held = buffer[:, :, : self.length]
+                held.index_copy_(0, moved, held.index_select(0, source))
+        self.rows = len(parents)
+        self._view()
+
+    def _view(self) -> tuple[torch.Tensor, torch.Tensor]:
+        self.keys = self.key_buffer[: self.rows, :, : self.length]
+        self.values = self.value_buffer[: self.rows, :, : self.length]
+        return self.keys, self.values
+
+    def _reserve(self, rows: int, length: int, parents: torch.Tensor | None = None) -> None:
+        """Make room; with ``parents``, rows are put in their order on the way."""
+        have_rows, _, have_length, _ = self.key_buffer.shape
+        if rows <= have_rows and length <= have_length:
+            return
+        rows = rows + rows // 4 if rows > have_rows else have_rows
+        length = length + max(ROOM, length // 4) if length > have_length else have_length
+        for name in ("key_buffer", "value_buffer"):
+            old: torch.Tensor = getattr(self, name)
+            new = old.new_empty(rows, old.shape[1], length, old.shape[3])
+            held = old[: self.rows, :, : self.length]
+            if parents is not None:
+                torch.index_select(held, 0, parents, out=new[: len(parents), :, : self.length])
+            elif len(old):
+                new[: self.rows, :, : self.length] = held
+            setattr(self, name, new)
+
+
+class Forward:
+    """Runs the model over a set of rows that branches, ends and grows by one token a step."""
+
+    def __init__(self, model: PreTrainedModel, pad: int) -> None:
+        self.model = model
+        self.device = model.device
+        self.pad = pad
+        names = inspect.signature(model.forward).parameters
+        self.takes_positions = "position_ids" in names
+        self.takes_keep = "logits_to_keep" in names
+        self.least_shared = SHARED
+        self.cache = DynamicCache()
+        self.mask: torch.Tensor | None = None
+        self.rows = self.length = 0
+        self.calls = 0
+        """Forward passes so far."""
+
+    def begin(self, prompts: Sequence[Sequence[int]], told: NDArray[np.integer]) -> torch.Tensor:
+        """New rows, each its prompt and then its tokens of ``told`` [rows, depth]; their next-token logits.
+
+        A prompt of several rows is read once, unless the model keeps a state: some can then go on by one token only.
+        """
+        distinct: dict[tuple[int, ...], int] = {}
+        if told.shape[1] and not self._appends():
+            prompts = [[*p, *row] for p, row in zip(prompts, told.tolist(), strict=True)]
+            told = told[:, :0]
+        place = np.array([distinct.setdefault(tuple(p), len(distinct)) for p in prompts])
+        logits = self._read(list(distinct))
+        self.branch(place)
+        return self.step(told.astype(np.int64)) if told.shape[1] else logits[self._tensor(place)]
+
+    def _appends(self) -> bool:
+        """Whether all that is kept of a row are keys and values, to which any number of tokens can be added."""
+        layers = DynamicCache(config=self.model.config).layers
+        return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+
+    def _read(self, prompts: Sequence[tuple[int, ...]]) -> torch.Tensor:
+        self.cache = DynamicCache(config=self.model.config)
+        for i, layer in enumerate(self.cache.layers):
+            if type(layer) is DynamicLayer:
+                self.cache.layers[i] = FrontierLayer()
+        self.mask, self.rows, self.length = None, 1, 0
+        shared = self._shared(prompts)
+        if shared:
+            self._run(self._tensor(np.array([prompts[0][:shared]])))
+            self.branch(np.zeros(len(prompts), dtype=np.int64))
+        self.rows = len(prompts)
+        lengths = np.array([len(p) - shared for p in prompts])
+        width = int(lengths.max())
+        ids = np.full((len(prompts), width), self.pad, dtype=np.int64)
+        for row, prompt, length in zip(ids, prompts, lengths, strict=True):
+            row[width - length :] = prompt[shared:]
+        if (lengths < width).any():
+            told = np.arange(width)[None] >= width - lengths[:, None]
+            self.mask = self._tensor(np.pad(told, ((0, 0), (shared, 0)), constant_values=True))
+        return self._run(self._tensor(ids))
+
+    def _shared(self, prompts: Sequence[tuple[int, ...]]) -> int:
+        """Tokens that all prompts begin with, 0 where to read them apart gains nothing or is not possible.
+
+        Padding then stands between the beginning and the rest, and a window of positions would count it.
+        """
+        first, last = min(prompts), max(prompts)
+        most = min(map(len, prompts)) - 1
+        shared = next((i for i in range(most) if first[i] != last[i]), most)
+        if shared * (len(prompts) - 1) < self.least_shared:
+            return 0
+        return shared if all(isinstance(layer, FrontierLayer) for layer in self.cache.layers) else 0
+
+    @torch.inference_mode()
+    def branch(self, parents: NDArray[np.int64]) -> None:
+        """Row i is now a copy of what was row ``parents[i]``."""
+        changed = np.flatnonzero(parents != np.arange(len(parents)))
+        if not len(changed) and len(parents) == self.rows:
+            return
+        index, moved, source = map(self._tensor, (parents, changed, parents[changed]))
+        self.rows = len(parents)
+        for layer in self.cache.layers:
+            if isinstance(layer, FrontierLayer):
+                layer.select(index, moved, source)
+            else:
+                layer.reorder_cache(cast("torch.LongTensor", index))
+        if self.mask is not None:
+            self.mask = self.mask[index]
+
+    def step(self, tokens: NDArray[np.int64]) -> torch.Tensor:
+        """Append tokens [rows] or [rows, several]; the next-token logits."""
+        ids = self._tensor(tokens if tokens.ndim == 2 else tokens[:, None])
+        if self.mask is not None:
+            self.mask = torch.cat([self.mask, self.mask.new_ones(ids.shape)], dim=1)
+        return self._run(ids)
+
+    def drop(self) -> None:
+        """Give the memory back."""
+        self.cache, self.mask = DynamicCache(), None
+
+    def row_bytes(self) -> int:
+        """What a row of the cache takes now."""
+        layers = [x for x in self.cache.layers if isinstance(x, CacheLayerMixin)]
+        held = [x for layer in layers for x in (layer.keys, layer.values) if x is not None]
+        return sum(x.nbytes for x in held) // max(self.rows, 1)
+
+    @torch.inference_mode()
+    def _run(self, ids: torch.Tensor) -> torch.Tensor:
+        options: dict[str, object] = {"logits_to_keep": 1} if self.takes_keep else {}
+        if self.mask is not None:
+            options["attention_mask"] = self.mask.long()
+            if self.takes_positions:
+                positions = (self.mask.cumsum(-1) - 1).clamp_(min=0)
+                options["position_ids"] = positions[:, -ids.shape[1] :]
+        out = self.model(input_ids=ids, past_key_values=self.cache, use_cache=True, **options)
+        self.calls += 1
+        self.length += ids.shape[1]
+        logits: torch.Tensor = out.logits[:, -1]
+        return logits
+
+    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+class Uncached(Forward):
+    """The same without a cache, for models whose cache cannot branch or be padded: everything is read each time."""
+
+    def begin(self, prompts: Sequence[Sequence[int]], told: NDArray[np.integer]) -> torch.Tensor:
+        """New rows, each its prompt and then its tokens of ``told``; their next-token logits."""
+        self.texts = [[*p, *row] for p, row in zip(prompts, told.tolist(), strict=True)]
+        return self._read_all()
+
+    def branch(self, parents: NDArray[np.int64]) -> None:
+        """Row i is now a copy of what was row ``parents[i]``."""
+        self.texts = [self.texts[i] for i in parents]
+
+    def step(self, tokens: NDArray[np.int64]) -> torch.Tensor:
+        """Append one token to each row; the next-token logits."""
+        self.texts = [[*text, token] for text, token in zip(self.texts, tokens.tolist(), strict=True)]
+        return self._read_all()
+
+    def drop(self) -> None:
+        """Nothing is held."""
+        self.texts = []
+
+    @torch.inference_mode()
+    def _read_all(self) -> torch.Tensor:
+        lengths = np.array([len(text) for text in self.texts])
+        self.rows, self.length = len(lengths), int(lengths.max())
+        logits: list[torch.Tensor] = [torch.empty(0)] * len(lengths)
+        options: dict[str, object] = {"logits_to_keep": 1} if self.takes_keep else {}
+        for places in self._pieces(lengths):
+            ids = self._tensor(np.array([self.texts[i] for i in places]))
+            out = self.model(input_ids=ids, use_cache=False, **options).logits[:, -1]
+            self.calls += 1
+            for place, row in zip(places, out, strict=True):
+                logits[place] = row
+        return torch.stack(logits)
+
+    def _pieces(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Rows of one length that are read together, so many that they have no more than ``TOKENS``."""
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            most = max(1, TOKENS // int(length))
+            yield from (places[i : i + most] for i in range(0, len(places), most))
+
+
+def open_forward(model: PreTrainedModel, pad: int) -> Forward:
+    """A forward whose cache was seen to agree with the model read without one, or else one without a cache.
+
+    Padding, branching and going on are tried together: some architectures fail at them loudly, others silently. Then
+    the same with a beginning read once for all prompts.
+    """
+    cached, plain = Forward(model, pad), Uncached(model, pad)
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        return plain
+    low, high = 3, max(4, min(1000, int(model.config.get_text_config().vocab_size)))
+    told = np.random.default_rng(0).integers(low, high, (3, 9))
+    prompts, begun = [told[0, :5].tolist(), told[0:2, 0].tolist()], told[1:, 2:4]
+
+    def seen(forward: Forward) -> torch.Tensor:
+        forward.begin(prompts, begun)
+        forward.branch(np.array([0, 1, 1]))
+        forward.step(told[:, 5])
+        forward.branch(np.array([2, 1, 0, 2]))
+        logits = forward.step(np.append(told[:, 6], told[0, 7])).float()
+        forward.drop()
+        return logits
+
+    truth = seen(plain)
+    share = min(max(AGREE[0], SLACK * torch.finfo(model.dtype).eps), AGREE[1])
+
+    def agrees(least_shared: int) -> bool:
+        cached.least_shared = least_shared
+        try:
+            apart = (truth - seen(cached)).std(-1) / truth.std(-1)
+        except (
+            RuntimeError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            NotImplementedError,
+        ) as error:
+            cached.drop()
+            if out_of_memory(error):
+                raise
+            return False
+        return apart.max().item() < share
+
+    if not agrees(NEVER):
+        return plain
+    cached.least_shared = SHARED if agrees(1) else NEVER
+    return cached

@@ -1,0 +1,208 @@
+"""A transformers model in memory: loaded with its tokenizer and adapter, on a device, in a dtype."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError, missing_package
+from harness.sampling.base import ModelCard
+from harness.sampling.hf.source import (
+    Kind,
+    Source,
+    refuse_masked,
+    weights_digest,
+)
+
+try:
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+except ImportError as error:
+    raise missing_package("a model of transformers", error.name or "torch", "hf") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def pick_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UserError("unknown device", found=device, expected="auto, cpu, cuda or cuda:N") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("no CUDA device is visible to torch", found=device, hint="--device cpu")
+    return chosen
+
+
+def pick_dtype(dtype: str, stored: object, device: torch.device) -> torch.dtype:
+    """``auto`` is the checkpoint's own; on a CPU float32, where half precision is slow and coarser."""
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype == "auto":
+        own = stored if isinstance(stored, torch.dtype) else torch.float32
+        return torch.float32 if device.type == "cpu" else own
+    if dtype not in names:
+        raise UserError("unknown dtype", found=dtype, expected=", ".join(["auto", *names]))
+    return names[dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A loaded model with its tokenizer and its identity."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    source: Source
+    device: torch.device
+    dtype: torch.dtype
+
+    def card(self, template: str, engine: str = "hf") -> ModelCard:
+        """The identity for the manifest; reads the weight files."""
+        base = self.source.base or self.source
+        adapter = self.source if self.source.base else None
+        versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        return ModelCard(
+            model=base.name,
+            revision=base.revision,
+            weights=weights_digest(base.folder),
+            adapter=adapter.name if adapter else "",
+            adapter_weights=weights_digest(adapter.folder) if adapter else "",
+            template=template,
+            contract={**base.contract, **self.source.contract},
+            engine={
+                "name": engine,
+                **versions,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "device": self.device.type,
+            },
+        )
+
+
+def load(
+    source: Source,
+    *,
+    kind: Kind = "causal",
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Checkpoint:
+    """Load a checkpoint for inference; an adapter goes on top of its base."""
+    base = source.base or source
+    place = pick_device(device)
+    auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
+    try:
+        config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
+        if kind == "causal":
+            refuse_masked(source)
+        chosen = pick_dtype(dtype, config.dtype, place)
+        with _quiet():
+            model, report = auto.from_pretrained(
+                base.folder,
+                config=config,
+                dtype=chosen,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            _tokenizer_folder(source, base), trust_remote_code=trust_remote_code
+        )
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        ImportError,
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+        SafetensorError,
+    ) as error:
+        raise UserError(
+            f"transformers cannot load this as a {kind} language model",
+            where=source.name,
+            found=_said(error),
+            hint="--trust-remote-code, if you trust its author" if "trust_remote_code" in str(error) else "",
+        ) from error
+    _check_filled(report, base, kind)
+    if source.base is not None:
+        model = _with_adapter(model, source, len(tokenizer))
+    torch.nn.Module.to(model, place)
+    return Checkpoint(model.eval(), tokenizer, source, place, chosen)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bar, and no table of the weights that were not found: that is an error here, and said as one."""
+    log = transformers.utils.logging
+    bars, level = log.is_progress_bar_enabled(), log.get_verbosity()
+    log.disable_progress_bar()  # type: ignore[no-untyped-call]  # these have no types
+    log.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error that says something: PyTorch's begin with a headline."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    told = [line for line in lines if line and not line.startswith("Error(s) in loading")]
+    return told[0] if told else type(error).__name__
+
+
+def _check_filled(report: Mapping[str, Collection[Any]], source: Source, kind: Kind) -> None:
+    """Weights that the files do not hold would be random numbers, and the draws those of no one's model."""
+    missing = sorted(report["missing_keys"])
+    other = [f"{name} {tuple(there)} for {tuple(here)}" for name, there, here in report["mismatched_keys"]]
+    if missing or other:
+        raise UserError(
+            f"the files do not hold all weights of a {kind} language model of this architecture",
+            where=source.name,
+            found=f"{len(missing)} missing, {len(other)} of another shape: {', '.join([*missing, *other][:4])}",
+            expected="a checkpoint with its output layer whose config.json fits its weights",
+        )
+
+
+def _tokenizer_folder(source: Source, base: Source) -> Path:
+    # An adapter may bring its own tokenizer, with added tokens or another chat template.
+    return source.folder if (source.folder / "tokenizer_config.json").is_file() else base.folder
+
+
+def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrainedModel:
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise missing_package("an adapter folder", "peft", "train") from error
+    if words > len(model.get_input_embeddings().get_parameter("weight")):
+        # The adapter was trained with tokens of its own; their embeddings are among its weights.
+        model.resize_token_embeddings(words, mean_resizing=False)
+    try:
+        with warnings.catch_warnings():
+            # peft goes on with untrained layers where it finds no weights for them.
+            warnings.filterwarnings("error", message=".*missing adapter keys")
+            wrapped = PeftModel.from_pretrained(model, source.folder)
+    except (OSError, ValueError, RuntimeError, UserWarning, SafetensorError) as error:
+        raise UserError(
+            "the adapter does not fit its base model", where=source.name, found=_said(error)
+        ) from error
+    if wrapped.active_peft_config.is_prompt_learning:
+        raise UserError(
+            "adapters made of trained prompts cannot be sampled here",
+            where=source.name,
+            found=str(wrapped.active_peft_config.peft_type),
+            expected="an adapter inside the model's layers, such as LoRA",
+        )
+    # The base with the adapter's layers in it: its forward has the base's own arguments.
+    adapted: PreTrainedModel = wrapped.get_base_model()
+    return adapted

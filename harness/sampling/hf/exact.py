@@ -1,0 +1,336 @@
+"""The exact measure: enumerate outputs, most probable prefix first, until little mass is undecided.
+
+Every outcome then has a certain lower bound (the mass of the outputs that were found to give it) and a certain
+upper bound (that plus what is undecided); "certain" means up to the arithmetic of the model's forward pass.
+
+In each pass a request expands the fewest prefixes that could bring it below epsilon; prefixes that stay heavy
+go on within the pass, from the cache. Passes run over many requests at once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.progress import LOG_SECONDS, say
+from harness.sampling.base import Shares
+from harness.sampling.hf.budget import survives
+from harness.sampling.hf.frontier import in_place
+from harness.sampling.hf.pick import filtered, not_numbers, parts
+from harness.terms import Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.sampling.base import Settled
+    from harness.sampling.hf.collapsed import CollapsedEngine
+    from harness.terms import Request, Sampling
+
+    Classify = Callable[[Draw], str]
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+FLOOR = 1e-5
+"""Prefixes lighter than this share of epsilon are never looked at: their mass stays undecided."""
+EXPANSIONS = 20_000
+"""Prefixes that one request may expand."""
+GROUP = 64
+"""Requests enumerated together."""
+AIM = 0.9
+"""A pass aims at this share of epsilon: at exactly epsilon rounding would ask for one pass more."""
+FILL = 256
+"""Prefixes that a pass expands at least: so few rows cost a forward pass hardly more than one."""
+
+
+@dataclass(slots=True)
+class Leaves:
+    """Undecided prefixes: the tokens of a parent, one more token, and the mass."""
+
+    parents: list[tuple[int, ...]] = field(default_factory=list)
+    blocks: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+    """Parent's number, token and mass; joined when leaves are taken."""
+    mass: float = 0.0
+
+    def add(self, parent: tuple[int, ...], tokens: Ints, mass: Floats) -> None:
+        """The light children of one prefix."""
+        if len(tokens):
+            self.blocks.append((np.full(len(tokens), len(self.parents)), tokens, mass))
+            self.parents.append(parent)
+            self.mass += float(mass.sum())
+
+    def take(self, need: float, least: int, most: int) -> tuple[list[tuple[tuple[int, ...], float]], float]:
+        """Remove the heaviest leaves whose masses sum to ``need``, within limits; also the lightest's mass."""
+        parent, token, mass = (np.concatenate(x) for x in zip(*self.blocks, strict=True))
+        order = np.argsort(-mass, kind="stable")
+        count = int(np.searchsorted(np.cumsum(mass[order]), need)) + 1
+        count = min(max(count, least), most)
+        taken = [((*self.parents[parent[i]], int(token[i])), float(mass[i])) for i in order[:count]]
+        rest = order[count:]
+        self.blocks = [(parent[rest], token[rest], mass[rest])]
+        self.mass = float(mass[rest].sum())
+        return taken, taken[-1][1]
+
+
+@dataclass(slots=True)
+class Tree:
+    """What is known about one request."""
+
+    limit: int
+    decided: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    leaves: Leaves = field(default_factory=Leaves)
+    weight: float = 0.0
+    """Prefixes at least this heavy go on within the pass."""
+    expanded: int = 0
+
+    @property
+    def undecided(self) -> float:
+        """Mass without an outcome yet."""
+        return max(0.0, 1.0 - math.fsum(self.decided.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Heavy:
+    """Prefixes of one depth that a pass expands."""
+
+    owner: Ints
+    mass: Floats
+    tokens: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    @property
+    def depth(self) -> int:
+        """Generated tokens of each row."""
+        return int(self.tokens.shape[1])
+
+    def take(self, index: Ints | slice) -> Heavy:
+        """Some of the rows."""
+        return Heavy(self.owner[index], self.mass[index], self.tokens[index])
+
+
+class Enumeration:
+    """Best-first enumeration over a group of requests."""
+
+    def __init__(
+        self,
+        engine: CollapsedEngine,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        classify: Classify,
+        settled: Settled | None,
+        epsilon: float,
+    ) -> None:
+        self.engine, self.prompts, self.sampling = engine, prompts, sampling
+        self.classify, self.settled, self.epsilon = classify, settled, epsilon
+        self.said = time.monotonic()
+        self.ends = torch.tensor(sorted(engine.ends), device=engine.checkpoint.device)
+        window = engine.window
+        self.trees = {
+            i: Tree(min(sampling.max_tokens, window - len(p)), weight=epsilon / 4)
+            for i, p in enumerate(prompts)
+        }
+
+    def run(self, members: Sequence[int], expansions: int) -> Iterator[int]:
+        """Work on some requests together until each is done; yield each as it is."""
+        start = np.array(members, dtype=np.int64)
+        self._expand(Heavy(start, np.ones(len(start)), np.zeros((len(start), 0), dtype=np.int64)))
+        active = list(members)
+        while active:
+            finished = [i for i in active if self._done(self.trees[i], expansions)]
+            yield from finished
+            active = [i for i in active if i not in set(finished)]
+            for heavy in self._selected(active, expansions):
+                self._expand(heavy)
+            if active and time.monotonic() - self.said >= LOG_SECONDS:
+                self.said = time.monotonic()
+                say(self._far(active, len(members), expansions))
+
+    def _far(self, active: Sequence[int], of: int, expansions: int) -> str:
+        trees = [self.trees[i] for i in active]
+        undecided = sum(t.undecided for t in trees) / len(trees)
+        return (
+            f"exact: {of - len(active)} of {of} prompts are done; {undecided:.2g} of the others' mass is undecided "
+            f"after {max(t.expanded for t in trees):,} of at most {expansions:,} prefixes"
+        )
+
+    def _done(self, tree: Tree, expansions: int) -> bool:
+        undecided = tree.undecided
+        reachable = undecided - self.epsilon < tree.leaves.mass
+        return undecided < self.epsilon or tree.expanded >= expansions or not reachable
+
+    def _selected(self, active: Sequence[int], expansions: int) -> list[Heavy]:
+        """The leaves to expand next, by depth, those that need no expansion decided."""
+        by_depth: dict[int, list[tuple[int, tuple[int, ...], float]]] = defaultdict(list)
+        for i in active:
+            tree = self.trees[i]
+            need = tree.undecided - AIM * self.epsilon
+            left = max(1, expansions - tree.expanded)
+            taken, lightest = tree.leaves.take(need, FILL // len(active), left)
+            tree.weight = min(tree.weight, lightest)
+            for tokens, mass in taken:
+                by_depth[len(tokens)].append((i, tokens, mass))
+        groups = []
+        for depth in sorted(by_depth):
+            found = by_depth[depth]
+            heavy = Heavy(
+                np.array([owner for owner, _, _ in found]),
+                np.array([mass for _, _, mass in found]),
+                np.array([tokens for _, tokens, _ in found], dtype=np.int64),
+            )
+            groups.append(heavy.take(self.decide(heavy)))
+        return groups
+
+    def decide(self, heavy: Heavy) -> Ints:
+        """Give an outcome to the prefixes that end here; the places of those that go on."""
+        texts = self.engine.chat.decode(heavy.tokens.tolist(), self.engine.ends)
+        going = []
+        for row, text in enumerate(texts):
+            tree, depth = self.trees[int(heavy.owner[row])], heavy.tokens.shape[1]
+            stop = min((a for a in (text.find(s) for s in self.sampling.stop if s) if a >= 0), default=-1)
+            if stop >= 0:
+                draw = Draw(text[:stop], 1, "stop", depth)
+            elif depth >= tree.limit:
+                draw = Draw(text, 1, "length", depth)
+            elif self.settled is not None and not text.endswith("�") and self.settled(text):
+                draw = Draw(text, 1, "settled", depth)
+            else:
+                going.append(row)
+                continue
+            tree.decided[self.classify(draw)] += float(heavy.mass[row])
+        return np.array(going, dtype=np.int64)
+
+    def _expand(self, heavy: Heavy) -> None:
+        """Expand prefixes in batches that fit, and what stays heavy below them."""
+        waiting = [heavy]
+        while waiting:
+            part = waiting.pop()
+            if not len(part):
+                continue
+            lengths = np.array([len(self.prompts[i]) for i in part.owner])
+            size = self.engine.budget.fit(part.owner, lengths, part.depth)
+            waiting.append(part.take(slice(size, None)))
+            descent = Descent(self, part.take(slice(size)))
+            while len(descent.rows):
+                if not survives(descent.step):
+                    self.engine.forward.drop()
+                    self.engine.budget.halve(len(descent.rows))
+                    waiting.append(descent.rows)
+                    break
+                if len(descent.rows) > self.engine.budget.rows:
+                    waiting.append(descent.rows)
+                    break
+
+    def children(self, logits: torch.Tensor, heavy: Heavy) -> tuple[Ints, Heavy]:
+        """Book the children of some prefixes; the parents' places and the children that stay heavy."""
+        found = [self._weigh(logits[part], heavy.mass[part], part.start) for part in parts(logits)]
+        ended, row, token, mass = (np.concatenate(x) for x in zip(*found, strict=True))
+        self._book_ends(heavy, ended)
+        return self._split(heavy, row, token, mass)
+
+    def _weigh(self, logits: torch.Tensor, mass: Floats, first: int) -> tuple[Floats, Ints, Ints, Floats]:
+        """Of some rows, the mass that ends, and row (counted from ``first``), token and mass of each child."""
+        weights = filtered(logits, self.sampling)
+        weights = (weights - weights.amax(-1, keepdim=True)).exp_()
+        if self.sampling.temperature == 0:
+            # NaN stays NaN.
+            best = logits.argmax(-1, keepdim=True)
+            weights = weights.mul_(0.0).scatter_add_(-1, best, weights.new_ones(best.shape))
+        scale = torch.from_numpy(mass).to(weights.device) / weights.sum(-1, dtype=torch.float64)
+        if not scale.isfinite().all():
+            raise not_numbers()
+        ended = (weights[:, self.ends].sum(-1, dtype=torch.float64) * scale).cpu().numpy()
+        weights[:, self.ends] = 0.0
+        kept = weights > (self.epsilon * FLOOR / scale).float()[:, None]
+        row, token = kept.nonzero(as_tuple=True)
+        below = (weights[row, token].double() * scale[row]).cpu().numpy()
+        return ended, row.cpu().numpy() + first, token.cpu().numpy(), below
+
+    def _book_ends(self, heavy: Heavy, ended: Floats) -> None:
+        texts = self.engine.chat.decode(heavy.tokens.tolist(), self.engine.ends)
+        for owner, text, mass in zip(heavy.owner.tolist(), texts, ended.tolist(), strict=True):
+            tree = self.trees[owner]
+            tree.expanded += 1
+            if mass > 0:
+                tree.decided[self.classify(Draw(text, 1, "stop", heavy.depth + 1))] += mass
+
+    def _split(self, heavy: Heavy, row: Ints, token: Ints, mass: Floats) -> tuple[Ints, Heavy]:
+        weight = np.array([self.trees[i].weight for i in heavy.owner.tolist()])
+        light = mass < weight[row]
+        edges = np.searchsorted(row[light], np.arange(len(heavy) + 1))
+        tokens, masses = token[light], mass[light]
+        for i, owner in enumerate(heavy.owner.tolist()):
+            own = slice(edges[i], edges[i + 1])
+            self.trees[owner].leaves.add(tuple(heavy.tokens[i].tolist()), tokens[own], masses[own])
+        row, token, mass = row[~light], token[~light], mass[~light]
+        told = np.concatenate([heavy.tokens[row], token[:, None]], axis=1)
+        below = Heavy(heavy.owner[row], mass, told)
+        going = self.decide(below)
+        return row[going], below.take(going)
+
+
+class Descent:
+    """A batch on its way down. ``rows`` can be begun again whenever what is on the device is lost."""
+
+    def __init__(self, enumeration: Enumeration, rows: Heavy) -> None:
+        self.enumeration, self.rows = enumeration, rows
+        self.logits: torch.Tensor | None = None
+
+    def step(self) -> None:
+        """Expand all rows and go on with their heavy children."""
+        forward = self.enumeration.engine.forward
+        if self.logits is None:
+            prompts = [self.enumeration.prompts[i] for i in self.rows.owner]
+            self.logits = forward.begin(prompts, self.rows.tokens)
+        parents, below = self.enumeration.children(self.logits, self.rows)
+        order = in_place(parents)
+        self.rows, self.logits = below.take(order), None
+        if 0 < len(self.rows) <= self.enumeration.engine.budget.rows:
+            forward.branch(parents[order])
+            self.logits = forward.step(self.rows.tokens[:, -1])
+
+
+def exact(
+    engine: CollapsedEngine,
+    requests: Sequence[Request],
+    sampling: Sampling,
+    classify: Classify,
+    settled: Settled | None = None,
+    epsilon: float = 1e-3,
+    expansions: int = EXPANSIONS,
+) -> Iterator[tuple[Request, Shares]]:
+    """The distribution of outcomes under the model, with certain bounds; ``n`` and ``seed`` play no part.
+
+    Args:
+        engine: the model.
+        requests: the prompts.
+        sampling: temperature, top-p, top-k, stop strings and token cap, as in sampling.
+        classify: the outcome of one output, as the readers give it.
+        settled: true where no continuation of a text can change its outcome.
+        epsilon: stop where less mass than this is undecided.
+        expansions: stop a prompt after this many prefixes, whatever is undecided.
+
+    Yields:
+        Each request with its outcomes' lower bounds and the undecided mass.
+    """
+    _ = engine.checkpoint
+    prompts = engine.chat.encode(requests)
+    work = Enumeration(engine, prompts, sampling, classify, settled, epsilon)
+    fits = [i for i, tree in work.trees.items() if tree.limit > 0]
+    for i in set(work.trees) - set(fits):
+        yield requests[i], Shares({"failed": 1.0}, 0.0)
+    fits.sort(key=lambda i: (-len(prompts[i]), prompts[i]))
+    while fits:
+        group, fits = fits[:GROUP], fits[GROUP:]
+        for i in work.run(group, expansions):
+            tree = work.trees.pop(i)
+            yield requests[i], Shares(dict(tree.decided), tree.undecided)
+    engine.forward.drop()

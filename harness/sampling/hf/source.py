@@ -1,0 +1,195 @@
+"""Finding and loading a transformers checkpoint: a folder or a hub id, an adapter or a whole model."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+Kind = Literal["causal", "masked"]
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
+NOT_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
+NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
+HUB_SECONDS = 20.0
+CONTRACT = "distalign.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a checkpoint lies: a folder on disk that holds its files."""
+
+    name: str
+    """As the user gave it."""
+    folder: Path
+    revision: str = ""
+    """Hub commit; '' for a plain folder."""
+    base: Source | None = None
+    """The model under an adapter; None for a whole model."""
+    contract: Mapping[str, object] = field(default_factory=dict)
+
+
+def find(model: str, revision: str = "") -> Source:
+    """Find a checkpoint's files: a folder as it is, a hub id through the hub's cache."""
+    folder = Path(model).expanduser()
+    commit = ""
+    if not folder.is_dir():
+        if folder.exists():
+            raise UserError(
+                "not a model folder", where=model, expected="a folder with config.json, or a hub id"
+            )
+        folder, commit = _from_hub(model, revision)
+    elif revision:
+        raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
+    contract = _contract(folder)
+    if (folder / "adapter_config.json").is_file():
+        return Source(model, folder, commit, _base_of(folder, model), contract)
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            "not a model folder: it has no config.json and no adapter_config.json",
+            where=model,
+            found=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+            expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
+        )
+    return Source(model, folder, commit, None, contract)
+
+
+def _contract(folder: Path) -> Mapping[str, object]:
+    """What reading the checkpoint's outputs needs: one key of a file that also says how it was made."""
+    path = folder / CONTRACT
+    found = _read_json(path).get("contract", {}) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise UserError(
+            "the contract is not a mapping", where=str(path), found=found, expected='{"contract": {…}}'
+        )
+    return found
+
+
+def _base_of(folder: Path, model: str) -> Source:
+    settings = _read_json(folder / "adapter_config.json")
+    base = settings.get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise UserError(
+            "the adapter does not say which model it belongs to",
+            where=f"{model}/adapter_config.json",
+            expected="base_model_name_or_path: a path or hub id",
+        )
+    beside = (folder / base).resolve()
+    if Path(base).expanduser().is_dir():
+        found = find(base)
+    elif beside.is_dir():
+        found = find(str(beside))
+    else:
+        found = find(base, str(settings.get("revision") or ""))
+    if found.base is not None:
+        raise UserError("the base of this adapter is itself an adapter", where=model, found=base)
+    return found
+
+
+def kind_of(folder: Path) -> Kind:
+    """Causal or masked, by the architecture that the checkpoint names."""
+    named = _read_json(folder / "config.json").get("architectures")
+    names = named if isinstance(named, list) else []
+    return "masked" if any("MaskedLM" in str(name) for name in names) else "causal"
+
+
+def refuse_masked(source: Source) -> None:
+    """Refuse a masked model where one is wanted that writes: transformers would load it, and it would write noise."""
+    if kind_of((source.base or source).folder) == "masked":
+        raise UserError(
+            "a masked language model fills gaps and does not write",
+            where=source.name,
+            expected="a causal language model, or a task with measure: choices",
+        )
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError("cannot be read as JSON", where=str(path), found=str(error)) from error
+    if not isinstance(data, dict):
+        raise UserError("not a JSON object", where=str(path), found=type(data).__name__)
+    return data
+
+
+def _from_hub(model: str, revision: str) -> tuple[Path, str]:
+    """The snapshot folder of a hub id and its commit; weights in one format only."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model):
+        raise UserError(
+            "no such model folder", where=model, expected="a folder, or a hub id such as owner/name"
+        )
+    offline: tuple[type[Exception], ...] = (ConnectionError, *_transport_errors())
+    try:
+        info = HfApi().model_info(model, revision=revision or None, timeout=HUB_SECONDS)
+        names = [s.rfilename for s in info.siblings or []]
+        safe = any(n.endswith(".safetensors") for n in names)
+        ignored = [*NOT_NEEDED, *(("*.bin", "*.pt", "*.pth") if safe else ())]
+        return Path(snapshot_download(model, revision=info.sha, ignore_patterns=ignored)), info.sha or ""
+    except offline as error:
+        # Compute nodes often have no way out: what was downloaded before is as good.
+        problem = str(error)
+    except (HfHubHTTPError, HFValidationError) as error:
+        raise UserError(
+            "the hub refuses this model", where=model, found=str(error).splitlines()[0]
+        ) from error
+    try:
+        folder = Path(snapshot_download(model, revision=revision or None, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise UserError(
+            "neither a folder here nor a model that the hub gave",
+            where=model,
+            found=problem.splitlines()[0] if problem else "no connection",
+            expected="an existing folder, or a hub id that is cached or can be reached",
+            hint=f"hf download {model}, where there is a connection; HF_HUB_OFFLINE=1 then needs none",
+        ) from error
+    return folder, folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else revision
+
+
+def _transport_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises without a connection: it is built on httpx, newer ones on its successor."""
+    found = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
+    return tuple(importlib.import_module(name).TransportError for name in found)
+
+
+def weights_digest(folder: Path) -> str:
+    """sha256 over the sorted names and contents of the weight files; '' when there are none."""
+    files = sorted(
+        {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
+    )
+    if not files:
+        return ""
+    with ThreadPoolExecutor(4) as pool:
+        digests = pool.map(_file_digest, files)
+    lines = "".join(f"{p.name} {d}\n" for p, d in zip(files, digests, strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    # The hub's cache names a large file by its sha256: nothing to read then.
+    target = path.resolve().name
+    if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", target):
+        return target
+    state = path.stat()
+    return _content_digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _content_digest(path: Path, size: int, modified: int) -> str:
+    """sha256 of a file, read once for as long as its size and time stay; a run asks several times."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

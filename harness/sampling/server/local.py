@@ -1,0 +1,61 @@
+"""The identity of a model that a server on this machine serves from a folder: its files can be seen."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import httpx
+
+from harness.errors import UserError
+from harness.sampling.base import ModelCard
+from harness.terms import Message, Request
+
+_PROBE = Request("", "", 0, 1, 0, (Message("user", "hello"),))
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def seen(folder: str, client: httpx.Client, model: str) -> ModelCard:
+    """The card of a model that is served from a folder; only its name where the files cannot be read.
+
+    The template counts as the folder's own only if the server turns a chat into the same tokens as we do.
+    """
+    if not Path(folder).is_dir():
+        return ModelCard(model)
+    try:
+        from transformers import AutoTokenizer
+
+        from harness.sampling.hf.chat import Chat
+        from harness.sampling.hf.source import find, weights_digest
+
+        source = find(folder)
+    except (ImportError, UserError):
+        return ModelCard(model)
+    base = source.base or source
+    chat = Chat(AutoTokenizer.from_pretrained(base.folder))
+    return ModelCard(
+        model=base.name if source.base else model,
+        weights=weights_digest(base.folder),
+        adapter=source.name if source.base else "",
+        adapter_weights=weights_digest(source.folder) if source.base else "",
+        template=chat.digest if chat.encode([_PROBE])[0] == _tokens(client, model) else "",
+        contract={**base.contract, **source.contract},
+    )
+
+
+def _tokens(client: httpx.Client, model: str) -> list[int]:
+    """A chat's tokens as the server makes them (vLLM and SGLang tell)."""
+    turns = [{"role": m.role, "content": m.content} for m in _PROBE.messages]
+    try:
+        answer = client.post(client.base_url.join("../tokenize"), json={"model": model, "messages": turns})
+        tokens = answer.json()["tokens"] if answer.is_success else []
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return []
+    return tokens if isinstance(tokens, list) else []

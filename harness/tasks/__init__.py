@@ -1,0 +1,1 @@
+"""Tasks and targets: what is asked, how it is read, what the distribution should be."""

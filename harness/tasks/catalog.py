@@ -1,0 +1,83 @@
+"""Finding tasks and targets by name: shipped ones, included folders, installed packages, or a path."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import UserError, nearest
+
+Kind = Literal["tasks", "targets"]
+INCLUDE = "DISTALIGN_INCLUDE"
+"""Environment variable: folders with ``tasks/`` and ``targets/``, separated as in PATH."""
+
+
+def shipped(kind: Kind) -> Path:
+    """The folder of built-in tasks or targets: inside the wheel, or beside a checkout's packages."""
+    package = Path(__file__).parent.parent
+    inside = package / "data" / kind
+    return inside if inside.is_dir() else package.parent / kind
+
+
+def folders(kind: Kind) -> list[Path]:
+    """Where names are looked up, first match wins: included folders, entry points, then the shipped ones."""
+    found: list[Path] = []
+    for entry in filter(None, os.environ.get(INCLUDE, "").split(os.pathsep)):
+        root = Path(entry).expanduser()
+        if not root.is_dir():
+            raise UserError(
+                "no such folder", where=INCLUDE, found=entry, expected="a folder with tasks/ or targets/"
+            )
+        found.append(root / kind if (root / kind).is_dir() else root)
+    for point in metadata.entry_points(group="distalign"):
+        spec = find_spec(point.module)
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            if (Path(place) / kind).is_dir():
+                found.append(Path(place) / kind)
+    found.append(shipped(kind))
+    return found
+
+
+def names(kind: Kind) -> dict[str, Path]:
+    """Every name that can be found, with its folder, sorted."""
+    filename = _filename(kind)
+    found: dict[str, Path] = {}
+    for folder in folders(kind):
+        for path in sorted(folder.glob(f"*/{filename}")):
+            found.setdefault(path.parent.name, path.parent)
+    return dict(sorted(found.items()))
+
+
+def find(kind: Kind, name: str, beside: Path | None = None) -> Path:
+    """The YAML file of a task or target given by name or path.
+
+    Args:
+        kind: what is looked for.
+        name: a name, a folder, or a YAML file.
+        beside: a folder that relative paths may also start from (a task's own).
+    """
+    filename = _filename(kind)
+    for start in [Path(), *([beside] if beside else [])]:
+        path = start / Path(name).expanduser()
+        if path.is_file() and path.suffix in {".yaml", ".yml"}:
+            return path
+        if ("/" in name or name.startswith(".")) and (path / filename).is_file():
+            return path / filename
+    near = [beside / kind / name, beside.parent.parent / kind / name] if beside else []
+    for folder in [*near, *(f / name for f in folders(kind))]:
+        if (folder / filename).is_file():
+            return folder / filename
+    known = names(kind)
+    raise UserError(
+        f"no {kind[:-1]} {name!r}",
+        expected=f"a name of 'distalign list {kind}', a folder with {filename}, or a YAML file",
+        nearest=nearest(name, known),
+        hint=f"distalign list {kind}",
+    )
+
+
+def _filename(kind: Kind) -> str:
+    return f"{kind[:-1]}.yaml"

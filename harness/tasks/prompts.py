@@ -1,0 +1,129 @@
+"""Rendering prompts: sandboxed Jinja over a context's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from harness.errors import UserError, nearest
+from harness.files import digest
+from harness.terms import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jinja2 import Template
+
+    from harness.tasks.task import Context, Task
+    from harness.tasks.task_file import PromptSpec
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+)  # text for a model, not HTML
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One question, ready to send: chat turns, or plain text to continue."""
+
+    context: str
+    prompt: str
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+
+
+def select(
+    task: Task, split: str = "all", paraphrases: str = "test"
+) -> tuple[list[Context], list[PromptSpec]]:
+    """Contexts of a split and prompts of a paraphrase set (``all`` = every one)."""
+    contexts = [c for c in task.contexts if split in ("all", c.split)]
+    prompts = [p for p in task.prompts if paraphrases in ("all", p.split)]
+    for what, chosen, name, known in (
+        ("contexts", contexts, split, sorted({c.split for c in task.contexts})),
+        ("prompts", prompts, paraphrases, sorted({p.split for p in task.prompts})),
+    ):
+        if not chosen:
+            raise UserError(
+                f"task {task.name!r} has no {what} marked {name!r}",
+                where=str(task.source.path),
+                found=name,
+                expected="all, or one of: " + ", ".join(known),
+                nearest=nearest(name, known),
+            )
+    return contexts, prompts
+
+
+def render(
+    task: Task,
+    contexts: Sequence[Context],
+    prompts: Sequence[PromptSpec],
+    extra: Mapping[str, str] | None = None,
+) -> list[Rendered]:
+    """Every prompt in every context it is asked in. ``extra`` adds template variables such as ``choice``."""
+    rendered = []
+    for context in contexts:
+        for prompt in prompts:
+            if prompt.contexts is not None and context.id not in prompt.contexts:
+                continue
+            texts = [_fill(task, prompt, source, context, extra or {}) for source in prompt.templates()]
+            if prompt.completion is not None:
+                rendered.append(Rendered(context.id, prompt.id, text=texts[0]))
+            else:
+                roles = [m.role for m in prompt.messages] if prompt.messages else ["user"]
+                turns = tuple(Message(r, t) for r, t in zip(roles, texts, strict=True))
+                rendered.append(Rendered(context.id, prompt.id, messages=turns))
+    if not rendered:
+        raise UserError("no prompt is asked in the chosen contexts", where=str(task.source.path))
+    return rendered
+
+
+def fingerprint(rendered: Sequence[Rendered]) -> str:
+    """sha256 over all rendered prompts."""
+    return digest(
+        [[r.context, r.prompt, [[m.role, m.content] for m in r.messages], r.text] for r in rendered]
+    )
+
+
+def uses(source: str, variable: str) -> bool:
+    """Whether a template names a variable."""
+    from jinja2 import meta
+
+    return variable in meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+
+
+@lru_cache(maxsize=4096)
+def _compile(source: str) -> Template:
+    return _ENVIRONMENT.from_string(source)
+
+
+def _fill(task: Task, prompt: PromptSpec, source: str, context: Context, extra: Mapping[str, str]) -> str:
+    try:
+        text = _compile(source).render(context=context.fields, **extra)
+    except (
+        TemplateError,
+        SecurityError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+    ) as err:
+        line = f" (line {err.lineno} of the template)" if isinstance(err, TemplateSyntaxError) else ""
+        raise UserError(
+            f"prompt {prompt.id!r} cannot be rendered in context {context.id!r}{line}: {err}",
+            where=task.source.where("prompts"),
+            found=source,
+            expected="Jinja over context.NAME with NAME one of: " + ", ".join(context.fields),
+        ) from None
+    if not text.strip():
+        raise UserError(
+            f"prompt {prompt.id!r} is empty in context {context.id!r}",
+            where=task.source.where("prompts"),
+            found=source,
+        )
+    return text

@@ -1,0 +1,84 @@
+"""The form of a target file: kind, figures and their source."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.tasks.task_file import Name
+
+TOLERANCE = 1e-6
+"""How far from 1 the shares of a row may sum."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Provenance(_Strict):
+    """Where the figures come from. Everything but the note is required."""
+
+    publisher: str = Field(min_length=1)
+    table: str = Field(min_length=1)
+    year: int = Field(ge=1800, le=2100)
+    license: str = Field(min_length=1)
+    link: str = Field(pattern=r"^https?://\S+$")
+    note: str = ""
+
+
+class TableSpec(_Strict):
+    """The rows of one attribute: in a CSV file, or inline."""
+
+    file: str | None = None
+    rows: dict[str, dict[str, float]] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TableSpec:
+        if (self.file is None) == (self.rows is None):
+            raise ValueError("a table is either file: NAME.csv or rows: {CONTEXT: {CLASS: SHARE}}")
+        return self
+
+
+class SampleSpec(_Strict):
+    """The columns that say how large a sample of people each row of a reference is."""
+
+    replies: str = Field(min_length=1)
+    independent: str = ""
+    """As how many independent replies they count: fewer, where replies of one conversation resemble each other."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(filter(None, (self.replies, self.independent)))
+
+
+class TargetFile(_Strict):
+    """``target.yaml``, or a target written inside a task."""
+
+    name: Name
+    title: str = ""
+    kind: Literal["uniform", "table", "reference"] = "table"
+    values: Literal["shares", "counts"] = "shares"
+    shared: bool = False
+    """The table may have rows that a task does not ask about."""
+    attributes: dict[Name, TableSpec] = {}
+    informative: list[str] = []
+    """Columns of the tables that are no class."""
+    sample: SampleSpec | None = None
+    smoothing: str = ""
+    """What was done to cells of zero and one, in words."""
+    provenance: Provenance | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> TargetFile:
+        if self.kind == "uniform":
+            if self.attributes:
+                raise ValueError("a uniform target has no table")
+        elif not self.attributes:
+            raise ValueError(f"a {self.kind} target needs attributes: {{NAME: {{file: …}}}}")
+        elif self.provenance is None:
+            raise ValueError("provenance is required: publisher, table, year, license, link")
+        if self.sample and self.kind != "reference":
+            raise ValueError("sample: is of a reference; the figures of other targets are taken as exact")
+        return self

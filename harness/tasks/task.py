@@ -1,0 +1,268 @@
+"""Tasks: an attribute, its classes, the contexts it is asked in, the prompts, the reader, its targets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, nearest
+from harness.files import Document, beside, digest, load_yaml, read_csv, validate
+from harness.tasks import catalog
+from harness.tasks.task_file import (
+    AttributeSpec,
+    ExampleSpec,
+    PromptSpec,
+    Split,
+    TaskFile,
+)
+from harness.terms import INVALID, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a question is about."""
+
+    id: str
+    split: Split
+    fields: Mapping[str, str]
+    """Every column, ``id`` included: usable in templates as ``context.<column>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One thing read from the draws."""
+
+    name: str
+    classes: Mapping[str, tuple[str, ...]]
+    reader: Mapping[str, object]
+    targets: Mapping[str, str | Mapping[str, object]]
+    examples: tuple[ExampleSpec, ...]
+    loc: tuple[str, ...]
+    """Where it stands in the task's file, for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as it is used: files read, everything checked."""
+
+    name: str
+    version: int
+    title: str
+    language: str
+    measure: str
+    association: str
+    """Column of the contexts; '' where the wordings' own probabilities are measured."""
+    attributes: Mapping[str, Attribute]
+    contexts: tuple[Context, ...]
+    prompts: tuple[PromptSpec, ...]
+    sampling: Sampling
+    license: str
+    citation: str
+    source: Document
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self.source.path.parent
+
+    @property
+    def hash(self) -> str:
+        """sha256 of all that decides what is asked and how it is read (not titles, examples or targets)."""
+        return digest(
+            {
+                "contexts": [dict(c.fields) for c in self.contexts],
+                "prompts": [p.model_dump() for p in self.prompts],
+                "attributes": {
+                    a.name: [{k: list(v) for k, v in a.classes.items()}, dict(a.reader)]
+                    for a in self.attributes.values()
+                },
+                "sampling": asdict(self.sampling),
+                "language": self.language,
+                "measure": self.measure,
+                **({"association": self.association} if self.association else {}),
+            }
+        )
+
+
+def load_task(name: str) -> Task:
+    """Find a task by name, folder or file, read it and check every part."""
+    doc = load_yaml(catalog.find("tasks", name))
+    file = validate(TaskFile, doc)
+    contexts = _contexts(file, doc)
+    ids = {c.id for c in contexts}
+    prompts = _prompts(file, doc)
+    for prompt in prompts:
+        for unknown in [c for c in prompt.contexts or [] if c not in ids]:
+            raise UserError(
+                f"prompt {prompt.id!r} names an unknown context",
+                where=doc.where("prompts"),
+                found=unknown,
+                expected="a context id",
+                nearest=nearest(unknown, ids),
+            )
+    for context in contexts:
+        if not any(p.contexts is None or context.id in p.contexts for p in prompts):
+            raise UserError(
+                "a context that no prompt asks about", where=doc.where("contexts"), found=context.id
+            )
+    return Task(
+        name=file.name,
+        version=file.version,
+        title=file.title or file.name,
+        language=file.language,
+        measure=file.measure,
+        association=_association(file, contexts, doc),
+        attributes=_attributes(file, doc),
+        contexts=contexts,
+        prompts=prompts,
+        sampling=Sampling(**{**file.sampling.model_dump(), "stop": tuple(file.sampling.stop)}),
+        license=file.license,
+        citation=file.citation,
+        source=doc,
+    )
+
+
+def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
+    single = {
+        k: getattr(file, k)
+        for k in ("classes", "reader", "targets", "examples")
+        if getattr(file, k) is not None
+    }
+    if file.attributes is not None:
+        if single or file.attribute:
+            raise UserError(
+                "both 'attributes' and a single attribute's keys",
+                where=doc.where("attributes"),
+                found=", ".join([*single, *(["attribute"] if file.attribute else [])]),
+                expected="either attributes: {NAME: {classes, reader, targets, examples}} or those keys alone",
+            )
+        if not file.attributes:
+            raise UserError("no attribute", where=doc.where("attributes"), expected="at least one")
+        specs: dict[str, tuple[AttributeSpec, tuple[str, ...]]] = {
+            name: (spec, ("attributes", name)) for name, spec in file.attributes.items()
+        }
+    else:
+        if "classes" not in single:
+            raise UserError(
+                "missing key 'classes'", where=doc.where(), expected="classes: {NAME: [wording, …], …}"
+            )
+        spec = validate(AttributeSpec, doc, single)
+        specs = {file.attribute or file.name: (spec, ())}
+    return {
+        name: _attribute(name, spec, loc, doc, file.measure == "choices")
+        for name, (spec, loc) in specs.items()
+    }
+
+
+def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document, slot: bool) -> Attribute:
+    examples: list[ExampleSpec] = spec.examples if isinstance(spec.examples, list) else []
+    source, at = doc, (*loc, "examples")
+    if isinstance(spec.examples, str):
+        source, at = load_yaml(beside(doc, spec.examples)), ()
+        if not isinstance(source.data, list):
+            raise UserError("not a list", where=source.where(), expected="- {text: …, label: …}")
+        examples = [validate(ExampleSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+    labels = [*spec.classes, *INVALID]
+    for i, example in enumerate(examples):
+        if example.label not in labels:
+            raise UserError(
+                "an example with an unknown label",
+                where=source.where(*at, i),
+                found=example.label,
+                expected="one of " + ", ".join(labels),
+                nearest=nearest(example.label, set(labels)),
+            )
+    return Attribute(
+        name=name,
+        classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
+        reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
+        targets=dict(spec.targets),
+        examples=tuple(examples),
+        loc=loc,
+    )
+
+
+def _association(file: TaskFile, contexts: Sequence[Context], doc: Document) -> str:
+    column = file.association
+    if column and (file.measure != "choices" or not all(c.fields.get(column) for c in contexts)):
+        raise UserError(
+            "association names a column of the contexts, in a task of choices",
+            where=doc.where("association"),
+            found=column,
+            expected="measure: choices, and one of: " + ", ".join(contexts[0].fields),
+            nearest=nearest(column, contexts[0].fields),
+        )
+    return column
+
+
+def _wordings(name: str, wordings: list[str], slot: bool) -> tuple[str, ...]:
+    """The class name counts as a wording, except where wordings given for a slot stand in its place."""
+    return tuple(dict.fromkeys(wordings if slot and wordings else [name, *wordings]))
+
+
+def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
+    rows: list[tuple[str, dict[str, str]]] = []
+    if isinstance(file.contexts, str):
+        path = beside(doc, file.contexts)
+        _, found = read_csv(path, required=["id"])
+        rows = [(f"{path}:{r.line}", dict(r.cells)) for r in found]
+    else:
+        for i, item in enumerate(file.contexts):
+            fields = {"id": item} if isinstance(item, str) else {k: str(v) for k, v in item.items()}
+            rows.append((doc.where("contexts", i), fields))
+    if not rows:
+        raise UserError(
+            "no context",
+            where=doc.where("contexts"),
+            expected="at least one; a task without a subject has one, e.g. [all]",
+        )
+    contexts: dict[str, Context] = {}
+    for where, fields in rows:
+        identifier = fields.get("id", "")
+        if not identifier or re.search(r"[\x00-\x1f\x7f]", identifier):
+            raise UserError(
+                "a context without a usable id", where=where, found=identifier, expected="a line of text"
+            )
+        if identifier in contexts:
+            raise UserError(
+                "a context id stands twice", where=where, found=identifier, expected="each id once"
+            )
+        split = fields.get("split") or "test"
+        if split not in ("train", "validation", "test"):
+            raise UserError(
+                "an unknown split",
+                where=where,
+                found=split,
+                expected="train, validation or test",
+                nearest=nearest(split, {"train", "validation", "test"}),
+            )
+        contexts[identifier] = Context(identifier, split, {"name": identifier, **fields})  # type: ignore[arg-type]  # checked above
+    return tuple(contexts.values())
+
+
+def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
+    prompts: list[PromptSpec] = file.prompts if isinstance(file.prompts, list) else []
+    source, at = doc, ("prompts",)
+    if isinstance(file.prompts, str):
+        source, at = load_yaml(beside(doc, file.prompts)), ()  # type: ignore[assignment]  # two lengths of one tuple
+        if not isinstance(source.data, list):
+            raise UserError("not a list", where=source.where(), expected="- {id: …, text: …}")
+        prompts = [validate(PromptSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+    if not prompts:
+        raise UserError("no prompt", where=source.where(*at), expected="at least one")
+    seen: set[str] = set()
+    for i, prompt in enumerate(prompts):
+        if prompt.id in seen:
+            raise UserError(
+                "a prompt id stands twice",
+                where=source.where(*at, i),
+                found=prompt.id,
+                expected="each id once",
+            )
+        seen.add(prompt.id)
+    return tuple(prompts)

@@ -1,0 +1,141 @@
+"""The form of a task file: every key, its type, and what it may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from harness.terms import INVALID
+
+Split = Literal["train", "validation", "test"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
+Label = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]+$", max_length=200, strip_whitespace=True)
+]
+RESERVED = {*INVALID, "settled"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Turn(_Strict):
+    """One chat message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class PromptSpec(_Strict):
+    """One wording of the question: a Jinja template over ``context``."""
+
+    id: Name
+    split: Split = "test"
+    text: str | None = None
+    """One user turn."""
+    messages: list[Turn] | None = None
+    """Chat turns with history; a last assistant turn is a beginning that the model continues."""
+    completion: str | None = None
+    """Plain text that the model continues, without a chat template."""
+    contexts: list[str] | None = None
+    """Where it is asked; everywhere when left out."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PromptSpec:
+        given = [k for k in ("text", "messages", "completion") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a prompt has one of text, messages, completion; this one has {given or 'none'}"
+            )
+        if self.messages is not None and not self.messages:
+            raise ValueError("messages must hold at least one turn")
+        return self
+
+    def templates(self) -> list[str]:
+        """Its Jinja sources in order."""
+        if self.messages is not None:
+            return [m.content for m in self.messages]
+        return [self.text if self.text is not None else self.completion or ""]
+
+
+class ExampleSpec(_Strict):
+    """A labelled text that the reader is measured on."""
+
+    text: str
+    label: str
+    cut: bool = False
+    """The token cap ended it."""
+    context: str = ""
+    note: str = ""
+
+
+class SamplingSpec(_Strict):
+    """Sampling parameters of a task; what is left out is plain sampling."""
+
+    temperature: float = Field(1.0, ge=0, le=10)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    max_tokens: int = Field(64, ge=1, le=100_000)
+    stop: list[Annotated[str, StringConstraints(min_length=1)]] = []
+
+
+class AttributeSpec(_Strict):
+    """What is read from the draws: classes, reader, targets, examples."""
+
+    classes: dict[Label, list[str]]
+    reader: str | dict[str, object] = "words"
+    targets: dict[Name, str | dict[str, object]] = {}
+    examples: str | list[ExampleSpec] = []
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _wordings(cls, value: object) -> object:
+        if isinstance(value, list):
+            return {str(v): [] for v in value}
+        if isinstance(value, dict):
+            return {str(k): ([v] if isinstance(v, str) else v or []) for k, v in value.items()}
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
+        if len(classes) < 2:
+            raise ValueError(f"an attribute needs at least two classes; this one has {len(classes)}")
+        owner: dict[str, str] = {}
+        for name, wordings in classes.items():
+            if name in RESERVED:
+                raise ValueError(f"{name!r} is the name of an outcome that is no class; choose another")
+            for word in {name, *wordings}:
+                folded = word.casefold().strip()
+                if not folded:
+                    raise ValueError(f"class {name!r} has an empty wording")
+                if owner.setdefault(folded, name) != name:
+                    raise ValueError(
+                        f"the wording {word!r} belongs to two classes: {owner[folded]!r} and {name!r}"
+                    )
+        return classes
+
+
+class TaskFile(_Strict):
+    """``task.yaml``."""
+
+    name: Name
+    version: int = Field(ge=1)
+    title: str = ""
+    language: Literal["en", "zh"] = "en"
+    measure: Literal["draws", "choices"] = "draws"
+    association: str = ""
+    """Of choices: the contexts' column with the word whose association with the wordings is measured."""
+    attribute: Name | None = None
+    classes: dict[str, object] | list[str] | None = None
+    reader: str | dict[str, object] | None = None
+    targets: dict[str, object] | None = None
+    examples: str | list[object] | None = None
+    attributes: dict[Name, AttributeSpec] | None = None
+    """Several attributes read from the same draws, in place of the five keys above."""
+    contexts: str | list[str | dict[str, object]]
+    prompts: str | list[PromptSpec]
+    sampling: SamplingSpec = SamplingSpec()
+    license: str = ""
+    citation: str = ""

@@ -1,0 +1,340 @@
+"""Tasks and targets: what is read, and that each mistake is one message with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.checking import check_task
+from harness.errors import UserError
+from harness.tasks import prompts
+from harness.tasks.catalog import INCLUDE, find, names
+from harness.tasks.target import load_target, resolve
+from harness.tasks.task import load_task
+from tests import helpers
+
+
+def test_a_task_is_read_whole(tmp_path: Path) -> None:
+    task = load_task(str(helpers.write_task(tmp_path)))
+    drink = task.attributes["drink"]
+    assert drink.classes == {"tea": ("tea", "a cup of tea"), "coffee": ("coffee", "espresso")}
+    assert [(c.id, c.split) for c in task.contexts] == [("leeds", "train"), ("oporto", "test")]
+    contexts, wordings = prompts.select(task)
+    assert [
+        (r.context, r.prompt, r.messages[0].content) for r in prompts.render(task, contexts, wordings)
+    ] == [
+        ("leeds", "ask", "What do people in Leeds drink?"),
+        ("oporto", "ask", "What do people in Porto drink?"),
+    ]
+    matrix = resolve(task, drink, "survey").matrix(task, drink, ["oporto", "leeds"])
+    assert np.allclose(matrix, [[0.1, 0.9], [0.8, 0.2]])
+    assert np.allclose(resolve(task, drink, "uniform").matrix(task, drink, ["leeds"]), 0.5)
+
+
+def test_counts_are_normalised_and_inline_targets_read(tmp_path: Path) -> None:
+    inline = (
+        "targets: {poll: {values: counts, rows: {leeds: {tea: 30, coffee: 10}, oporto: {tea: 1, coffee: 3}}, "
+        'provenance: {publisher: P, table: T, year: 2021, license: CC0-1.0, link: "https://example.org"}}}'
+    )
+    task = load_task(
+        str(
+            helpers.write_task(
+                tmp_path, helpers.TASK.replace("targets: {survey: ./survey, even: uniform}", inline)
+            )
+        )
+    )
+    drink = task.attributes["drink"]
+    assert np.allclose(
+        resolve(task, drink, "poll").matrix(task, drink, ["leeds", "oporto"]), [[0.75, 0.25], [0.25, 0.75]]
+    )
+
+
+SURVEY_OF_PEOPLE = """
+name: survey
+kind: reference
+attributes: {drink: {file: table.csv}}
+sample: {replies: n, independent: independent}
+provenance: {publisher: P, table: T, year: 2021, license: CC0-1.0, link: "https://example.org"}
+"""
+
+
+def test_a_reference_states_how_many_replies_it_counts(tmp_path: Path) -> None:
+    task = load_task(str(helpers.write_task(tmp_path)))
+    drink = task.attributes["drink"]
+    survey = tmp_path / "survey"
+    exact = resolve(task, drink, "survey")
+    assert np.isinf(exact.sizes(drink, ["leeds"])).all()
+    assert exact.samples(drink, ["leeds"]) == []
+    (survey / "target.yaml").write_text(SURVEY_OF_PEOPLE, encoding="utf-8")
+    (survey / "table.csv").write_text(
+        "context,tea,coffee,n,independent\nleeds,0.8,0.2,50,20\noporto,0.1,0.9,70,70\n", encoding="utf-8"
+    )
+    target = resolve(task, drink, "survey")
+    assert target.tables["drink"].classes == ("tea", "coffee")
+    assert target.sizes(drink, ["oporto", "leeds"]).tolist() == [70, 20]
+    assert target.samples(drink, ["leeds"]) == [(50, 20)]
+    # other sizes are another target: its floors differ
+    known = target.hash
+    (survey / "table.csv").write_text(
+        "context,tea,coffee,n,independent\nleeds,0.8,0.2,50,30\noporto,0.1,0.9,70,70\n", encoding="utf-8"
+    )
+    assert resolve(task, drink, "survey").hash != known
+    (survey / "target.yaml").write_text(
+        SURVEY_OF_PEOPLE.replace("sample: {replies: n, independent: independent}", "values: counts"),
+        encoding="utf-8",
+    )
+    (survey / "table.csv").write_text("context,tea,coffee\nleeds,8,2\noporto,1,9\n", encoding="utf-8")
+    assert resolve(task, drink, "survey").samples(drink, ["leeds"]) == [(10, 10)]
+
+
+@pytest.mark.parametrize(
+    ("table", "spec", "says"),
+    [
+        ("leeds,0.8,0.2,50,60", SURVEY_OF_PEOPLE, "not the size of a sample"),
+        ("leeds,0.8,0.2,0,0", SURVEY_OF_PEOPLE, "not the size of a sample"),
+        ("leeds,0.8,0.2,many,20", SURVEY_OF_PEOPLE, "not a number"),
+        ("leeds,0.8,0.2,50,20", SURVEY_OF_PEOPLE.replace("reference", "table"), "sample: is of a reference"),
+        ("leeds,0.8,0.2,50,20", SURVEY_OF_PEOPLE.replace("replies: n", "replies: m"), "column"),
+    ],
+)
+def test_a_sample_that_cannot_be(tmp_path: Path, table: str, spec: str, says: str) -> None:
+    (tmp_path / "target.yaml").write_text(spec, encoding="utf-8")
+    (tmp_path / "table.csv").write_text(f"context,tea,coffee,n,independent\n{table}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        load_target(str(tmp_path))
+
+
+def test_yes_and_no_are_words_not_truth_values(tmp_path: Path) -> None:
+    text = helpers.TASK.replace("tea: [a cup of tea]", "yes: [sure]").replace(
+        "coffee: [espresso]", "no: [never]"
+    )
+    text = text.split("targets:")[0] + "targets: {even: uniform}\n"
+    assert list(load_task(str(helpers.write_task(tmp_path, text))).attributes["drink"].classes) == [
+        "yes",
+        "no",
+    ]
+
+
+def test_chat_history_and_plain_completions(tmp_path: Path) -> None:
+    text = helpers.TASK.replace(
+        '{id: ask, text: "What do people in {{ context.place }} drink?"}',
+        'id: chat\n    messages:\n      - {role: system, content: Be brief.}\n      - {role: user, content: "Hello from {{ context.place }}"}\n'
+        '      - {role: assistant, content: "We drink"}\n  - {id: plain, completion: "In {{ context.place }} we drink"}',
+    )
+    task = load_task(str(helpers.write_task(tmp_path, text)))
+    chat, plain = prompts.render(task, task.contexts[:1], task.prompts[:2])
+    assert [(m.role, m.content) for m in chat.messages] == [
+        ("system", "Be brief."),
+        ("user", "Hello from Leeds"),
+        ("assistant", "We drink"),
+    ]
+    assert (plain.messages, plain.text) == ((), "In Leeds we drink")
+
+
+def test_templates_are_sandboxed(tmp_path: Path) -> None:
+    for attack in (
+        "{{ context.__class__.__mro__ }}",
+        "{{ ''.__class__ }}",
+        "{% for i in range(10**9) %}x{% endfor %}",
+        "{{ self._TemplateReference__context }}",
+    ):
+        text = helpers.TASK.replace("What do people in {{ context.place }} drink?", attack)
+        task = load_task(str(helpers.write_task(tmp_path, text)))
+        with pytest.raises(UserError):
+            prompts.render(task, task.contexts, task.prompts)
+
+
+def test_tasks_outside_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    helpers.write_task(tmp_path / "tasks" / "tea")
+    monkeypatch.setenv(INCLUDE, str(tmp_path))
+    assert names("tasks")["tea"] == tmp_path / "tasks" / "tea"
+    assert load_task("tea").name == "tea"
+    with pytest.raises(UserError, match="no task 'gendr_us'") as err:
+        find("tasks", "gendr_us")
+    assert "gender_us" in err.value.nearest
+
+
+SPOILED = {
+    "unknown key": ({"task": helpers.TASK + "promts: []\n"}, "task.yaml:15:promts", "unknown key 'promts'"),
+    "unknown key in a prompt": (
+        {"task": helpers.TASK.replace("{id: ask, text:", "{id: ask, txt: x, text:")},
+        "task.yaml:9:prompts.0.txt",
+        "unknown key",
+    ),
+    "duplicate key": ({"task": helpers.TASK + "version: 2\n"}, "task.yaml:15", "duplicate key"),
+    "broken YAML": (
+        {"task": helpers.TASK.replace("[espresso]", "[espresso")},
+        "task.yaml:",
+        "not valid YAML",
+    ),
+    "no classes": (
+        {"task": helpers.TASK.replace("classes:\n  tea: [a cup of tea]\n  coffee: [espresso]\n", "")},
+        "task.yaml",
+        "missing key 'classes'",
+    ),
+    "one class": (
+        {"task": helpers.TASK.replace("  coffee: [espresso]\n", "")},
+        "classes",
+        "at least two classes",
+    ),
+    "reserved class": (
+        {"task": helpers.TASK.replace("coffee: [espresso]", "refused: [espresso]")},
+        "classes",
+        "'refused'",
+    ),
+    "wording of two classes": (
+        {"task": helpers.TASK.replace("[espresso]", "[A cup of tea]")},
+        "classes",
+        "two classes",
+    ),
+    "version zero": (
+        {"task": helpers.TASK.replace("version: 1", "version: 0")},
+        "task.yaml:2:version",
+        "greater than or equal to 1",
+    ),
+    "no version": ({"task": helpers.TASK.replace("version: 1\n", "")}, "task.yaml", "missing key 'version'"),
+    "unknown split": (
+        {"contexts": helpers.CONTEXTS.replace("train", "trian")},
+        "contexts.csv:2",
+        "unknown split",
+    ),
+    "two contexts of one id": (
+        {"contexts": helpers.CONTEXTS.replace("oporto", "leeds")},
+        "contexts.csv:3",
+        "stands twice",
+    ),
+    "ragged contexts": ({"contexts": helpers.CONTEXTS + "york\n"}, "contexts.csv:4", "a row of 1 cells"),
+    "contexts without id": (
+        {"contexts": helpers.CONTEXTS.replace("id,", "key,")},
+        "contexts.csv:1",
+        "no column 'id'",
+    ),
+    "no contexts": ({"contexts": "id,place\n"}, "task.yaml:7", "no context"),
+    "prompt of two forms": (
+        {"task": helpers.TASK.replace("{id: ask,", "{id: ask, completion: x,")},
+        "prompts.0",
+        "one of text, messages, completion",
+    ),
+    "two prompts of one id": (
+        {"task": helpers.TASK.replace("id: again", "id: ask")},
+        "task.yaml:10",
+        "stands twice",
+    ),
+    "prompt of an unknown context": (
+        {"task": helpers.TASK.replace("{id: ask,", "{id: ask, contexts: [leads],")},
+        "task.yaml",
+        "unknown context",
+    ),
+    "example of an unknown label": (
+        {"task": helpers.TASK.replace("label: coffee", "label: cofee")},
+        "task.yaml:14",
+        "unknown label",
+    ),
+    "negative temperature": (
+        {"task": helpers.TASK + "sampling: {temperature: -1}\n"},
+        "sampling.temperature",
+        "greater than or equal to 0",
+    ),
+    "shares off 1": ({"table": helpers.TABLE.replace("0.2", "0.3")}, "table.csv:2", "do not sum to 1"),
+    "negative share": (
+        {"table": helpers.TABLE.replace("0.8,0.2", "1.2,-0.2")},
+        "table.csv:2:coffee",
+        "negative",
+    ),
+    "share that is no number": (
+        {"table": helpers.TABLE.replace("0.8", "many")},
+        "table.csv:2:tea",
+        "not a number",
+    ),
+    "share that is not finite": (
+        {"table": helpers.TABLE.replace("0.8", "nan")},
+        "table.csv:2:tea",
+        "infinite",
+    ),
+    "target row twice": ({"table": helpers.TABLE.replace("oporto", "leeds")}, "table.csv:3", "stands twice"),
+    "target row missing": (
+        {"table": "context,tea,coffee\nleeds,0.8,0.2\n"},
+        "table.csv",
+        "no row for a context",
+    ),
+    "target row too many": ({"table": helpers.TABLE + "york,0.5,0.5\n"}, "table.csv:4", "does not have"),
+    "target column missing": (
+        {"table": "context,tea,water\nleeds,0.8,0.2\noporto,0.1,0.9\n"},
+        "table.csv",
+        "column",
+    ),
+    "target without provenance": (
+        {"target": helpers.TARGET.split("provenance")[0]},
+        "target.yaml",
+        "provenance is required",
+    ),
+    "provenance without licence": (
+        {"target": helpers.TARGET.replace("license: CC0-1.0, ", "")},
+        "target.yaml:4:provenance",
+        "missing key 'license'",
+    ),
+    "a link that is none": (
+        {"target": helpers.TARGET.replace("https://example.org/drinks", "javascript:alert(1)")},
+        "provenance.link",
+        "pattern",
+    ),
+    "target without its table": (
+        {"target": helpers.TARGET.replace("table.csv", "figures.csv")},
+        "figures.csv",
+        "no such file",
+    ),
+    "null byte": ({"contexts": helpers.CONTEXTS.replace("Porto", "Po\0rto")}, "contexts.csv:3", "null byte"),
+}
+
+
+def load_all(path: str) -> None:
+    task = load_task(path)
+    drink = task.attributes["drink"]
+    resolve(task, drink, "survey").matrix(task, drink, [c.id for c in task.contexts])
+
+
+@pytest.mark.parametrize("name", sorted(SPOILED))
+def test_every_mistake_names_its_place(name: str, tmp_path: Path) -> None:
+    files, place, problem = SPOILED[name]
+    path = helpers.write_task(tmp_path, **files)
+    before = {p: p.read_bytes() for p in sorted(tmp_path.rglob("*")) if p.is_file()}
+    with pytest.raises(UserError) as err:
+        load_all(str(path))
+    assert place in err.value.where
+    assert problem in str(err.value)
+    assert {p: p.read_bytes() for p in sorted(tmp_path.rglob("*")) if p.is_file()} == before
+
+
+def test_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = helpers.write_task(tmp_path)
+    (tmp_path / "contexts.csv").write_bytes("id,place\nx,Malmö\n".encode("latin-1"))
+    with pytest.raises(UserError, match="not UTF-8"):
+        load_task(str(path))
+
+
+@pytest.mark.parametrize("kind", ["tasks", "targets"])
+def test_everything_shipped_loads(kind: str) -> None:
+    found = names("tasks") if kind == "tasks" else names("targets")
+    assert found
+    for path in found.values():
+        if kind == "targets":
+            target = load_target(str(path / "target.yaml"))
+            assert target.kind == "uniform" or target.provenance
+            continue
+        task = load_task(str(path / "task.yaml"))
+        assert prompts.render(task, task.contexts, task.prompts, {"choice": "x"})
+        for attribute in task.attributes.values():
+            for alias in attribute.targets:
+                shares = resolve(task, attribute, alias).matrix(
+                    task, attribute, [c.id for c in task.contexts]
+                )
+                assert np.allclose(shares.sum(axis=1), 1)
+
+
+def test_the_task_of_the_guide_passes_as_it_is_printed(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    (tmp_path / "task.yaml").write_text(guide.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    report = check_task(str(tmp_path / "task.yaml"), 1)
+    assert not report.problems, report.lines

@@ -1,0 +1,95 @@
+"""``--dry-run``: what it says of draws, of measures without draws, and that it keeps nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from harness import evaluate
+from harness.cli.main import run as command
+from harness.sampling.base import ModelCard
+from harness.settings import Settings
+from harness.terms import Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harness.terms import Request
+
+SEED = "baselines/seed"
+
+
+class Wordy:
+    """Answers in as many tokens as it is told; stands for a model."""
+
+    max_chunk = 100
+    settles = 0
+
+    def __init__(self, model: str, **options: object) -> None:
+        self.tokens = int(model)
+
+    def card(self) -> ModelCard:
+        return ModelCard("wordy", engine={"name": "hf"})
+
+    def render(self, request: Request) -> str:
+        return f"<{request.prompt}>"
+
+    def draw(
+        self, requests: Sequence[Request], sampling: object, settled: object = None
+    ) -> Iterator[tuple[Request, list[Draw]]]:
+        Wordy.settles += settled is not None
+        for request in requests:
+            yield request, [Draw("male", request.n, "stop", self.tokens)]
+
+    def close(self) -> None:
+        pass
+
+
+def dry(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert command(["evaluate", *arguments, "--dry-run"]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_tokens_are_those_of_the_model_s_own_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Wordy)
+    said = dry(capsys, "7", "--task", "gender_us", "--target", "labor", "-n", "150")
+    assert "28 prompts x 150 draws = 4,200 draws" in said
+    assert "<badge>" in said
+    assert f"about {4200 * 7:,} tokens ({4200 * 24:,} at most)" in said
+    assert Wordy.settles, "asked with early settling, as the run asks"
+
+
+def test_the_floor_is_that_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = dry(capsys, "known:target", "--task", "gender_us", "--target", "labor", "-n", "60")
+    told = re.search(r"a perfect model's mean TV is (0\.\d+)", said)
+    assert told
+    run = evaluate("known:target", "gender_us", "labor", Settings(n=60, out=tmp_path))
+    (result,) = cast("list[dict[str, Any]]", run.load("scores.json")["results"])
+    floor = result["table"]["aggregate"]["scores"]["tv"]["floor"]
+    assert float(told[1]) == pytest.approx(floor, abs=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["masked", "causal"])
+def test_choices_are_scored_and_nothing_is_drawn(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = dry(capsys, f"{SEED}/{kind}", "--task", "profession_gender", "--target", "labor")
+    assert "450 prompts, the choices measure" in said
+    assert "… has spent years as a security system installer." in said
+    assert re.search(r"time: about [\d.]+ s", said)
+    assert "no noise floor" in said
+    assert "draws =" not in said
+
+
+def test_the_exact_measure_is_tried_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    said = dry(capsys, f"{SEED}/causal", "--task", "gender_us", "--target", "labor", "--measure", "exact")
+    assert "28 prompts, the exact measure" in said
+    assert "no noise floor" in said
+
+
+def test_a_dry_run_keeps_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dry(capsys, "known:target", "--task", "gender_us", "-n", "5", "-o", str(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
