@@ -24,7 +24,9 @@ def before(tmp_path: Path) -> Path:
     shutil.copytree(BEFORE, tmp_path / "before")
     for name in ("adapter_config.json", "distalign.json"):
         file = tmp_path / "before" / "checkpoint" / name
-        file.write_text(file.read_text(encoding="utf-8").replace(WRITTEN_BEFORE_IT_MOVED, str(causal_path())), "utf-8")
+        file.write_text(
+            file.read_text(encoding="utf-8").replace(WRITTEN_BEFORE_IT_MOVED, str(causal_path())), "utf-8"
+        )
     return tmp_path / "before"
 
 

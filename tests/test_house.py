@@ -95,6 +95,19 @@ def test_no_module_is_longer_than_400_lines() -> None:
     ] == []
 
 
+def test_no_function_is_longer_than_50_lines_of_code() -> None:
+    def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+        code = node.body[1:] if ast.get_docstring(node) else node.body
+        return (node.end_lineno or 0) - code[0].lineno + 1 if code else 0
+
+    assert [
+        f"{name_of(p)}.{node.name}: {length(node)}"
+        for p in MODULES
+        for node in ast.walk(ast.parse(p.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and length(node) > 50
+    ] == []
+
+
 @pytest.mark.parametrize("arguments", [["-c", "import harness"], ["-m", "harness", "--help"]])
 def test_help_and_import_load_nothing_heavy(arguments: list[str]) -> None:
     code = "import sys, runpy; sys.argv = ['harness', *{0!r}[2:]]\ntry:\n    {1}\nexcept SystemExit:\n    pass\nprint(*sorted(sys.modules))"

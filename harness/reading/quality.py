@@ -19,11 +19,16 @@ class Example(Protocol):
     """A labelled text."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """What is read."""
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The class that a person gave it."""
+
     @property
-    def cut(self) -> bool: ...
+    def cut(self) -> bool:
+        """Whether the token cap ended it."""
 
 
 @dataclass(frozen=True, slots=True)

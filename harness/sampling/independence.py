@@ -223,8 +223,9 @@ def _permuted(tables: Sequence[NDArray[np.int64]], rng: np.random.Generator) -> 
 
 
 def _doubles(tables: Sequence[NDArray[np.int64]]) -> float:
-    """p-value of even counts: whatever the law, a count above 0 of an output with at most half is even at most half
-    of the time. The most frequent output of a prompt is left out; its count follows from the others'.
+    """p-value of even counts.
+
+    Whatever the law, a count above 0 of an output with at most half is even at most half of the time. The most frequent output of a prompt is left out; its count follows from the others'.
     """
     counts = (
         np.concatenate([np.sort(t.sum(0))[:-1] for t in tables]) if tables else np.zeros(0, dtype=np.int64)

@@ -216,8 +216,10 @@ class RayEngine:
 
 
 class Ledger:
-    """Counts how often each batch was begun. Ray starts dead workers again without end, also for a batch that
-    kills them all."""
+    """Counts how often each batch was begun.
+
+    Ray starts dead workers again without end, also for a batch that kills them all.
+    """
 
     def __init__(self) -> None:
         self._begun: Counter[int] = Counter()

@@ -81,8 +81,10 @@ def filtered(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:
 
 
 def _outside(scores: torch.Tensor, top_p: float, most: int) -> torch.Tensor:
-    """What lies outside the fewest most probable tokens that hold ``top_p``; they are looked for among ``most`` first,
-    since to sort a whole vocabulary takes longer than the model."""
+    """What lies outside the fewest most probable tokens that hold ``top_p``.
+
+    They are looked for among ``most`` first, since to sort a whole vocabulary takes longer than the model.
+    """
     values, order = scores.topk(min(most, scores.shape[-1]), dim=-1)
     total = (scores - values[:, :1]).exp_().sum(-1, keepdim=True, dtype=torch.float64)
     held = (values - values[:, :1]).double().exp_().cumsum(-1) / total

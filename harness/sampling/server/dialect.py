@@ -120,9 +120,11 @@ class Dialect:
         return self._try_without(unsure, n if isinstance(n, int) else 1, sampling)
 
     def _try_without(self, unsure: set[str], n: int, sampling: Sampling) -> bool:
-        """Without the fields of other servers, then with half of ``n``, down to 1. What did not help goes in again:
-        it is the prompt that is refused, and a field left out for nothing would leave a default of the server in
-        force."""
+        """Without the fields of other servers, then with half of ``n``, down to 1.
+
+        What did not help goes in again: it is the prompt that is refused, and a field left out for nothing would
+        leave a default of the server in force.
+        """
         before = self._trial
         self._put_back(before)
         extras = {f for f in unsure & _EXTRAS if f != "top_k" or not sampling.top_k}
