@@ -54,7 +54,8 @@ def identity(
 
 def manifest(who: Mapping[str, object], card: ModelCard, settings: Settings) -> dict[str, object]:
     """A new run's manifest."""
-    engine = dict(card.engine)
+    ran = {"dtype": card.dtype, "device": card.device}
+    engine = {**card.engine, **{k: v for k, v in ran.items() if v}}
     return {
         "schema": SCHEMA,
         "run": digest([dict(who), engine.get("name", "")])[:12],

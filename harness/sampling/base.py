@@ -27,12 +27,18 @@ class ModelCard:
     adapter: str = ""
     """Adapter path or id, '' for none; ``model`` is then its base."""
     adapter_weights: str = ""
+    files: str = ""
+    """sha256 over all else in its folders that decides the law: config, generation config, tokenizer, own code."""
+    dtype: str = ""
+    """In which the model ran, such as float32; '' where that cannot be seen."""
+    device: str = ""
+    """On which it ran, such as cpu or cuda; '' where that cannot be seen."""
     template: str = ""
     """sha256 of the chat template, '' when prompts are sent as plain text."""
     contract: Mapping[str, object] = field(default_factory=dict)
     """``distalign.json`` of the checkpoint: what a method needs when its outputs are read."""
     engine: Mapping[str, str] = field(default_factory=dict)
-    """name, package versions, dtype, device."""
+    """name, package versions, what else the engine tells of itself."""
 
 
 class Engine(Protocol):

@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,26 +94,26 @@ class LmEvalEngine:
         }
         engine = {"name": "lm-eval", "lm_eval": version("lm_eval"), **versions, "type": self.type}
         digest = hashlib.sha256(template.encode()).hexdigest() if template else ""
+        dtype, device = self._ran()
         model = str(self.options.get("pretrained") or self.options.get("model") or self.type)
         if not Path(model).expanduser().is_dir():
-            return ModelCard(
-                model, revision=str(self.options.get("revision", "")), template=digest, engine=engine
-            )
-        from harness.sampling.hf.source import find, weights_digest
+            revision = str(self.options.get("revision", ""))
+            return ModelCard(model, revision, dtype=dtype, device=device, template=digest, engine=engine)
+        from harness.sampling.hf.card import card_of
+        from harness.sampling.hf.source import find
 
         source = find(model)
         peft = self.options.get("peft")
-        top = find(str(peft)) if peft else source
-        base = source.base or source
-        return ModelCard(
-            model=base.name,
-            weights=weights_digest(base.folder),
-            adapter=top.name if top is not base else "",
-            adapter_weights=weights_digest(top.folder) if top is not base else "",
-            template=digest,
-            contract={**base.contract, **top.contract},
-            engine=engine,
-        )
+        if peft:
+            source = replace(find(str(peft)), base=source.base or source)
+        return card_of(source, template=digest, engine=engine, dtype=dtype, device=device)
+
+    def _ran(self) -> tuple[str, str]:
+        """Dtype and device of a model of transformers; other types do not tell."""
+        if not self.type.startswith(_HF):
+            return "", ""
+        dtype = str(self.model.model.dtype).removeprefix("torch.")
+        return dtype, self.model.device.type
 
     def render(self, request: Request) -> str:
         """The prompt as lm-eval writes it; for a chat endpoint, its messages as JSON."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from harness.errors import UserError, missing_package
-from harness.sampling.base import ModelCard
+from harness.sampling.hf.card import card_of
 from harness.sampling.hf.chat import Chat
-from harness.sampling.hf.source import Source, find, weights_digest
+from harness.sampling.hf.source import Source, find
 from harness.sampling.tally import merged
 from harness.terms import Draw
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vllm import LLM, CompletionOutput, SamplingParams
     from vllm.lora.request import LoRARequest
 
-    from harness.sampling.base import Settled
+    from harness.sampling.base import ModelCard, Settled
     from harness.terms import Finish, Request, Sampling
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -130,28 +130,21 @@ class VllmEngine:
 
     def card(self) -> ModelCard:
         """Identity of the model, its adapter and its template."""
-        base = self.source.base or self.source
-        adapter = self.source if self.source.base else None
         config = self.llm.llm_engine.model_config
         import vllm
         from vllm.platforms import current_platform
 
-        return ModelCard(
-            model=base.name,
-            revision=base.revision,
-            weights=weights_digest(base.folder),
-            adapter=adapter.name if adapter else "",
-            adapter_weights=weights_digest(adapter.folder) if adapter else "",
+        return card_of(
+            self.source,
             template=self.chat.digest,
-            contract={**base.contract, **self.source.contract},
             engine={
                 "name": "vllm",
                 "vllm": vllm.__version__,
                 "torch": version("torch"),
                 "transformers": version("transformers"),
-                "dtype": str(config.dtype).removeprefix("torch."),
-                "device": current_platform.device_type,
             },
+            dtype=str(config.dtype).removeprefix("torch."),
+            device=current_platform.device_type,
         )
 
     def render(self, request: Request) -> str:

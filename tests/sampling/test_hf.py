@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +15,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
+from harness.sampling.hf.card import card_of
 from harness.sampling.hf.checkpoint import load, pick_dtype
-from harness.sampling.hf.source import find, weights_digest
+from harness.sampling.hf.source import find, law_digest, weights_digest
 from tests.sampling.reference import logits_after
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from harness.sampling.base import ModelCard
 
 
 def test_weights_are_named_by_names_and_contents(tmp_path: Path) -> None:
@@ -160,3 +163,44 @@ def test_dtypes() -> None:
     assert pick_dtype("bfloat16", torch.float32, cpu) is torch.bfloat16
     with pytest.raises(UserError, match="unknown dtype"):
         pick_dtype("int3", None, cpu)
+
+
+@pytest.mark.parametrize(
+    ("name", "decides"),
+    [
+        ("config.json", True),
+        ("generation_config.json", True),
+        ("tokenizer.json", True),
+        ("tokenizer_config.json", True),
+        ("modeling_own.py", True),
+        ("README.md", False),
+        ("utility.json", False),
+        ("distalign.json", False),
+        ("trainer_state.json", False),
+    ],
+)
+def test_files_that_decide_the_law_are_in_the_card(
+    tiny_model: Path, tmp_path: Path, name: str, decides: bool
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+    def card() -> ModelCard:
+        return card_of(find(str(folder)), template="", engine={})
+
+    before = card()
+    path = folder / name
+    path.write_bytes((path.read_bytes() if path.is_file() else b"{}") + b" ")
+    assert (card().files != before.files) is decides
+    assert replace(card(), files="") == replace(before, files="")
+
+
+def test_an_edit_of_the_base_shows_in_the_card_of_its_adapter(tiny_model: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny_model, tmp_path / "base"))
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    digests = [law_digest(find(str(adapter)))]
+    for edited in (base / "config.json", adapter / "adapter_config.json"):
+        edited.write_text(edited.read_text() + " ")
+        digests.append(law_digest(find(str(adapter))))
+    assert len(set(digests)) == 3

@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, missing_package
-from harness.sampling.base import ModelCard
-from harness.sampling.hf.source import (
-    Kind,
-    Source,
-    refuse_masked,
-    weights_digest,
-)
+from harness.sampling.hf.card import card_of
+from harness.sampling.hf.source import Kind, Source, refuse_masked
 
 try:
     import torch
@@ -29,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from harness.sampling.base import ModelCard
 
 
 def pick_device(device: str) -> torch.device:
@@ -65,25 +62,15 @@ class Checkpoint:
     device: torch.device
     dtype: torch.dtype
 
-    def card(self, template: str, engine: str = "hf") -> ModelCard:
-        """The identity for the manifest; reads the weight files."""
-        base = self.source.base or self.source
-        adapter = self.source if self.source.base else None
+    def card(self, template: str) -> ModelCard:
+        """The identity for the manifest; reads the files."""
         versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        return ModelCard(
-            model=base.name,
-            revision=base.revision,
-            weights=weights_digest(base.folder),
-            adapter=adapter.name if adapter else "",
-            adapter_weights=weights_digest(adapter.folder) if adapter else "",
+        return card_of(
+            self.source,
             template=template,
-            contract={**base.contract, **self.source.contract},
-            engine={
-                "name": engine,
-                **versions,
-                "dtype": str(self.dtype).removeprefix("torch."),
-                "device": self.device.type,
-            },
+            engine={"name": "hf", **versions},
+            dtype=str(self.dtype).removeprefix("torch."),
+            device=self.device.type,
         )
 
 

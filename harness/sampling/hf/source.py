@@ -15,12 +15,26 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 Kind = Literal["causal", "masked"]
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
 NOT_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
+LAW = (
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges*",
+    "*.model",
+    "*.tiktoken",
+    "*.py",
+)
+"""Files beside the weights that decide what a model draws. The chat template in use has a digest of its own."""
 NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
 HUB_SECONDS = 20.0
 CONTRACT = "distalign.json"
@@ -168,9 +182,23 @@ def _transport_errors() -> tuple[type[Exception], ...]:
 
 def weights_digest(folder: Path) -> str:
     """sha256 over the sorted names and contents of the weight files; '' when there are none."""
-    files = sorted(
+    return _digest(
         {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
     )
+
+
+def law_digest(source: Source) -> str:
+    """sha256 over the config, the tokenizer and whatever else decides the law, of an adapter and of its base."""
+    folders = [source.folder, *([source.base.folder] if source.base else [])]
+    found = [
+        _digest({p for pattern in LAW for p in folder.glob(pattern) if p.is_file()}) for folder in folders
+    ]
+    return found[0] if len(found) == 1 else hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def _digest(found: Collection[Path]) -> str:
+    """sha256 over the sorted names and contents of files; '' when there are none."""
+    files = sorted(found)
     if not files:
         return ""
     with ThreadPoolExecutor(4) as pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -32,22 +33,17 @@ def seen(folder: str, client: httpx.Client, model: str) -> ModelCard:
     try:
         from transformers import AutoTokenizer
 
+        from harness.sampling.hf.card import card_of
         from harness.sampling.hf.chat import Chat
-        from harness.sampling.hf.source import find, weights_digest
+        from harness.sampling.hf.source import find
 
         source = find(folder)
     except (ImportError, UserError):
         return ModelCard(model)
-    base = source.base or source
-    chat = Chat(AutoTokenizer.from_pretrained(base.folder))
-    return ModelCard(
-        model=base.name if source.base else model,
-        weights=weights_digest(base.folder),
-        adapter=source.name if source.base else "",
-        adapter_weights=weights_digest(source.folder) if source.base else "",
-        template=chat.digest if chat.encode([_PROBE])[0] == _tokens(client, model) else "",
-        contract={**base.contract, **source.contract},
-    )
+    chat = Chat(AutoTokenizer.from_pretrained((source.base or source).folder))
+    alike = chat.encode([_PROBE])[0] == _tokens(client, model)
+    card = card_of(source, template=chat.digest if alike else "", engine={})
+    return card if source.base else replace(card, model=model)
 
 
 def _tokens(client: httpx.Client, model: str) -> list[int]:
