@@ -11,7 +11,7 @@ import numpy as np
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
 from harness.scoring.compare import Difference, adjusted, difference
-from harness.scoring.counts import Counts, from_csv
+from harness.scoring.outcomes import Counts, read_counts
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
 
@@ -184,7 +184,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
         )
     task = load_task(one.task_source())
     wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
-    tables = [{c.attribute: c for c in from_csv(run.folder / "counts.csv")} for run in (one, two)]
+    tables = [{c.attribute: c for c in read_counts(run.folder / "counts.csv")} for run in (one, two)]
     names = (one.text("adapter") or one.text("model"), two.text("adapter") or two.text("model"))
     results = []
     for attribute in task.attributes.values():
@@ -205,10 +205,8 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
 
 
 def _cells(counts: Counts, contexts: Sequence[str]) -> NDArray[np.int64]:
-    valid, invalid = counts.split()
-    rows = np.concatenate([valid, invalid[:, None]], axis=1)
     index = {c: i for i, c in enumerate(counts.contexts)}
-    return np.asarray(rows[[index[c] for c in contexts]])
+    return counts.folded()[[index[c] for c in contexts]]
 
 
 def _plain(value: object) -> object:

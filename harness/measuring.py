@@ -8,7 +8,7 @@ from harness.errors import UserError
 from harness.files import write_atomic
 from harness.progress import say
 from harness.reading import make_reader, read_draw, thinking
-from harness.scoring.shares import Certain, from_csv, to_csv
+from harness.scoring.outcomes import Certain, read_certain, to_csv
 from harness.terms import BETWEEN, INVALID, Draw, Request
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def known_shares(run: Run) -> dict[tuple[str, str], dict[str, tuple[float, ...]]
     """(context, prompt) -> attribute -> the row of ``shares.csv``, as far as it was written."""
     path = run.folder / "shares.csv"
     done: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {}
-    for table in from_csv(path) if path.is_file() else []:
+    for table in read_certain(path) if path.is_file() else []:
         for key, row in table.cells.items():
             done.setdefault(key, {})[table.attribute] = row
     return done

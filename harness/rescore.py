@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.errors import UserError
 from harness.files import write_atomic
 from harness.reading import make_reader, quality, read_draws, thinking
 from harness.runs.folder import Run
-from harness.scoring import shares, table
-from harness.scoring.certain import score_certain
-from harness.scoring.counts import Counts, tally, to_csv
+from harness.scoring.outcomes import Certain, Counts, read_certain, score_outcomes, tally, to_csv
+from harness.scoring.table import to_json
 from harness.tasks.target import Sample, Target, targets_of
 from harness.tasks.task import Task, load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from harness.tasks.task import Attribute
@@ -46,19 +44,18 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
             expected=loaded.name,
         )
     chosen = targets_of(loaded, targets or opened.scored_targets())
-    results: list[dict[str, object]] = []
+    tables: Mapping[str, Counts | Certain]
     if opened.text("measure") == "draws":
         counts = count(opened, loaded)
         write_atomic(opened.folder / "counts.csv", to_csv(list(counts.values())))
+        tables = counts
     else:
-        certain = {c.attribute: c for c in shares.from_csv(opened.folder / "shares.csv")}
-    for attribute, found in chosen.items():
-        for target in found:
-            known = loaded.attributes[attribute]
-            if opened.text("measure") == "draws":
-                results.append(_result(opened, loaded, known, counts[attribute], target))
-            else:
-                results.append(_certain(loaded, known, certain[attribute], target))
+        tables = {c.attribute: c for c in read_certain(opened.folder / "shares.csv")}
+    results = [
+        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], target)
+        for attribute, found in chosen.items()
+        for target in found
+    ]
     scores = {
         "schema": SCHEMA,
         "run": opened.manifest["run"],
@@ -106,31 +103,17 @@ def stated_label(text: str, attribute: Attribute) -> str:
     return text or "failed"
 
 
-def _certain(task: Task, attribute: Attribute, found: shares.Certain, target: Target) -> dict[str, object]:
-    matrix = target.matrix(task, attribute, found.contexts)
-    rows = found.by_context()
-    k = len(found.classes)
-    lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
-    sizes = target.sizes(attribute, found.contexts)
-    scored = score_certain(lower, rows[:, -1], matrix, sizes=sizes)
-    return {
-        **describe(attribute, target, found.contexts, matrix),
-        "totals": {},
-        "table": table.to_json(scored),
-    }
-
-
-def _result(run: Run, task: Task, attribute: Attribute, counts: Counts, target: Target) -> dict[str, object]:
-    contexts = counts.contexts
+def _result(
+    run: Run, task: Task, attribute: Attribute, found: Counts | Certain, target: Target
+) -> dict[str, object]:
+    contexts = found.contexts
     matrix = target.matrix(task, attribute, contexts)
-    valid, invalid = counts.split()
-    scored = table.score(valid, invalid, matrix, sizes=target.sizes(attribute, contexts), seed=0)
-    return {
-        **describe(attribute, target, contexts, matrix),
-        "totals": counts.totals(),
-        "table": table.to_json(scored),
-        **_reader_errors(run, task, attribute, valid),
-    }
+    scored = score_outcomes(found, matrix, target.sizes(attribute, contexts))
+    counted: dict[str, object] = {"totals": {}}
+    if isinstance(found, Counts):
+        valid = found.folded()[:, :-1]
+        counted = {"totals": found.totals(), **_reader_errors(run, task, attribute, valid)}
+    return {**describe(attribute, target, contexts, matrix), "table": to_json(scored), **counted}
 
 
 def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.rescore import count
-from harness.scoring import table
-from harness.scoring.certain import score_certain
+from harness.scoring.outcomes import score_outcomes
+from harness.scoring.table import to_json
 from harness.tasks.target import resolve
 from reports.load import part
 from reports.samples import NEEDS_MODEL, find_task
@@ -19,7 +19,7 @@ from reports.samples import NEEDS_MODEL, find_task
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.scoring.counts import Counts
+    from harness.scoring.outcomes import Counts
     from harness.tasks.task import Task
     from reports.load import Entry
 
@@ -44,7 +44,7 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
     for entry in entries:
         run = str(entry.run.manifest["run"])
         task = find_task(entry.run.text("task"))
-        again = part(table.to_json(_score(entry)), "aggregate")
+        again = part(to_json(score_outcomes(entry.table, entry.shares, entry.sizes)), "aggregate")
         place = _first_difference(entry.aggregate, again, "") or _target(entry, task)
         if run not in counted:
             counted[run] = _count(entry, task)
@@ -56,17 +56,6 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
             wrong.setdefault(run, place)
         made.append(replace(entry, aggregate=again))
     return made, {run: how for run, how in checked.items() if run not in wrong}, wrong
-
-
-def _score(entry: Entry) -> table.TableScore:
-    k, rows = len(entry.classes), entry.rows
-    if entry.certain:
-        lower = np.concatenate([rows[:, :k], rows[:, k:-1].sum(axis=1, keepdims=True)], axis=1)
-        return score_certain(
-            np.asarray(lower, dtype=np.float64), np.asarray(rows[:, -1]), entry.shares, sizes=entry.sizes
-        )
-    counts = np.asarray(rows, dtype=np.int64)
-    return table.score(counts[:, :k], counts[:, k:].sum(axis=1), entry.shares, sizes=entry.sizes, seed=0)
 
 
 def _target(entry: Entry, task: Task | None) -> str:

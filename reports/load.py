@@ -11,9 +11,7 @@ from pydantic_core import from_json
 
 from harness.errors import UserError
 from harness.runs.folder import find_runs
-from harness.scoring import shares
-from harness.scoring.counts import from_csv
-from harness.scoring.shares import Certain
+from harness.scoring.outcomes import Certain, read_certain, read_counts
 from reports.samples import texts
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.runs.folder import Run
-    from harness.scoring.counts import Counts
+    from harness.scoring.outcomes import Counts
     from reports.samples import Texts
 
 Json = dict[str, object]
@@ -102,7 +100,7 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
     scores = _parsed(run.folder / "scores.json")
     drawn = run.text("measure") in ("", "draws")
     made: Sequence[Counts | Certain] = (
-        from_csv(run.folder / "counts.csv") if drawn else shares.from_csv(run.folder / "shares.csv")
+        read_counts(run.folder / "counts.csv") if drawn else read_certain(run.folder / "shares.csv")
     )
     tables = {table.attribute: table for table in made}
     results = scores.get("results")

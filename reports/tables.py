@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
-from harness.scoring.shares import Certain
+from harness.scoring.outcomes import KEYS, Certain, Counts
 from reports.board import MEASURES, engine
 from reports.standing import sampling
 from reports.text import cell as safe
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from reports.check import Checked
 
 SCHEMA = 1
-COUNTS = ("run", "model", "task", "attribute", "context", "prompt", "outcome", "count")
-SHARES = (*COUNTS[:-1], "lower", "undecided")
+PLACE = ("run", "model", "task", *KEYS)
+"""The first columns of ``counts.csv`` and ``shares.csv``."""
 
 
 def records(board: Board, checked: Mapping[str, Checked]) -> list[dict[str, object]]:
@@ -104,7 +104,7 @@ def counts_csv(board: Board, *, counted: bool = True) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COUNTS if counted else SHARES)
+    writer.writerow([*PLACE, *(Counts if counted else Certain).columns])
     done = set()
     for cell in board.cells:
         entry, table = cell.entry, cell.entry.table
@@ -116,9 +116,5 @@ def counts_csv(board: Board, *, counted: bool = True) -> str:
             key[0],
             *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute)),
         ]
-        names = [safe(o) for o in table.outcomes]
-        for (context, prompt), row in table.cells.items():
-            place = [*head, safe(context), safe(prompt)]
-            rest = row[len(names) :]
-            writer.writerows([*place, o, c, *rest] for o, c in zip(names, row, strict=False))
+        writer.writerows([*head, *map(safe, place), *values] for place, values in table.lines())
     return out.getvalue() if done else ""

@@ -9,7 +9,7 @@ import pytest
 
 from baselines.train import Options, train
 from harness.evaluation import evaluate
-from harness.scoring.counts import from_csv
+from harness.scoring.outcomes import read_counts
 from harness.settings import Settings
 from tests.baselines.tiny import tiny_answers, write_tiny
 from tests.sampling.laws import homogeneity
@@ -43,7 +43,7 @@ def outputs(run: Run) -> Counts:
 def readings(run: Run) -> Counts:
     """Context -> (outcome, '') -> draws, as the contract has them read."""
     found: Counts = {}
-    (table,) = from_csv(run.folder / "counts.csv")
+    (table,) = read_counts(run.folder / "counts.csv")
     for (context, _), counts in table.cells.items():
         for outcome, count in zip(table.outcomes, counts, strict=True):
             found.setdefault(context, Counter())[outcome, ""] += count

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.scoring import table
-from harness.scoring.counts import Counts, to_csv
+from harness.scoring.outcomes import Counts, to_csv
 from harness.tasks.catalog import INCLUDE
 from harness.terms import INVALID
 from reports.leaderboard import leaderboard

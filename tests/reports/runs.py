@@ -12,7 +12,7 @@ from harness.runs.folder import Run, folder_name, writing
 from harness.runs.identity import identity, manifest
 from harness.sampling.base import ModelCard
 from harness.sampling.known import moved
-from harness.scoring.shares import Certain, to_csv
+from harness.scoring.outcomes import Certain, to_csv
 from harness.settings import Settings
 from harness.tasks import prompts
 from harness.tasks.target import resolve

@@ -1,0 +1,208 @@
+"""Tables of outcomes per context and prompt: counts of draws, or certain shares where nothing was drawn; their CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.files import read_csv
+from harness.scoring import table
+from harness.scoring.certain import score_certain
+from harness.terms import INVALID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from harness.scoring.divergence import FloatArray
+
+KEYS = ("attribute", "context", "prompt", "outcome")
+"""The first columns of both files."""
+Number = TypeVar("Number", bound=float)
+Scalar = TypeVar("Scalar", np.int64, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes(Generic[Number]):
+    """A number for each outcome of one attribute, per context and prompt."""
+
+    columns: ClassVar[tuple[str, ...]]
+    """The columns of its CSV after ``KEYS``."""
+    attribute: str
+    classes: tuple[str, ...]
+    cells: Mapping[tuple[str, str], tuple[Number, ...]]
+    """(context, prompt) -> numbers in the order of ``outcomes``."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Classes first, then the outcomes that are no class."""
+        return (*self.classes, *INVALID)
+
+    @property
+    def contexts(self) -> list[str]:
+        """Contexts in their first order."""
+        return list(dict.fromkeys(context for context, _ in self.cells))
+
+    def lines(self) -> Iterator[tuple[tuple[str, str, str], tuple[Number, ...]]]:
+        """(context, prompt, outcome) and the values of each line of the CSV."""
+        outcomes = self.outcomes
+        for place, row in self.cells.items():
+            for i, outcome in enumerate(outcomes):
+                yield (*place, outcome), (row[i], *row[len(outcomes) :])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts(Outcomes[int]):
+    """How often each outcome of one attribute came. Classes + invalid outcomes = draws, on every row."""
+
+    columns: ClassVar[tuple[str, ...]] = ("count",)
+
+    def by_context(self) -> NDArray[np.int64]:
+        """Contexts x outcomes, summed over prompts."""
+        index = {c: i for i, c in enumerate(self.contexts)}
+        summed = np.zeros((len(index), len(self.outcomes)), dtype=np.int64)
+        for (context, _), row in self.cells.items():
+            summed[index[context]] += np.array(row, dtype=np.int64)
+        return summed
+
+    def folded(self) -> NDArray[np.int64]:
+        """Contexts x (classes, no class)."""
+        return _folded(self.by_context(), len(self.classes))
+
+    def totals(self) -> dict[str, int]:
+        """Each outcome over all contexts."""
+        return {o: int(v) for o, v in zip(self.outcomes, self.by_context().sum(axis=0), strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Certain(Outcomes[float]):
+    """Lower bounds of every outcome's share, from probabilities. Each row of ``cells`` ends in the undecided mass."""
+
+    columns: ClassVar[tuple[str, ...]] = ("lower", "undecided")
+
+    def by_context(self) -> NDArray[np.float64]:
+        """Contexts x (outcomes, undecided): the mean over a context's prompts, each asked equally often."""
+        rows: dict[str, list[tuple[float, ...]]] = {}
+        for (context, _), row in self.cells.items():
+            rows.setdefault(context, []).append(row)
+        return np.array([np.mean(r, axis=0) for r in rows.values()])
+
+    def folded(self) -> NDArray[np.float64]:
+        """Contexts x (classes, no class), without what is undecided."""
+        return _folded(self.by_context()[:, :-1], len(self.classes))
+
+
+def _folded(rows: NDArray[Scalar], classes: int) -> NDArray[Scalar]:
+    return np.concatenate([rows[:, :classes], rows[:, classes:].sum(axis=1, keepdims=True)], axis=1)
+
+
+def score_outcomes(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> table.TableScore:
+    """Scores of counts or of certain shares against target shares, contexts x classes; ``sizes`` as in ``table.score``."""
+    if isinstance(found, Certain):
+        return score_certain(found.folded(), found.by_context()[:, -1], target, sizes=sizes)
+    counts = found.folded()
+    return table.score(counts[:, :-1], counts[:, -1], target, sizes=sizes, seed=0)
+
+
+def tally(
+    attribute: str,
+    classes: Sequence[str],
+    keys: Iterable[tuple[str, str]],
+    labels: Iterable[tuple[tuple[str, str], str, int]],
+) -> Counts:
+    """Counts from (key, label, count) triples; ``keys`` fixes the rows and their order."""
+    outcomes = (*classes, *INVALID)
+    index = {o: i for i, o in enumerate(outcomes)}
+    cells = {key: [0] * len(outcomes) for key in keys}
+    for key, label, count in labels:
+        cells[key][index[label]] += count
+    return Counts(attribute, tuple(classes), {k: tuple(v) for k, v in cells.items()})
+
+
+def to_csv(tables: Sequence[Counts] | Sequence[Certain]) -> str:
+    """The long table of ``counts.csv`` or ``shares.csv``: zeros included, every digit kept."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*KEYS, *tables[0].columns])
+    for one in tables:
+        writer.writerows([one.attribute, *place, *values] for place, values in one.lines())
+    return out.getvalue()
+
+
+def read_counts(path: Path) -> list[Counts]:
+    """Read ``counts.csv`` back; anything but whole numbers of known outcomes is a ``UserError``."""
+
+    def value(cells: Mapping[str, str], where: str) -> int:
+        count = cells["count"]
+        if not count.isascii() or not count.isdigit():
+            raise UserError("not a count", where=where, found=count, expected="a whole number of 0 or more")
+        return int(count)
+
+    return [
+        Counts(attribute, classes, {key: tuple(row) for key, row in cells.items()})
+        for attribute, classes, cells in _read(path, Counts.columns, value)
+    ]
+
+
+def read_certain(path: Path) -> list[Certain]:
+    """Read ``shares.csv`` back; anything but probabilities of known outcomes is a ``UserError``."""
+
+    def value(cells: Mapping[str, str], where: str) -> tuple[float, float]:
+        try:
+            bounds = (float(cells["lower"]), float(cells["undecided"]))
+        except ValueError:
+            raise UserError(
+                "not a probability", where=where, found=f"{cells['lower']}, {cells['undecided']}"
+            ) from None
+        if not all(0 <= v <= 1 for v in bounds):
+            raise UserError("not a probability", where=where, found=bounds, expected="numbers from 0 to 1")
+        return bounds
+
+    return [
+        Certain(
+            attribute, classes, {k: (*(lower for lower, _ in row), row[0][1]) for k, row in cells.items()}
+        )
+        for attribute, classes, cells in _read(path, Certain.columns, value)
+    ]
+
+
+Value = TypeVar("Value")
+
+
+def _read(
+    path: Path, columns: Sequence[str], value: Callable[[Mapping[str, str], str], Value]
+) -> list[tuple[str, tuple[str, ...], dict[tuple[str, str], list[Value]]]]:
+    """Attribute, classes, (context, prompt) -> the values in the order of the outcomes."""
+    _, rows = read_csv(path, required=[*KEYS, *columns])
+    found: dict[str, dict[tuple[str, str], dict[str, Value]]] = {}
+    for row in rows:
+        attribute, context, prompt, outcome = (row.cells[key] for key in KEYS)
+        where = f"{path}:{row.line}"
+        cell = found.setdefault(attribute, {}).setdefault((context, prompt), {})
+        if outcome in cell:
+            raise UserError("an outcome stands twice", where=where, found=outcome)
+        cell[outcome] = value(row.cells, where)
+    return [(attribute, *_ordered(attribute, cells, path)) for attribute, cells in found.items()]
+
+
+def _ordered(
+    attribute: str, cells: Mapping[tuple[str, str], Mapping[str, Value]], path: Path
+) -> tuple[tuple[str, ...], dict[tuple[str, str], list[Value]]]:
+    classes = tuple(o for o in next(iter(cells.values())) if o not in INVALID)
+    outcomes = (*classes, *INVALID)
+    for (context, prompt), cell in cells.items():
+        if differing := set(outcomes) ^ set(cell):
+            raise UserError(
+                f"the outcomes of {attribute}, {context}, {prompt} differ from the first row's",
+                where=str(path),
+                found=", ".join(sorted(differing)),
+                expected=", ".join(outcomes),
+            )
+    return classes, {key: [cell[o] for o in outcomes] for key, cell in cells.items()}
