@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from baselines.recipe import FOLDER
@@ -19,6 +19,7 @@ from harness.settings import Settings
 from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TASK, TARGET = "gender_us", "labor"
@@ -42,13 +43,30 @@ def demo(out: Path) -> Path:
     Returns:
         The page.
     """
-    # In models as small as these, threads wait for one another more than they work. Read when torch is loaded.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    model, masked = causal_path(), masked_path()
-    for path in (model, masked):
+    for path in (causal_path(), masked_path()):
         if not (path / "config.json").is_file():
             raise UserError("a tiny model is missing", where=str(path), hint="python -m baselines.seed.make")
     say("The tiny models show the path; they are no evidence about real models.")
+    with _one_thread():
+        return _whole_path(out)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Threads wait for one another more than they work in models as small as these; the caller keeps its own number."""
+    import torch
+
+    before = torch.get_num_threads()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _whole_path(out: Path) -> Path:
+    model, masked = causal_path(), masked_path()
     checkpoints = [_copied(model, out / "untuned")]
     for arm in PROMPTED:
         checkpoints.append(_trained("prompting", out / f"prompting-{arm}", model, f"arm={arm}"))

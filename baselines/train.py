@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from baselines.card import CARD, model_card, name_base
+from baselines.output import BEGUN, STAGES, claim
 from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 COMPUTED = "computed"
 """Key of what the machine decides: a training is resumed with the same alone, but found done on any."""
-STAGES = "stages"
 DRAWN = "draws"
 WAIT = timedelta(days=1)
 """How long processes wait for one another: the first may draw texts for longer than the usual ten minutes."""
@@ -149,6 +149,7 @@ def train(method: str, model: str, task: str, target: str, out: Path, options: O
     job = Job(method, _source(model, chosen.revision, measure), *about, recipe, out, chosen.completions)
     if not state.is_main_process:
         return _follow(found, job, state)
+    claim(out, job.source.folder)
     with _locked(out):
         identity = job.identity()
         if _is_done(job, identity):
@@ -279,7 +280,7 @@ def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
 
 
 def _begin(job: Job, identity: Mapping[str, object]) -> None:
-    record = job.out / STAGES / "job.json"
+    record = job.out / STAGES / BEGUN
     work = ("*/final", "*/checkpoint-*", f"{DRAWN}/*")
     begun = any(p for pattern in work for p in record.parent.glob(pattern))
     if record.is_file() and begun:

@@ -8,11 +8,12 @@ from pydantic import Field
 from trl import DPOConfig, DPOTrainer
 
 from baselines.data import pairs
+from baselines.output import STAGES
 from baselines.recipe import TrainingRecipe
 from baselines.retention import Retaining, kept
 from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
-from baselines.train import STAGES, Job, Outcome, training_data
+from baselines.train import Job, Outcome, training_data
 from harness.files import digest
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from trl import KTOConfig
 from baselines.data import RejectRule, verdicts
 from baselines.klkto.loss import Ablation, KLKTOTrainer
 from baselines.klkto.steering import steering_tokens
+from baselines.output import STAGES
 from baselines.recipe import TrainingRecipe
 from baselines.retention import kept
 from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
 from baselines.templates import own_template, wrap
-from baselines.train import STAGES, Job, Outcome, training_data
+from baselines.train import Job, Outcome, training_data
 from harness.files import digest
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from baselines import recipe as recipes
 from baselines.card import CARD
+from baselines.output import STAGES
 from baselines.prompting.wordings import STATEMENTS, WORDINGS, Arm
 from baselines.stages import link_or_copy, load_tokenizer
 from baselines.templates import own_template, wrap
-from baselines.train import STAGES, Job, Outcome
+from baselines.train import Job, Outcome
 from harness.errors import UserError
 from harness.files import digest
 from harness.sampling.hf.source import WEIGHTS

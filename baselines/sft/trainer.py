@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 from trl import SFTConfig, SFTTrainer
 
+from baselines.output import STAGES
 from baselines.recipe import TrainingRecipe
 from baselines.retention import Retaining, kept
 from baselines.stages import (
@@ -20,7 +21,7 @@ from baselines.stages import (
     lora,
     train_stage,
 )
-from baselines.train import STAGES, Job, Outcome, training_data
+from baselines.train import Job, Outcome, training_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,9 +16,10 @@ from pydantic import Field
 from torch.utils.data import DataLoader
 
 from baselines import retention
+from baselines.output import STAGES
 from baselines.recipe import TuningRecipe
 from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage, uses_bf16
-from baselines.train import STAGES, Job, Outcome
+from baselines.train import Job, Outcome
 from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
 from baselines.walf.loss import Adaptive, Group, by_pair, divergence
 from harness.errors import UserError, missing_package

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from baselines import demo
 from baselines.dpo.trainer import Recipe as DpoRecipe
@@ -28,6 +30,31 @@ def test_dpo_begins_with_what_sft_trained() -> None:
     assert {k: dpo[f"sft_{k}"] for k in own} == {k: sft[k] for k in own}
     shared = sft.keys() - own
     assert {k: dpo[k] for k in shared} == {k: sft[k] for k in shared}
+
+
+def test_a_caller_keeps_its_environment_and_its_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is the demo's to change for good: what a process does afterwards would be slow."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    seen = []
+
+    def stop(*_: object, **__: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "_trained", stop)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        environment = dict(os.environ)
+        with pytest.raises(KeyboardInterrupt):
+            demo.demo(tmp_path / "demo")
+        assert dict(os.environ) == environment
+        assert torch.get_num_threads() == 3
+        assert seen == [1]
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow

@@ -82,7 +82,9 @@ def test_an_adapter_names_its_base_so_that_others_find_it(
 
     monkeypatch.setattr("harness.sampling.hf.source._from_hub", from_hub)
     monkeypatch.chdir(model.parent)
-    out = train("sft", "owner/name" if hub else model.name, str(tea), "survey", tmp_path, options(tmp_path))
+    out = train(
+        "sft", "owner/name" if hub else model.name, str(tea), "survey", tmp_path / "out", options(tmp_path)
+    )
     named = json.loads((out / "adapter_config.json").read_text())
     card = (out / "README.md").read_text()
     if hub:

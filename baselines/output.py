@@ -1,0 +1,58 @@
+"""Where a training may write: a new folder, an empty one, or one that it wrote before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from baselines.card import CARD
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STAGES = "stages"
+"""Folder of a checkpoint in which its stages are trained."""
+BEGUN = "job.json"
+"""File of ``STAGES`` that says what is being trained."""
+OURS = (STAGES, ".lock", "README.md")
+
+
+def claim(out: Path, model: Path) -> None:
+    """Refuse an output folder that is the model's own, or that holds anything but a training of ours.
+
+    Args:
+        out: the folder to write.
+        model: the folder of the model that the training starts from.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(
+            "a file stands where the checkpoint's folder should be", where=str(out), hint="-o ANOTHER"
+        )
+    if out.resolve() == model.resolve():
+        raise UserError(
+            "this is the model's own folder, and its weights would be written over",
+            where=str(out),
+            expected="a folder of its own for the checkpoint",
+            hint="-o ANOTHER",
+        )
+    if (out / CARD).is_file():
+        return  # a finished training, whose settings the driver compares
+    foreign = sorted(_names(out) - _left_by_a_stopped_training(out))
+    if foreign:
+        raise UserError(
+            "not a folder of this training, and what is in it would be written over",
+            where=str(out),
+            found=", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""),
+            expected=f"a new or empty folder, or a training's with {CARD} or {STAGES}/",
+            hint="-o ANOTHER",
+        )
+
+
+def _left_by_a_stopped_training(out: Path) -> set[str]:
+    """Names that a training may leave before its record is written: those of a finished stage are put beside it."""
+    finished = {name for final in out.glob(f"{STAGES}/*/final") for name in _names(final)}
+    return {*OURS, *finished, *(f".{name}.tmp" for name in {*OURS, *finished, CARD})}
+
+
+def _names(folder: Path) -> set[str]:
+    return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
