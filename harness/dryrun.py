@@ -10,6 +10,7 @@ import numpy as np
 from harness.evaluation import asked, check, settled
 from harness.measuring import outcomes_of, shares
 from harness.runs.plan import grow, missing
+from harness.sampling.base import drawing
 from harness.scoring.floor import tellable
 from harness.tasks.target import targets_of
 
@@ -86,13 +87,13 @@ def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Se
 
 def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> int:
     """Ask some prompts as the run would; tokens of all draws."""
-    draws = settings.chosen(task) == "draws"
-    plan = grow([], settings.n, engine.max_chunk) if draws else [1]
+    sampler = drawing(engine) if settings.chosen(task) == "draws" else None
+    plan = grow([], settings.n, sampler.max_chunk) if sampler else [1]
     requests = missing(plan, rendered, [], settings.seed)
     contract, shown = engine.card().contract, engine.render(requests[0])
     settles = settled(task, contract, shown)
-    if draws:
-        results = engine.draw(requests, settings.effective(task), settles)
+    if sampler:
+        results = sampler.draw(requests, settings.effective(task), settles)
         return sum(d.count * d.tokens for _, found in results for d in found)
     outcome = outcomes_of(task, contract, shown)
     for _ in shares(engine, task, requests, settings, outcome, settles):

@@ -14,8 +14,9 @@ from harness.progress import Progress, phase, say
 from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import identity, manifest
 from harness.runs.plan import grow, missing
+from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
-from harness.sampling.open import Engines
+from harness.sampling.open import Engines, proven
 from harness.settings import MEASURES, Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
@@ -26,14 +27,12 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
-    from harness.sampling.base import Engine, Settled
+    from harness.sampling.base import Draws, Engine, Settled
     from harness.tasks.prompts import Rendered
     from harness.tasks.target import Target
     from harness.tasks.task import Context
     from harness.terms import Sampling
 
-PROVEN = ("known", "hf")
-"""Engines whose random numbers are ours, and held by tests."""
 FIRST_LOOK = 25
 """Draws per prompt in the first block of ``--until-halfwidth``."""
 PROBED = 8
@@ -134,7 +133,7 @@ def _run(
         if settings.chosen(task) != "draws":
             _measure(engine, writer, task, rendered, settings)
         for look in looks(settings) if settings.chosen(task) == "draws" else []:
-            _draw(engine, writer, task, rendered, replace(settings, n=look))
+            _draw(drawing(engine), writer, task, rendered, replace(settings, n=look))
             if settings.until and tight(score(writer.run, _names(writer.run, targets), task), settings.until):
                 break
         if settings.shard:
@@ -203,7 +202,7 @@ def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) 
 
 
 def _draw(
-    engine: Engine, writer: Writer, task: Task, rendered: Sequence[Rendered], settings: Settings
+    engine: Draws, writer: Writer, task: Task, rendered: Sequence[Rendered], settings: Settings
 ) -> None:
     run = writer.run
     writer.drop_failed()
@@ -213,7 +212,7 @@ def _draw(
     part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
     requests = missing(plan, rendered[part], run.chunks(), settings.seed)
     if requests:
-        if run.manifest["state"] == "new" and str(engine.card().engine.get("name")) not in PROVEN:
+        if run.manifest["state"] == "new" and not proven(engine.card()):
             run.manifest["probe"] = _probe(engine, rendered, settings, task)
         run.manifest.update(plan=plan, state="drawing")
         writer.save()
@@ -227,7 +226,7 @@ def _draw(
 
 
 def _stream(
-    engine: Engine, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
+    engine: Draws, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
 ) -> None:
     run, start = writer.run, time.monotonic()
     progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
@@ -244,7 +243,7 @@ def _stream(
         writer.save()
 
 
-def _probe(engine: Engine, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:
+def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:
     """Before a run on an engine whose randomness is not ours: same seed twice, two seeds once."""
     with phase("probing the engine's seeds"):
         asked = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError
 from harness.files import write_atomic
 from harness.progress import say
 from harness.reading import make_reader, read_draw, thinking
+from harness.sampling.base import Choices, Exact, cannot
 from harness.scoring.outcomes import Certain, read_certain, to_csv
 from harness.terms import BETWEEN, INVALID, Draw, Request
 
@@ -66,34 +66,16 @@ def shares(
     settled: Settled | None,
 ) -> Iterator[tuple[Request, Shares]]:
     """Yield each request with its shares, by the measure that the settings choose."""
-    from harness.sampling.known import KnownEngine
-
-    if isinstance(engine, KnownEngine):
-        return engine.shares(requests)
     if settings.chosen(task) == "choices":
-        from harness.sampling.hf.choices import ChoicesEngine
-
-        if not isinstance(engine, ChoicesEngine):
-            raise _wrong_engine(engine, "the choices measure needs a transformers model's probabilities")
+        if not isinstance(engine, Choices):
+            raise cannot(engine, "choices")
         (attribute,) = task.attributes.values()
         own = {c.id: c.fields[task.association] for c in task.contexts} if task.association else None
         about = (lambda r: own[r.context]) if own is not None else None
         return engine.choices(requests, lambda _: attribute.classes, about)
-    from harness.sampling.hf.collapsed import CollapsedEngine
-    from harness.sampling.hf.exact import exact
-
-    if not isinstance(engine, CollapsedEngine):
-        raise _wrong_engine(engine, "the exact measure enumerates a transformers model")
-    return exact(engine, requests, settings.effective(task), outcome, settled, settings.epsilon)
-
-
-def _wrong_engine(engine: Engine, problem: str) -> UserError:
-    return UserError(
-        problem,
-        where="--measure",
-        found=engine.card().engine.get("name"),
-        expected="a path or hub id without another engine",
-    )
+    if not isinstance(engine, Exact):
+        raise cannot(engine, "exact")
+    return engine.exact(requests, settings.effective(task), outcome, settled, settings.epsilon)
 
 
 def outcomes_of(task: Task, contract: Mapping[str, object], shown: str) -> Callable[[Draw], str]:

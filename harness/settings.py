@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from harness.errors import UserError
+from harness.terms import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from harness.terms import Sampling
 
 
-MEASURES = ("draws", "exact", "choices")
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,13 @@ class Settings:
     """Which contexts: all, train, validation or test."""
     paraphrases: str = "test"
     """Which prompts: all, train, validation or test."""
-    measure: str = ""
+    measure: Measure | Literal[""] = ""
     """draws, exact or choices; '' is the task's."""
     epsilon: float = 1e-3
     """Undecided mass at which the exact measure stops."""
     backend: str = "auto"
     engine: Mapping[str, object] = field(default_factory=dict)
-    """Engine options: revision, template, dtype, device, trust_remote_code, replicas."""
+    """Options of the engine; ``harness.sampling.engines`` tells which engine takes which."""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     """Sampling parameters that replace the task's."""
     allow_greedy: bool = False
@@ -63,6 +64,6 @@ class Settings:
             )
         return sampling
 
-    def chosen(self, task: Task) -> str:
+    def chosen(self, task: Task) -> Measure:
         """The measure that is used."""
         return self.measure or task.measure

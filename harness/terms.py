@@ -9,6 +9,9 @@ Finish = Literal["stop", "length", "settled", "failed"]
 """Why a draw ended: end of text or a stop string; the token cap; the reader's decision could no longer
 change; or the engine gave no output."""
 
+Measure = Literal["draws", "exact", "choices"]
+"""How a distribution is obtained: n samples; enumerated; the normalised probability of each class's wordings."""
+
 Invalid = Literal["unparsed", "refused", "truncated", "failed"]
 INVALID: tuple[Invalid, ...] = ("unparsed", "refused", "truncated", "failed")
 """Outcomes that are no class. Classes + these = n x prompts, always."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from harness.terms import Request
+    from harness.terms import Measure, Request
 
 RESULTS = ("counts.csv", "scores.json")
 
@@ -43,7 +43,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 @pytest.mark.parametrize("measure", ["draws", "exact"])
-def test_a_finished_run_stays_as_it_is(tmp_path: Path, measure: str) -> None:
+def test_a_finished_run_stays_as_it_is(tmp_path: Path, measure: Measure) -> None:
     settings = Settings(n=5, measure=measure, out=tmp_path)
     files = [
         {p.name: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}

@@ -6,13 +6,26 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import config_option
+from harness.cli.options import config_option, engine_options
+from harness.sampling.engines import ENGINES, all_options
+from harness.sampling.spec import AUTO
 
-ENGINE_OPTIONS = ("revision", "template", "dtype", "device", "trust_remote_code", "replicas")
+HELP = (
+    """Sample MODEL n times per prompt, read, count, and compare with target distributions.
+
+MODEL is a path or hub id, or ENGINE:… with one of these engines:
+
+\b
+"""
+    + "".join(f"  {spec.name}:… {spec.means}\n" for spec in ENGINES)
+    + """
+The same command resumes an interrupted run and skips what is complete.
+"""
+)
 SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 
 
-@click.command()
+@click.command(help=HELP)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…")
 @click.option(
     "--task",
@@ -43,7 +56,12 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
     show_default=True,
     help="Folder of runs.",
 )
-@click.option("--backend", default="auto", show_default=True, help="auto, hf, vllm, server, ray or lm-eval.")
+@click.option(
+    "--backend",
+    default=AUTO,
+    show_default=True,
+    help=f"Engine of a path or hub id: {AUTO}, {', '.join(spec.name for spec in ENGINES)}.",
+)
 @click.option(
     "--measure",
     default="",
@@ -74,18 +92,7 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 @click.option("--top-k", type=click.IntRange(0), default=None, help="In place of the task's; 0 is off.")
 @click.option("--max-tokens", type=click.IntRange(1), default=None, help="In place of the task's.")
 @click.option("--allow-greedy", is_flag=True, help="Allow several draws at temperature 0.")
-@click.option("--revision", default="", help="Hub revision of the model.")
-@click.option(
-    "--template", default="auto", show_default=True, help="Chat template: auto, none, or a Jinja file."
-)
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
-@click.option(
-    "--trust-remote-code", is_flag=True, help="Run code that comes with the model; recorded in the manifest."
-)
-@click.option(
-    "--replicas", type=click.IntRange(1), default=None, help="Engines that --backend ray runs side by side."
-)
+@engine_options
 @click.option(
     "--shard",
     metavar="I/K",
@@ -108,16 +115,11 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 def command(
     models: tuple[str, ...], tasks: tuple[str, ...], targets: tuple[str, ...], dry_run: bool, **flags: object
 ) -> None:
-    """Sample MODEL n times per prompt, read, count, and compare with target distributions.
-
-    MODEL is a path or hub id, or ENGINE:NAME with ENGINE one of known, hf, vllm, server, ray, lm-eval; for
-    example vllm:PATH, server:NAME@http://localhost:8000/v1, lm-eval:hf,pretrained=PATH, known:target.
-    The same command resumes an interrupted run and skips what is complete.
-    """
+    """Turn the flags into settings, and evaluate every model on every task."""
     from harness.cli.running import sweep
     from harness.settings import Settings
 
-    engine = {k: flags.pop(k) for k in ENGINE_OPTIONS}
+    engine = {k: v for k in all_options() if (v := flags.pop(k)) is not None}
     sampling = {k: v for k in SAMPLING_OPTIONS if (v := flags.pop(k)) is not None}
     shard = parse_shard(flags.pop("shard"))
     settings = Settings(engine=engine, sampling=sampling, shard=shard, **flags)  # type: ignore[arg-type]  # click checked the types

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from harness.sampling.engines import ENGINES, all_options
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,6 +47,21 @@ def _load(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
         values[name] = [given] if many and not isinstance(given, list) else given
     ctx.default_map = {**(ctx.default_map or {}), **values}
     return value
+
+
+def engine_options(function: F) -> F:
+    """The options of every engine; an engine that does not take one refuses it."""
+    for key, option in reversed(all_options().items()):
+        takers = ", ".join(spec.name for spec in ENGINES if option in spec.options)
+        function = click.option(
+            option.flag,
+            key,
+            type=click.IntRange(1) if option.kind is int else option.kind,
+            is_flag=option.kind is bool,
+            default=None,
+            help=f"{option.help} For {takers}.",
+        )(function)
+    return function
 
 
 def config_option(function: F) -> F:

@@ -33,7 +33,12 @@ def sweep(
         parse(model, settings.backend)
     # The choices measure has an engine of its own: its tasks together, so that each engine loads a model once.
     loaded.sort(key=lambda task: settings.chosen(task) == "choices")
-    jobs = [(m, t, wanted) for m in models for t in loaded for wanted in _target_sets(m, t, targets)]
+    jobs = [
+        (m, t, wanted)
+        for m in models
+        for t in loaded
+        for wanted in _target_sets(m, settings.backend, t, targets)
+    ]
     with closing(Engines()) as engines:
         for model, task, wanted in jobs:
             try:
@@ -57,10 +62,11 @@ def sweep(
         )
 
 
-def _target_sets(model: str, task: Task, targets: Sequence[str]) -> list[list[str]]:
+def _target_sets(model: str, backend: str, task: Task, targets: Sequence[str]) -> list[list[str]]:
     """known:target is another model for every target, so each target gets a run of its own."""
     names = list(targets)
-    if not model.startswith("known:target") or names not in ([], ["all"]):
+    named = parse(model, backend)
+    if not (named.spec.of_task and named.rest.startswith("target")) or names not in ([], ["all"]):
         return [names]
     listed = list(dict.fromkeys(alias for a in task.attributes.values() for alias in a.targets))
     return [[alias] for alias in listed]

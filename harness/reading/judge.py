@@ -15,7 +15,7 @@ from harness.terms import Message, Request, Sampling
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from harness.sampling.base import Engine
+    from harness.sampling.base import Draws
 
 UNCLEAR = "unclear"
 MAX_TOKENS = 512
@@ -57,7 +57,7 @@ class JudgeReader(Reader):
         self,
         classes: Mapping[str, Iterable[str]],
         language: str,
-        engine: Engine | str,
+        engine: Draws | str,
         question: str = "",
         cache: str = "",
     ) -> None:
@@ -94,9 +94,10 @@ class JudgeReader(Reader):
 
     def _ask(self, missing: Mapping[str, str]) -> None:
         if isinstance(self._engine, str):
-            from harness.sampling.open import open_real, parse
+            from harness.sampling.base import drawing
+            from harness.sampling.open import open_engine, parse
 
-            self._engine = open_real(*parse(self._engine), {})
+            self._engine = drawing(open_engine(parse(self._engine)))
         requests = [
             Request("judge", key, 0, 1, 0, messages=(Message("user", self._prompt(key, text)),))
             for key, text in missing.items()

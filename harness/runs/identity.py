@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.files import digest
 from harness.runs.folder import SCHEMA
+from harness.sampling.engines import all_packages
 from harness.tasks import prompts
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from harness.tasks.prompts import Rendered
     from harness.tasks.task import Task
 
-RECORDED = ("distalign", "numpy", "scipy", "torch", "transformers", "peft", "trl", "vllm", "ray", "lm_eval")
+RECORDED = ("distalign", "numpy", "scipy", "trl")
+"""Packages that can change a number, besides those of the engines."""
 
 
 def identity(
@@ -74,7 +76,7 @@ def manifest(who: Mapping[str, object], card: ModelCard, settings: Settings) -> 
 def versions() -> dict[str, str]:
     """Versions of what can change a number."""
     found = {"python": platform.python_version()}
-    for name in RECORDED:
+    for name in dict.fromkeys((*RECORDED, *all_packages())):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from harness.terms import Draw, Request, Sampling
+    from harness.terms import Draw, Measure, Request, Sampling
 
     Settled = Callable[[str], bool]
     """True when no continuation of this text can change what the readers make of it."""
@@ -42,10 +44,7 @@ class ModelCard:
 
 
 class Engine(Protocol):
-    """Anything that can sample. The sum of ``count`` over a request's draws is always its ``n``."""
-
-    max_chunk: int
-    """The largest ``n`` that one request should carry."""
+    """A model that can be asked. What it can be asked for are the protocols below: it has the methods it can do."""
 
     def card(self) -> ModelCard:
         """The identity of the model; may load it."""
@@ -53,13 +52,92 @@ class Engine(Protocol):
     def render(self, request: Request) -> str:
         """The exact text that the model sees (chat template applied), or the messages as JSON on a server."""
 
+    def close(self) -> None:
+        """Give back processes and memory."""
+
+
+@runtime_checkable
+class Draws(Engine, Protocol):
+    """Can sample. The sum of ``count`` over a request's draws is always its ``n``."""
+
+    @property
+    def max_chunk(self) -> int:
+        """The largest ``n`` that one request should carry."""
+
     def draw(
         self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None = None
     ) -> Iterator[tuple[Request, list[Draw]]]:
         """Yield each request with all its draws as soon as it is complete, in any order."""
 
-    def close(self) -> None:
-        """Give back processes and memory."""
+
+@runtime_checkable
+class Exact(Engine, Protocol):
+    """Can enumerate its outputs. ``n`` and ``seed`` of a request play no part."""
+
+    def exact(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        classify: Callable[[Draw], str],
+        settled: Settled | None = None,
+        epsilon: float = 1e-3,
+    ) -> Iterator[tuple[Request, Shares]]:
+        """Yield each request with certain bounds on the share of each outcome that ``classify`` gives.
+
+        Args:
+            requests: the prompts.
+            sampling: temperature, top-p, top-k, stop strings and token cap, as in sampling.
+            classify: the outcome of one output, as the readers give it.
+            settled: true where no continuation of a text can change its outcome.
+            epsilon: stop where less mass than this is undecided.
+        """
+
+
+@runtime_checkable
+class Choices(Engine, Protocol):
+    """Can score wordings."""
+
+    def choices(
+        self,
+        requests: Sequence[Request],
+        classes: Callable[[Request], Mapping[str, Sequence[str]]],
+        about: Callable[[Request], str] | None = None,
+    ) -> Iterator[tuple[Request, Shares]]:
+        """Yield each request with the share of each of its classes; a prompt too long has the share 1 of ``failed``.
+
+        Args:
+            requests: prompts; ``SLOT`` in a message or the text is where a wording goes.
+            classes: the wordings of each class, of a request.
+            about: the word whose association with the wordings is measured, of a request; None measures the
+                wordings' own probabilities.
+        """
+
+
+def can(engine: Engine, measure: Measure) -> bool:
+    """Whether an engine has the methods of a measure."""
+    match measure:
+        case "draws":
+            return isinstance(engine, Draws)
+        case "exact":
+            return isinstance(engine, Exact)
+        case "choices":
+            return isinstance(engine, Choices)
+
+
+def drawing(engine: Engine) -> Draws:
+    """The engine as one that samples; one that does not is refused."""
+    if not isinstance(engine, Draws):
+        raise cannot(engine, "draws")
+    return engine
+
+
+def cannot(engine: Engine, measure: Measure) -> UserError:
+    """The error of an engine that lacks the methods of a measure."""
+    return UserError(
+        f"this engine cannot do the {measure} measure",
+        where="--measure",
+        found=engine.card().engine.get("name"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

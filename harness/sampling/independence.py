@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.sampling.base import Engine
+    from harness.sampling.base import Draws
     from harness.terms import Draw, Request, Sampling
 
     Chunks = Sequence[Mapping[str, int]]
@@ -105,9 +105,7 @@ def outputs(draws: Iterable[Draw]) -> Counter[str]:
     return seen
 
 
-def probe(
-    engine: Engine, requests: Sequence[Request], others: Sequence[Request], sampling: Sampling
-) -> Probe:
+def probe(engine: Draws, requests: Sequence[Request], others: Sequence[Request], sampling: Sampling) -> Probe:
     """Draw a few from some prompts: twice with the seeds of ``requests``, once with those of ``others``.
 
     The more prompts and the less they agree on one answer, the more it shows; five to ten are enough.

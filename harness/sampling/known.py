@@ -21,7 +21,7 @@ from harness.sampling.base import ModelCard, Shares
 from harness.terms import BETWEEN, INVALID, Draw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -187,8 +187,28 @@ class KnownEngine:
             counts = np.random.default_rng(request.seed).multinomial(request.n, shares)
             yield request, [_draw(label, int(c)) for label, c in zip(labels, counts, strict=True) if c]
 
-    def shares(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Shares]]:
-        """The stated shares themselves, for the measures without draws; attributes are joined as the readers' are."""
+    def exact(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        classify: Callable[[Draw], str],
+        settled: Settled | None = None,
+        epsilon: float = 1e-3,
+    ) -> Iterator[tuple[Request, Shares]]:
+        """The stated shares themselves: there is nothing to enumerate or to read."""
+        return self._stated(requests)
+
+    def choices(
+        self,
+        requests: Sequence[Request],
+        classes: Callable[[Request], Mapping[str, Sequence[str]]],
+        about: Callable[[Request], str] | None = None,
+    ) -> Iterator[tuple[Request, Shares]]:
+        """The stated shares themselves, whatever the wordings."""
+        return self._stated(requests)
+
+    def _stated(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Shares]]:
+        """The shares of outcomes; those of several attributes are joined as the readers' are."""
         for request in requests:
             labels, shares = self._joint(request.context)
             names = [BETWEEN.join(json.loads(x).values()) if x.startswith("{") else x for x in labels]

@@ -2,69 +2,150 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, nearest
 from harness.progress import phase
+from harness.sampling import engines
+from harness.sampling.base import can
+from harness.sampling.spec import AUTO, Named, Opener, Opening
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from harness.sampling.base import Engine
+    from harness.sampling.base import Engine, ModelCard
+    from harness.sampling.spec import EngineSpec
     from harness.tasks.target import Target
     from harness.tasks.task import Task
-
-Backend = Literal["auto", "hf", "vllm", "server", "ray", "lm-eval"]
-COMMON = ("revision", "template", "dtype", "trust_remote_code")
-PREFIXES = ("known", "hf", "vllm", "server", "ray", "lm-eval")
+    from harness.terms import Measure
 
 
-def parse(model: str, backend: str = "auto") -> tuple[str, str]:
-    """Engine name and the rest of a model string: a path or hub id, or ``PREFIX:rest``."""
-    if backend not in get_args(Backend):
-        raise UserError(
-            "unknown backend",
-            where="--backend",
-            found=backend,
-            expected=", ".join(get_args(Backend)),
-            nearest=nearest(backend, get_args(Backend)),
-        )
-    head, colon, rest = model.partition(":")
-    if colon and head in PREFIXES:
-        if not rest:
-            raise UserError("a model string without a model", where=model, expected=f"{head}:NAME")
-        if head == "known":
-            from harness.sampling.known import KnownSpec
-
-            KnownSpec.parse(rest)
-        if backend == "ray" and head not in ("ray", "known"):
-            return "ray", model
-        if backend not in ("auto", head):
-            raise UserError(
-                f"the model string names engine {head!r} and --backend another",
-                where=model,
-                found=backend,
-                expected=head,
-            )
-        return head, rest
-    if (
-        colon
-        and head.isalpha()
-        and len(head) > 1
-        and not rest.startswith("//")
-        and "/" not in head
-        and nearest(head, PREFIXES)
-    ):
-        raise UserError(
-            "unknown engine in the model string",
-            where=model,
-            found=head,
-            expected=", ".join(PREFIXES),
-            nearest=nearest(head, PREFIXES),
-        )
+def parse(model: str, backend: str = AUTO) -> Named:
+    """The engine of a model string, a path or hub id or ``PREFIX:rest``, and what the string says to it."""
+    specs = {spec.name: spec for spec in engines.ENGINES}
+    if backend not in (AUTO, *specs):
+        raise UserError("unknown backend", where="--backend", **_one_of(backend, (AUTO, *specs)))
     if not model.strip():
         raise UserError("an empty model string", expected="a path, a hub id, or ENGINE:NAME")
-    return ("hf" if backend == "auto" else backend), model
+    head, colon, rest = model.partition(":")
+    if not colon or head not in specs:
+        if colon and _is_misspelt(head, rest, specs):
+            raise UserError("unknown engine in the model string", where=model, **_one_of(head, specs))
+        return _named(engines.ENGINES[0] if backend == AUTO else specs[backend], model)
+    found = specs[head]
+    if backend in (AUTO, head):
+        return _named(found, rest)
+    if specs[backend].carries and not (found.carries or found.of_task):
+        return _named(specs[backend], model)
+    raise UserError(
+        f"the model string names engine {head!r} and --backend another",
+        where=model,
+        found=backend,
+        expected=head,
+    )
+
+
+def _named(spec: EngineSpec, rest: str) -> Named:
+    if not rest:
+        raise UserError("a model string without a model", where=f"{spec.name}:", expected=f"{spec.name}:NAME")
+    if spec.check is not None:
+        spec.check(rest)
+    if not spec.carries:
+        return Named(spec, rest)
+    inner = parse(rest)
+    if inner.spec.carries or inner.spec.of_task:
+        raise UserError(
+            f"{spec.name}: cannot carry this engine",
+            where=f"{spec.name}:{rest}",
+            found=inner.spec.name,
+            expected=", ".join(s.name for s in engines.ENGINES if not (s.carries or s.of_task)),
+        )
+    return Named(spec, rest, inner)
+
+
+def _is_misspelt(head: str, rest: str, specs: Iterable[str]) -> bool:
+    """Whether what stands before the colon is meant for an engine's name and is none."""
+    word = head.isalpha() and len(head) > 1 and not rest.startswith("//")
+    return word and bool(nearest(head, specs))
+
+
+def _one_of(found: str, known: Iterable[str]) -> dict[str, Any]:
+    names = list(known)
+    return {"found": found, "expected": ", ".join(names), "nearest": nearest(found, names)}
+
+
+def open_engine(
+    named: Named,
+    options: Mapping[str, object] | None = None,
+    measure: Measure = "draws",
+    task: Task | None = None,
+    targets: Mapping[str, Target] | None = None,
+) -> Engine:
+    """Open an engine that can do a measure.
+
+    Args:
+        named: the engine and what the model string says to it.
+        options: its options by key; None is not given. An option that it does not take is refused.
+        measure: what it has to do.
+        task: what is asked, for an engine that is made for a task.
+        targets: attribute -> target, likewise.
+    """
+    given = _checked(named, options or {})
+    spec = named.spec
+    if measure not in spec.measures:
+        raise UserError(
+            f"this engine cannot do the {measure} measure",
+            where="--measure",
+            found=named.model,
+            expected="an engine that can: "
+            + ", ".join(s.name for s in engines.ENGINES if measure in s.measures),
+            hint=f"--measure {spec.measures[0]}, or a model string of another engine",
+        )
+    return _opener(named, given, measure, task, targets or {})()
+
+
+def _opener(
+    named: Named,
+    given: Mapping[str, object],
+    measure: Measure,
+    task: Task | None,
+    targets: Mapping[str, Target],
+) -> Opener:
+    own = {o.key for o in named.spec.options}
+    others = {k: v for k, v in given.items() if k not in own}
+    inner = _opener(named.inner, others, measure, task, targets) if named.inner else None
+    mine = {k: v for k, v in given.items() if k in own}
+    return Opener(named.spec, Opening(named.rest, mine, measure, task, targets, inner))
+
+
+def _checked(named: Named, options: Mapping[str, object]) -> dict[str, object]:
+    """The options that are given, each one that the engine takes."""
+    taken = {o.key: o for o in named.options}
+    given = {k: v for k, v in options.items() if v is not None}
+    for key, value in given.items():
+        option = taken.get(key)
+        if option is None:
+            raise UserError(
+                f"{named.spec.name}: models do not take this option",
+                where=named.model,
+                found=key,
+                expected=", ".join(taken) or "no option",
+                nearest=nearest(key, taken),
+            )
+        if type(value) is not option.kind:
+            raise UserError(
+                f"not a value of the option {key}",
+                where=named.model,
+                found=value,
+                expected={str: "a text", int: "a whole number", bool: "true or false"}[option.kind],
+            )
+    return given
+
+
+def proven(card: ModelCard) -> bool:
+    """Whether the random numbers of the engine that drew are ours, and held by tests."""
+    name = card.engine.get("name")
+    return any(spec.own_randomness for spec in engines.ENGINES if spec.name == name)
 
 
 class Engines:
@@ -79,38 +160,26 @@ class Engines:
         model: str,
         task: Task,
         targets: Mapping[str, Target],
-        backend: str = "auto",
+        backend: str = AUTO,
         options: Mapping[str, object] | None = None,
-        measure: str = "draws",
+        measure: Measure = "draws",
     ) -> Engine:
         """The engine that a model string names, or the one at hand if it is the same; any other is closed first.
 
         Args:
             model: the model string.
-            task: what is asked; known: models need it.
-            targets: attribute -> target, for known:target.
+            task: what is asked.
+            targets: attribute -> target.
             backend: overrides the engine of a bare path or hub id.
-            options: engine options: revision, template, dtype, device, trust_remote_code, replicas.
-            measure: the choices measure has an engine of its own, for causal and masked models.
+            options: the engine's options.
+            measure: what the engine has to do.
         """
-        name, rest = parse(model, backend)
-        given, choices = dict(options or {}), measure == "choices" and name == "hf"
-        # A known: model is made for its task and target.
-        about = (task.hash, sorted((a, t.hash) for a, t in targets.items())) if name == "known" else None
-        key = (name, rest, given, choices, about)
-        if self._engine is None or key != self._key:
+        named = parse(model, backend)
+        about = (task.hash, sorted((a, t.hash) for a, t in targets.items())) if named.spec.of_task else None
+        key = (named, dict(options or {}), about)
+        if self._engine is None or key != self._key or not can(self._engine, measure):
             self.close()
-            # Heavy packages are imported here, not before.
-            if name == "known":
-                from harness.sampling.known import KnownEngine
-
-                self._engine = KnownEngine(rest, task, targets)
-            elif choices:
-                from harness.sampling.hf.choices import ChoicesEngine
-
-                self._engine = cast("Engine", ChoicesEngine(rest, **_given(given, *COMMON, "device")))
-            else:
-                self._engine = open_real(name, rest, given)
+            self._engine = open_engine(named, options, measure, task, targets)
             self._key = key
             with phase(f"loading {model}"):
                 self._engine.card()
@@ -121,30 +190,3 @@ class Engines:
         if self._engine is not None:
             self._engine.close()
         self._engine = None
-
-
-def open_real(name: str, rest: str, options: dict[str, object]) -> Engine:
-    """The engines that load or call a model."""
-    if name == "hf":
-        from harness.sampling.hf.collapsed import CollapsedEngine
-
-        return CollapsedEngine(rest, **_given(options, *COMMON, "device"))
-    if name == "vllm":
-        from harness.sampling.vllm import VllmEngine
-
-        return VllmEngine(rest, **_given(options, *COMMON))
-    if name == "server":
-        from harness.sampling.server.engine import ServerEngine
-
-        return ServerEngine(rest)
-    if name == "lm-eval":
-        from harness.sampling.lmeval import LmEvalEngine
-
-        return LmEvalEngine(rest)
-    from harness.sampling.ray import RayEngine
-
-    return RayEngine(rest, **_given(options, "replicas"), options=_given(options, *COMMON, "device"))
-
-
-def _given(options: dict[str, object], *names: str) -> dict[str, Any]:
-    return {k: options[k] for k in names if options.get(k) is not None}

@@ -5,54 +5,35 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, clip, missing_package
-from harness.sampling.open import open_real, parse
-from harness.terms import Draw, Message, Request
+from harness.sampling.ray_worker import DEATHS, Clerk, Ledger, Replica
+from harness.terms import Draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
     from ray.actor import ActorHandle
 
-    from harness.sampling.base import Engine, ModelCard, Settled
-    from harness.terms import Sampling
-
-    Factory = Callable[[], Engine]
+    from harness.sampling.base import ModelCard, Settled
+    from harness.sampling.ray_worker import Factory
+    from harness.terms import Request, Sampling
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 3
 """Pipelines for the same prompts before they are counted as failed. The first ends at the first error, which is
 then the reason; the others go on without the prompts that fail, the last with one prompt at a time."""
-_DEATHS = 4
-"""So many workers may die of one batch before it is left to the next pipeline."""
 _BATCHES = 8
 """Batches per replica: a replica that is faster takes more of them."""
 _LARGEST = 64
 """Requests per batch at most."""
 _FEW = 16
 """So many requests are not worth a pool that loads the model once more per replica."""
-_ON_GPU = frozenset({"hf", "vllm", "lm-eval"})
 _SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
-
-
-@dataclass(frozen=True, slots=True)
-class Opener:
-    """Makes one replica's engine from its model string, on the replica's machine."""
-
-    name: str
-    rest: str
-    options: Mapping[str, object]
-
-    def __call__(self) -> Engine:
-        """Open the engine."""
-        return open_real(self.name, self.rest, dict(self.options))
 
 
 class RayEngine:
@@ -61,30 +42,33 @@ class RayEngine:
     def __init__(
         self,
         model: str,
+        factory: Factory,
         *,
         replicas: int = 0,
-        options: Mapping[str, object] | None = None,
-        factory: Factory | None = None,
+        on_gpu: bool = False,
     ) -> None:
         """Nothing is started yet.
 
         Args:
-            model: the model string of a replica: a path, a hub id, ``vllm:PATH``, ``server:NAME@URL``...
+            model: what the replicas are called.
+            factory: makes a replica's engine, on the replica's machine.
             replicas: copies; 0 is one per GPU of the cluster, or one per machine where there is none.
-            options: of each replica's engine, as ``open_real`` takes them.
-            factory: makes a replica's engine, in place of ``model``.
+            on_gpu: a replica takes a GPU where there is one.
         """
         if find_spec("ray") is None:
             raise missing_package("a ray: model", "ray[data]", "ray")
-        name, rest = ("", model) if factory else parse(model)
         self.model = model
-        self.max_chunk = 1000 if name in ("hf", "vllm") else 100
-        self._factory: Factory = factory or Opener(name, rest, options or {})
-        self._wants_gpu = name in _ON_GPU
+        self._factory = factory
+        self._wants_gpu = on_gpu
         self._replicas = replicas
         self._card: ModelCard | None = None
         self._clerk: ActorHandle[Clerk] | None = None
         self._own = False
+
+    @cached_property
+    def max_chunk(self) -> int:
+        """That of a replica."""
+        return int(self._ask("max_chunk"))
 
     def card(self) -> ModelCard:
         """The card of a replica, and how many of them there are."""
@@ -114,7 +98,7 @@ class RayEngine:
                 return
         self._dismiss()
         pending = dict(enumerate(requests))
-        why = f"{_DEATHS} workers died of it"
+        why = f"{DEATHS} workers died of it"
         for attempt in range(_ROUNDS):
             try:
                 # A worker that is started again draws its batch again. The index tells what is here already;
@@ -213,81 +197,6 @@ class RayEngine:
         dataset.context.target_max_block_size = 1  # a request goes to the driver as soon as it is complete
         for row in dataset.iter_rows():
             yield int(row["index"]), [Draw(**fields) for fields in json.loads(row["draws"])]
-
-
-class Ledger:
-    """Counts how often each batch was begun.
-
-    Ray starts dead workers again without end, also for a batch that kills them all.
-    """
-
-    def __init__(self) -> None:
-        self._begun: Counter[int] = Counter()
-
-    def begin(self, batch: int) -> int:
-        """How often this batch was begun before."""
-        self._begun[batch] += 1
-        return self._begun[batch] - 1
-
-
-class Replica:
-    """One actor of the pool: opens its engine once and draws batch after batch."""
-
-    def __init__(
-        self, factory: Factory, sampling: Sampling, settled: Settled | None, ledger: ActorHandle[Ledger]
-    ) -> None:
-        self._factory = factory
-        self._sampling = sampling
-        self._settled = settled
-        self._ledger = ledger
-        self._engine: Engine | None = None
-
-    def __call__(
-        self, batch: Mapping[str, NDArray[np.generic]]
-    ) -> Iterator[dict[str, list[int] | list[str]]]:
-        """Draw a batch of packed requests; one row per request."""
-        import ray
-
-        if ray.get(self._ledger.begin.remote(int(batch["index"][0]))) >= _DEATHS:
-            return
-        # Opened here and not in the constructor, whose errors reach the driver as text alone.
-        self._engine = self._engine or self._factory()
-        requests = {_unpacked(str(r)): int(i) for i, r in zip(batch["index"], batch["request"], strict=True)}
-        for request, draws in self._engine.draw(list(requests), self._sampling, self._settled):
-            yield {"index": [requests[request]], "draws": [json.dumps([asdict(d) for d in draws])]}
-
-
-class Clerk:
-    """One replica outside the pool."""
-
-    def __init__(self, factory: Factory) -> None:
-        self._factory = factory
-        self._opened: Engine | None = None
-
-    @property
-    def _engine(self) -> Engine:
-        self._opened = self._opened or self._factory()
-        return self._opened
-
-    def card(self) -> ModelCard:
-        """The engine's card."""
-        return self._engine.card()
-
-    def render(self, request: Request) -> str:
-        """A prompt as the engine writes it."""
-        return self._engine.render(request)
-
-    def draw(
-        self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None
-    ) -> list[tuple[Request, list[Draw]]]:
-        """A few requests."""
-        return list(self._engine.draw(requests, sampling, settled))
-
-
-def _unpacked(text: str) -> Request:
-    fields = json.loads(text)
-    fields["messages"] = tuple(Message(**m) for m in fields["messages"])
-    return Request(**fields)
 
 
 def _last_line(error: BaseException) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from harness.terms import Measure
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -54,7 +56,7 @@ class Task:
     version: int
     title: str
     language: str
-    measure: str
+    measure: Measure
     association: str
     """Column of the contexts; '' where the wordings' own probabilities are measured."""
     attributes: Mapping[str, Attribute]

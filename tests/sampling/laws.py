@@ -13,7 +13,7 @@ from harness.terms import Message, Request, Sampling
 from tests.sampling.tiny import PEOPLE, question
 
 if TYPE_CHECKING:
-    from harness.sampling.base import Engine, Settled
+    from harness.sampling.base import Draws, Settled
 
 ASK = Sampling(max_tokens=6)
 Counts = dict[str, Counter[tuple[str, str]]]
@@ -29,7 +29,7 @@ def asked(n: int, seed: int = 0, chunks: int = 1) -> list[Request]:
 
 
 def counted(
-    engine: Engine, requests: list[Request], sampling: Sampling = ASK, settled: Settled | None = None
+    engine: Draws, requests: list[Request], sampling: Sampling = ASK, settled: Settled | None = None
 ) -> Counts:
     """Context -> (text, finish) -> draws; every request once and with all its draws."""
     out: Counts = {r.context: Counter() for r in requests}

@@ -10,7 +10,9 @@ from scipy import stats
 
 from harness.errors import UserError
 from harness.runs.seeds import chunk_seed
+from harness.sampling.base import drawing
 from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.open import open_engine, parse
 from harness.sampling.ray import RayEngine
 from harness.terms import Request, Sampling
 from tests.sampling.laws import asked, counted, homogeneity
@@ -48,7 +50,7 @@ def _cluster() -> Iterator[None]:
 @pytest.mark.ray
 @pytest.mark.usefixtures("_cluster")
 def test_all_prompts_come_from_two_replicas_with_the_right_law(tmp_path: Path) -> None:
-    engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path)))
+    engine = RayEngine("known", Known(str(tmp_path)), replicas=2)
     results = drawn(engine, requests(100))
     counts: Counter[str] = Counter()
     for draws in results.values():
@@ -63,8 +65,8 @@ def test_all_prompts_come_from_two_replicas_with_the_right_law(tmp_path: Path) -
 @pytest.mark.usefixtures("_cluster")
 def test_the_prompts_of_a_killed_worker_go_back_in_the_queue(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
-    calm = drawn(RayEngine("known", replicas=2, factory=Known(str(tmp_path / "calm"))), requests(60))
-    engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path), fatal="c33", deaths=2))
+    calm = drawn(RayEngine("known", Known(str(tmp_path / "calm")), replicas=2), requests(60))
+    engine = RayEngine("known", Known(str(tmp_path), fatal="c33", deaths=2), replicas=2)
     killed = drawn(engine, requests(60))
     assert len(list(tmp_path.glob("death-*"))) == 2
     assert killed == calm, "the same seeds give the same draws, whatever died on the way"
@@ -73,7 +75,7 @@ def test_the_prompts_of_a_killed_worker_go_back_in_the_queue(tmp_path: Path) -> 
 @pytest.mark.ray
 @pytest.mark.usefixtures("_cluster")
 def test_a_prompt_that_kills_every_worker_is_a_failed_row_and_costs_no_other(tmp_path: Path) -> None:
-    engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path), fatal="c3", deaths=1000))
+    engine = RayEngine("known", Known(str(tmp_path), fatal="c3", deaths=1000), replicas=2)
     results = drawn(engine, requests(6))
     failed = {r.context for r, draws in results.items() if any(d.finish == "failed" for d in draws)}
     assert failed == {"c3"}
@@ -85,8 +87,8 @@ def test_a_prompt_that_kills_every_worker_is_a_failed_row_and_costs_no_other(tmp
 @pytest.mark.ray
 @pytest.mark.usefixtures("_cluster")
 def test_replicas_of_a_model_have_its_law(tiny_model: Path) -> None:
-    options = {"device": "cpu"}
-    engine = RayEngine(str(tiny_model), replicas=2, options=options)
+    engine = drawing(open_engine(parse(f"ray:{tiny_model}"), {"device": "cpu", "replicas": 2}))
+    assert engine.max_chunk == CollapsedEngine.max_chunk
     theirs = counted(engine, asked(250, 1, chunks=4), settled=lambda text: len(text) > 100)
     own = CollapsedEngine(str(tiny_model), device="cpu")
     assert homogeneity(theirs, counted(own, asked(1000, 2))) > 0.001
@@ -99,7 +101,7 @@ def test_replicas_of_a_model_have_its_law(tiny_model: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.usefixtures("_cluster")
 def test_the_card_and_the_prompt_are_those_of_a_replica(tmp_path: Path) -> None:
-    engine = RayEngine("known", replicas=2, factory=Known(str(tmp_path)))
+    engine = RayEngine("known", Known(str(tmp_path)), replicas=2)
     assert engine.card().model == "known"
     assert engine.card().engine == {"name": "ray/known", "replicas": "2"}
     assert engine.render(requests(1)[0]) == "WHO IS C0"
@@ -108,7 +110,7 @@ def test_the_card_and_the_prompt_are_those_of_a_replica(tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.usefixtures("_cluster")
 def test_a_mistake_of_the_user_on_a_worker_is_a_user_error_here(tmp_path: Path) -> None:
-    engine = RayEngine("ghost", replicas=1, factory=Known(str(tmp_path), broken=True))
+    engine = RayEngine("ghost", Known(str(tmp_path), broken=True), replicas=1)
     with pytest.raises(UserError, match="no such model folder") as card:
         engine.card()
     assert card.value.where == "ghost"
@@ -122,5 +124,5 @@ def test_without_ray_the_install_command_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setattr("harness.sampling.ray.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package 'ray\\[data\\]'") as missing:
-        RayEngine("vllm:x")
+        open_engine(parse("ray:vllm:x"))
     assert missing.value.hint == "pip install 'distalign[ray]'"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.sampling.base import Engine
+    from harness.sampling.base import Draws
 
 
 def forms(n: int, seed: int) -> list[Request]:
@@ -63,13 +63,13 @@ def engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.vllm
-def test_its_law_is_that_of_the_transformers_engine(engine: Engine, reference: Engine) -> None:
+def test_its_law_is_that_of_the_transformers_engine(engine: Draws, reference: Draws) -> None:
     assert homogeneity(counted(engine, asked(500, 1, chunks=2)), counted(reference, asked(3000, 2))) > 0.001
 
 
 @pytest.mark.vllm
 def test_over_twenty_seeds_outputs_have_the_law_of_the_transformers_engine(
-    engine: Engine, reference: Engine
+    engine: Draws, reference: Draws
 ) -> None:
     message = Message("user", question("nurse"))
     asks = [Request(str(i), "p", 0, 400, 2**16 * i, (message,)) for i in range(20)]
@@ -85,7 +85,7 @@ def test_over_twenty_seeds_outputs_have_the_law_of_the_transformers_engine(
     [Sampling(0.7, 0.9, 4, 6), Sampling(max_tokens=8, stop=("an", " one")), Sampling(max_tokens=2)],
     ids=["filtered", "stopped", "cut"],
 )
-def test_parameters_mean_the_same(engine: Engine, reference: Engine, sampling: Sampling) -> None:
+def test_parameters_mean_the_same(engine: Draws, reference: Draws, sampling: Sampling) -> None:
     theirs, ours = counted(engine, forms(1500, 10), sampling), counted(reference, forms(3000, 9), sampling)
     assert homogeneity(theirs, ours) > 0.001
 
@@ -102,7 +102,7 @@ def test_prompts_are_written_as_transformers_writes_them(
 
 
 @pytest.mark.vllm
-def test_seeds_decide_the_draws_and_chunks_are_independent(engine: Engine) -> None:
+def test_seeds_decide_the_draws_and_chunks_are_independent(engine: Draws) -> None:
     first, second = asked(200, chunks=2)[:2]
     (one,), (same,), (other,) = (counted(engine, [r]).values() for r in (first, first, second))
     assert one == same
@@ -110,7 +110,7 @@ def test_seeds_decide_the_draws_and_chunks_are_independent(engine: Engine) -> No
 
 
 @pytest.mark.vllm
-def test_a_prompt_beyond_the_window_fails_alone(engine: Engine) -> None:
+def test_a_prompt_beyond_the_window_fails_alone(engine: Draws) -> None:
     long = Request("long", "p", 0, 7, 1, text="female or male " * 200)
     results = dict(engine.draw([long, *asked(5)], ASK))
     (row,) = results.pop(long)
@@ -209,7 +209,7 @@ def served(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.vllm
-def test_a_served_model_has_the_law_of_its_checkpoint(served: str, reference: Engine) -> None:
+def test_a_served_model_has_the_law_of_its_checkpoint(served: str, reference: Draws) -> None:
     engine = ServerEngine(served)
     assert homogeneity(counted(engine, asked(250, 1, chunks=4)), counted(reference, asked(3000, 2))) > 0.001
     assert engine.card().engine["software"] == "vllm"
@@ -219,7 +219,7 @@ def test_a_served_model_has_the_law_of_its_checkpoint(served: str, reference: En
 
 
 @pytest.mark.vllm
-def test_all_forms_of_prompts_are_served_alike(served: str, reference: Engine) -> None:
+def test_all_forms_of_prompts_are_served_alike(served: str, reference: Draws) -> None:
     engine = ServerEngine(served)
     for sampling in (Sampling(0.7, 0.9, 4, 6), Sampling(max_tokens=8, stop=("an",)), Sampling(max_tokens=2)):
         theirs, ours = counted(engine, forms(1000, 7), sampling), counted(reference, forms(3000, 8), sampling)
