@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.contract import Contract
 from harness.errors import UserError, nearest
 from harness.files import read_csv
 
@@ -34,7 +35,7 @@ def short_answers(task: Task, attribute: Attribute) -> Answers | None:
     for label, wordings in attribute.classes.items():
         fitting = [w for w in wordings if _written_in(w, task.language)] or list(wordings)
         texts = [w[:1].upper() + w[1:] for w in fitting]
-        readings = read_draws([(t, "stop") for t in texts], reader, {})
+        readings = read_draws([(t, "stop") for t in texts], reader, Contract())
         good = [t for t, r in zip(texts, readings, strict=True) if r.label == label]
         if not good:
             raise UserError(

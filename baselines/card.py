@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from baselines.recipe import TuningRecipe
+from harness.contract import FILE
 from harness.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from baselines.train import Job, Outcome
-
-CARD = "distalign.json"
-"""Written last into a checkpoint folder: where it is, the checkpoint is whole."""
 
 
 def name_base(config: Path, base: Mapping[str, str]) -> None:
@@ -35,7 +33,7 @@ def model_card(job: Job, identity: Mapping[str, object], outcome: Outcome) -> st
     # The hub takes nothing but its own ids for a base.
     named = "" if Path(base["model"]).is_absolute() else f"base_model: {base['model']}\n"
     library = "peft" if (outcome.final / "adapter_config.json").is_file() else "transformers"
-    steering = cast("Sequence[str]", outcome.contract.get("strip_leading", ()))
+    steering = outcome.contract.strip_leading
     strip = f" Each begins with one of {', '.join(steering)}, which is taken off." if steering else ""
     origin = f"`{base['model']}` (weights sha256 `{base['weights']}`)"
     trained = isinstance(job.recipe, TuningRecipe)
@@ -52,7 +50,7 @@ library_name: {library}
 {made} so that its answers to the task
 **{job.task.name}** (attribute {job.attribute.name}) follow the target **{job.target.name}**.{used}
 
-How its outputs are read is in `{CARD}` (`contract`); `distalign evaluate` does so.{strip}
+How its outputs are read is in `{FILE}` (`contract`); `distalign evaluate` does so.{strip}
 
     distalign evaluate {job.out.name} --task {job.task.name} --target {job.target.name}
 

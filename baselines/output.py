@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from baselines.card import CARD
+from harness.contract import FILE
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def claim(out: Path, model: Path) -> None:
             expected="a folder of its own for the checkpoint",
             hint="-o ANOTHER",
         )
-    if (out / CARD).is_file():
+    if (out / FILE).is_file():
         return  # a finished training, whose settings the driver compares
     foreign = sorted(_names(out) - _left_by_a_stopped_training(out))
     if foreign:
@@ -43,7 +43,7 @@ def claim(out: Path, model: Path) -> None:
             "not a folder of this training, and what is in it would be written over",
             where=str(out),
             found=", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""),
-            expected=f"a new or empty folder, or a training's with {CARD} or {STAGES}/",
+            expected=f"a new or empty folder, or a training's with {FILE} or {STAGES}/",
             hint="-o ANOTHER",
         )
 
@@ -51,7 +51,7 @@ def claim(out: Path, model: Path) -> None:
 def _left_by_a_stopped_training(out: Path) -> set[str]:
     """Names that a training may leave before its record is written: those of a finished stage are put beside it."""
     finished = {name for final in out.glob(f"{STAGES}/*/final") for name in _names(final)}
-    return {*OURS, *finished, *(f".{name}.tmp" for name in {*OURS, *finished, CARD})}
+    return {*OURS, *finished, *(f".{name}.tmp" for name in {*OURS, *finished, FILE})}
 
 
 def _names(folder: Path) -> set[str]:

@@ -15,12 +15,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from baselines.card import CARD, model_card, name_base
+from baselines.card import model_card, name_base
 from baselines.output import BEGUN, STAGES, claim
 from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
+from harness.contract import FILE, CheckpointRecord, Contract
 from harness.errors import UserError, missing_package, nearest
 from harness.files import digest, write_atomic
 from harness.progress import say
+from harness.records import write
 from harness.runs.identity import versions
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
@@ -91,7 +93,7 @@ class Outcome:
     final: Path
     """Folder with the model or adapter, its tokenizer and its chat template."""
     data_hash: str
-    contract: Mapping[str, object]
+    contract: Contract
     """What reading the checkpoint's outputs needs."""
 
 
@@ -164,7 +166,7 @@ def train(method: str, model: str, task: str, target: str, out: Path, options: O
 
 def _follow(found: Method, job: Job, state: _State) -> Path:
     """What the other processes of ``accelerate launch`` do: the same stages, no files."""
-    if not (job.out / CARD).is_file():
+    if not (job.out / FILE).is_file():
         found.run(job)
         state.wait_for_everyone()
     return job.out
@@ -270,7 +272,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _is_done(job: Job, identity: Mapping[str, object]) -> bool:
-    card = job.out / CARD
+    card = job.out / FILE
     if not card.is_file():
         return False
     made = json.loads(card.read_text(encoding="utf-8"))
@@ -313,21 +315,20 @@ def _finish(job: Job, identity: Mapping[str, object], outcome: Outcome) -> None:
     base = cast("dict[str, str]", identity["base"])
     name_base(job.out / "adapter_config.json", base)
     write_atomic(job.out / "README.md", model_card(job, identity, outcome))
-    contract = {
-        "method": job.method,
-        "attribute": job.attribute.name,
-        "task": job.task.name,
-        "target": job.target.name,
-        "base": base["weights"],
-        **outcome.contract,
-    }
+    made = Contract(
+        method=job.method,
+        attribute=job.attribute.name,
+        task=job.task.name,
+        target=job.target.name,
+        base=base["weights"],
+    )
     record = {
         **identity,
         "data_hash": outcome.data_hash,
         "versions": versions(),
-        "contract": contract,
+        "contract": outcome.contract.over(made).model_dump(mode="json"),
     }
-    write_atomic(job.out / CARD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write(job.out / FILE, CheckpointRecord.model_validate_json(json.dumps(record)))
     say(f"wrote {job.out}")
 
 

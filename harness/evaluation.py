@@ -25,8 +25,9 @@ from harness.terms import SLOT, Request
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from harness.contract import Contract
     from harness.sampling.base import Draws, Engine, Settled
     from harness.tasks.prompts import Rendered
     from harness.tasks.target import Target
@@ -292,12 +293,12 @@ def _settled(task: Task, run: Run) -> Settled | None:
     return settled(task, run.contract, str(run.load("prompts.json")["first_rendered"]))
 
 
-def settled(task: Task, contract: Mapping[str, object], shown: str) -> Settled | None:
+def settled(task: Task, contract: Contract, shown: str) -> Settled | None:
     """Whether no continuation of a text can change what any of the task's readers makes of it.
 
     The text answers a prompt that looks like ``shown``.
     """
-    if contract.get("labels"):
+    if contract.labels:
         return None
     from harness.reading import make_reader, settled_draw, thinking
 

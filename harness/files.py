@@ -139,7 +139,7 @@ def validate(model: type[M], doc: Document, data: object = None, loc: tuple[str 
     value = doc.data if data is None else data
     if not isinstance(value, dict):
         raise UserError(
-            "not a mapping", where=doc.where(*loc), found=value, expected="keys: " + ", ".join(_keys(model))
+            "not a mapping", where=doc.where(*loc), found=value, expected="keys: " + ", ".join(keys_of(model))
         )
     try:
         return model.model_validate(value)
@@ -157,7 +157,7 @@ def _first_mistake(
     inner = _without_union_tags(doc, loc, first["loc"])
     at = (*loc, *inner)
     if first["type"] == "extra_forbidden":
-        known = _keys(_model_at(model, inner[:-1]))
+        known = keys_of(model_at(model, inner[:-1]))
         key = str(inner[-1])
         return UserError(
             f"unknown key {key!r}",
@@ -166,7 +166,7 @@ def _first_mistake(
             nearest=nearest(key, known),
         )
     if first["type"] == "missing":
-        keys = ", ".join(_keys(_model_at(model, inner[:-1])))
+        keys = ", ".join(keys_of(model_at(model, inner[:-1])))
         return UserError(f"missing key {str(inner[-1])!r}", where=doc.where(*at[:-1]), expected=keys)
     message = str(first["msg"]).removeprefix("Value error, ")
     return UserError(message, where=doc.where(*at), found=first["input"])
@@ -190,11 +190,13 @@ def _without_union_tags(
     return tuple(kept)
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys that a model's file may have."""
     return [f.alias or name for name, f in model.model_fields.items()]
 
 
-def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
+def model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel]:
+    """The model of the part that lies at ``loc``."""
     current = model
     for part in loc:
         field = current.model_fields.get(str(part))

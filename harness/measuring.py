@@ -14,6 +14,7 @@ from harness.terms import BETWEEN, INVALID, Draw, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from harness.contract import Contract
     from harness.runs.folder import Run
     from harness.sampling.base import Engine, Settled, Shares
     from harness.settings import Settings
@@ -78,7 +79,7 @@ def shares(
     return engine.exact(requests, settings.effective(task), outcome, settled, settings.epsilon)
 
 
-def outcomes_of(task: Task, contract: Mapping[str, object], shown: str) -> Callable[[Draw], str]:
+def outcomes_of(task: Task, contract: Contract, shown: str) -> Callable[[Draw], str]:
     """The outcomes of one output to a prompt that looks like ``shown``, all attributes joined."""
     readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
     lost = "<think>" if thinking.opens(shown) else ""

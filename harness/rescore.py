@@ -83,7 +83,7 @@ def count(run: Run, task: Task) -> dict[str, Counts]:
     lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
     found = {}
     for attribute in task.attributes.values():
-        if contract.get("labels"):
+        if contract.labels:
             labels = [stated_label(text, attribute) for text, _ in draws]
         else:
             reader = make_reader(attribute.reader, attribute.classes, task.language)
@@ -118,7 +118,7 @@ def _result(
 
 def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:
     """The reader's confusion on the task's examples, and the class shares per context with it taken out."""
-    if run.contract.get("labels") or not attribute.examples:
+    if run.contract.labels or not attribute.examples:
         return {}
     reader = make_reader(attribute.reader, attribute.classes, task.language)
     measured = quality.measure(reader, attribute.examples, list(attribute.classes))

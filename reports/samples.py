@@ -94,7 +94,7 @@ def _shuffled(run: Run, drawn: dict[tuple[str, str], int], seed: int) -> list[tu
 def _labelled(
     run: Run, task: Task, attribute: Attribute, items: list[tuple[tuple[str, str], int]]
 ) -> Iterator[tuple[str, int, str]]:
-    if run.contract.get("labels"):
+    if run.contract.labels:
         for (text, _), count in items[:READ]:
             yield text, count, stated_label(text, attribute)
     elif attribute.reader.get("name") in NEEDS_MODEL:

@@ -71,19 +71,19 @@ class Who:
 def who(entry: Entry) -> Who:
     """The row of a result."""
     run, contract = entry.run, entry.run.contract
-    known = bool(contract.get("labels"))
+    known = contract.labels
     path = asked(run)
     parts = [p for p in re.split(r"[/\\]", path) if p]
     step = _STEP.match(parts[-1]) if parts else None
-    method = "known" if known else str(contract.get("method", ""))
+    method = "known" if known else contract.method
     # What a known: model states differs from task to task; it is one model by its name.
     weights = "" if known else run.text("weights")
     own = weights or path
     return Who(
         model=_short(path, parts),
         method=method,
-        arm=str(contract.get("arm", "")),
-        base=str(contract.get("base", "")) or own,
+        arm=contract.arm,
+        base=contract.base or own,
         adapter=run.text("adapter"),
         revision=run.text("revision"),
         weights="+".join(filter(None, (weights, run.text("adapter_weights")))),
@@ -160,7 +160,7 @@ def _reasons(entry: Entry, usual: Mapping[str, Hashable]) -> list[Reason]:
     independence = run.manifest.get("independence")
     if isinstance(independence, dict) and independence.get("ok") is False:
         found.append(Reason("independence"))
-    if run.contract.get("sampled") is False:
+    if not run.contract.sampled:
         found.append(Reason("verbal"))
     if {"contexts", "prompts"} <= seen(entry):
         found.append(Reason("leak", f"{run.text('split')} / {run.text('paraphrases')}"))
@@ -176,7 +176,7 @@ def seen(entry: Entry) -> set[str]:
     new context, is a measurement in its own right, and is marked.
     """
     run = entry.run
-    if run.contract.get("method", "") in UNTRAINED or run.contract.get("task") != run.text("task"):
+    if run.contract.method in UNTRAINED or run.contract.task != run.text("task"):
         return set()
     parts = {"contexts": run.text("split"), "prompts": run.text("paraphrases")}
     return {name for name, chosen in parts.items() if chosen in ("all", "train")}

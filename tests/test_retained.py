@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli.main import run as distalign
+from harness.contract import Contract
 from harness.errors import UserError
 from harness.retained.utility import (
     consistency,
@@ -157,14 +158,14 @@ def test_lm_eval_scores_a_local_task(checkpoint: Checkpoint, local: Path) -> Non
         lm_eval_scores(checkpoint, ["drink"], include=local)
 
 
-def drawn(contract: dict[str, object], *draws: Draw) -> Run:
+def drawn(contract: Contract, *draws: Draw) -> Run:
     chunks = [Chunk("leeds", "ask", 0, sum(d.count for d in draws), 0, draws)]
     return cast("Run", SimpleNamespace(contract=contract, chunks=lambda: iter(chunks)))
 
 
 def test_consistency_counts_draws_whose_text_follows_their_token(tmp_path: Path) -> None:
     task = load_task(str(write_task(tmp_path)))
-    contract: dict[str, object] = {"strip_leading": ["0", "1"], "attribute": "drink"}
+    contract = Contract(strip_leading=("0", "1"), attribute="drink")
     run = drawn(
         contract,
         Draw("0Tea", 6),
@@ -177,22 +178,22 @@ def test_consistency_counts_draws_whose_text_follows_their_token(tmp_path: Path)
     assert found is not None
     assert found.steered == 12 / 20
     assert found.agreeing == 9 / 12
-    assert consistency(drawn({}, Draw("0Tea", 6)), task) is None
+    assert consistency(drawn(Contract(), Draw("0Tea", 6)), task) is None
 
 
 def test_distinct_n_of_known_texts() -> None:
-    run = drawn({}, Draw("a b c", 1), Draw("a b d", 1))
+    run = drawn(Contract(), Draw("a b c", 1), Draw("a b d", 1))
     assert distinct(run, "en", 1) == 4 / 6
     assert distinct(run, "en", 2) == 3 / 4
     assert math.isnan(distinct(run, "en", 4))
-    assert distinct(drawn({}, Draw("茶，咖啡", 1)), "zh", 1) == 1.0
-    assert distinct(drawn({}, Draw("a b", 50)), "en", 1) == 2 / 100
+    assert distinct(drawn(Contract(), Draw("茶，咖啡", 1)), "zh", 1) == 1.0
+    assert distinct(drawn(Contract(), Draw("a b", 50)), "en", 1) == 2 / 100
 
 
 def test_distinct_n_does_not_fall_with_more_draws_of_the_same_kind() -> None:
     kinds = [f"w{i} x{i}" for i in range(400)]
-    few = drawn({}, *(Draw(k, 1) for k in kinds[:100]))
-    many = drawn({}, *(Draw(k, 1) for k in kinds))
+    few = drawn(Contract(), *(Draw(k, 1) for k in kinds[:100]))
+    many = drawn(Contract(), *(Draw(k, 1) for k in kinds))
     assert distinct(few, "en", 1) == distinct(many, "en", 1) == 1.0
 
 

@@ -14,6 +14,7 @@ from baselines.retention import Retaining, kept
 from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
 from baselines.train import Job, Outcome, training_data
+from harness.contract import Contract
 from harness.files import digest
 
 if TYPE_CHECKING:
@@ -74,4 +75,4 @@ def run(job: Job) -> Outcome:
         )
 
     final = train_stage(job.out / STAGES / "dpo", "DPO", build)
-    return Outcome(final, digest([data.hash, [p.rejected for p in preferences]]), {})
+    return Outcome(final, digest([data.hash, [p.rejected for p in preferences]]), Contract())

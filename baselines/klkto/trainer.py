@@ -17,6 +17,7 @@ from baselines.sft.trainer import sft_stage
 from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
 from baselines.templates import own_template, wrap
 from baselines.train import Job, Outcome, training_data
+from harness.contract import Contract
 from harness.files import digest
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def run(job: Job) -> Outcome:
         )
 
     final = train_stage(job.out / STAGES / "klkto", "KL + KTO", build)
-    contract = {"strip_leading": [str(k) for k in range(len(data.classes))]}
+    contract = Contract(strip_leading=tuple(str(k) for k in range(len(data.classes))))
     return Outcome(final, digest([data.hash, [[e["completion"], e["label"]] for e in examples]]), contract)
 
 

@@ -6,12 +6,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from baselines import recipe as recipes
-from baselines.card import CARD
 from baselines.output import STAGES
 from baselines.prompting.wordings import STATEMENTS, WORDINGS, Arm
 from baselines.stages import link_or_copy, load_tokenizer
 from baselines.templates import own_template, wrap
 from baselines.train import Job, Outcome
+from harness.contract import FILE, Contract
 from harness.errors import UserError
 from harness.files import digest
 from harness.sampling.hf.source import WEIGHTS
@@ -53,10 +53,10 @@ def run(job: Job) -> Outcome:
         link_or_copy(path, final / path.name)
     # What describes the model is small, and may be edited: it is copied.
     for path in sorted(job.source.folder.iterdir()):
-        if path.suffix in (".json", ".py") and path.name != CARD:
+        if path.suffix in (".json", ".py") and path.name != FILE:
             shutil.copyfile(path, final / path.name)
     tokenizer.save_pretrained(str(final))
-    return Outcome(final, digest(stated), {"arm": recipe.arm, "sampled": recipe.arm != "verbalised"})
+    return Outcome(final, digest(stated), Contract(arm=recipe.arm, sampled=recipe.arm != "verbalised"))
 
 
 def class_names(task: Task, attribute: Attribute) -> dict[str, str]:

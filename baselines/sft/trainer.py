@@ -22,6 +22,7 @@ from baselines.stages import (
     train_stage,
 )
 from baselines.train import Job, Outcome, training_data
+from harness.contract import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def run(job: Job) -> Outcome:
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
     )
-    return Outcome(final, data.hash, {})
+    return Outcome(final, data.hash, Contract())
 
 
 def sft_stage(

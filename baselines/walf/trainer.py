@@ -22,6 +22,7 @@ from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage
 from baselines.train import Job, Outcome
 from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
 from baselines.walf.loss import Adaptive, Group, by_pair, divergence
+from harness.contract import Contract
 from harness.errors import UserError, missing_package
 from harness.files import digest
 from harness.sampling.hf import association
@@ -243,7 +244,7 @@ def run(job: Job) -> Outcome:
         )
 
     final = train_stage(job.out / STAGES / "walf", "WALF", build)
-    return Outcome(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), {})
+    return Outcome(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), Contract())
 
 
 def check(job: Job, recipe: Recipe) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from datasets import Dataset
 
+from harness.contract import Contract
 from harness.reading import make_reader, read_draws
 from harness.scoring.divergence import plugin
 
@@ -40,7 +41,7 @@ def process_results(doc: dict[str, str], results: Sequence[Sequence[str]]) -> di
     (draws,) = results
     found: dict[str, Item] = {}
     for attribute, (reader, classes) in _readers().items():
-        labels = [r.label for r in read_draws([(text, "stop") for text in draws], reader, {})]
+        labels = [r.label for r in read_draws([(text, "stop") for text in draws], reader, Contract())]
         counts = [labels.count(c) for c in classes]
         target = json.loads(doc["targets"])[attribute]
         for metric, measure in _spec()["metrics"][attribute].items():

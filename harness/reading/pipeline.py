@@ -11,6 +11,8 @@ from harness.reading.base import Answer, Reader, Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from harness.contract import Contract
+
     Classes = Mapping[str, Iterable[str]]
     Build = Callable[[Classes, str, Mapping[str, object]], Reader]
 
@@ -120,14 +122,12 @@ def make_reader(spec: str | Mapping[str, object], classes: Classes, language: st
     return READERS[name](classes, language, options)
 
 
-def read_draw(text: str, finish: str, reader: Reader, contract: Mapping[str, object]) -> Reading:
+def read_draw(text: str, finish: str, reader: Reader, contract: Contract) -> Reading:
     """The outcome of one draw."""
     return read_draws([(text, finish)], reader, contract)[0]
 
 
-def read_draws(
-    draws: Sequence[tuple[str, str]], reader: Reader, contract: Mapping[str, object]
-) -> list[Reading]:
+def read_draws(draws: Sequence[tuple[str, str]], reader: Reader, contract: Contract) -> list[Reading]:
     """The outcomes of many (text, finish) draws; readers that work in batches get them together."""
     readings: dict[int, Reading] = {}
     answers: dict[int, Answer] = {}
@@ -146,9 +146,7 @@ def read_draws(
     return [readings[i] for i in range(len(draws))]
 
 
-def settled_draw(
-    text: str, readers: Iterable[Reader], contract: Mapping[str, object], *, thinks: bool = False
-) -> bool:
+def settled_draw(text: str, readers: Iterable[Reader], contract: Contract, *, thinks: bool = False) -> bool:
     """True when no continuation can change what any reader makes of a draw.
 
     ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``): then nothing is settled before it
@@ -161,24 +159,14 @@ def settled_draw(
     return all(reader.settled(parts.answer) for reader in readers)
 
 
-def _tokens(contract: Mapping[str, object]) -> list[str]:
-    given = contract.get("strip_leading", ())
-    if isinstance(given, str):
-        given = [given]
-    if not isinstance(given, (list, tuple)) or not all(isinstance(t, str) for t in given):
-        raise UserError(
-            "the contract's 'strip_leading' is not a list of texts",
-            where="distalign.json",
-            found=given,
-            expected='["0", "1", …]',
-        )
-    return sorted((t for t in given if t), key=len, reverse=True)
+def _tokens(contract: Contract) -> list[str]:
+    return sorted((t for t in contract.strip_leading if t), key=len, reverse=True)
 
 
-def _strip(text: str, contract: Mapping[str, object]) -> str:
+def _strip(text: str, contract: Contract) -> str:
     """``text`` without the one steering token at its very beginning."""
     return next((text[len(t) :] for t in _tokens(contract) if text.startswith(t)), text)
 
 
-def _may_be_token(text: str, contract: Mapping[str, object]) -> bool:
+def _may_be_token(text: str, contract: Contract) -> bool:
     return any(t.startswith(text) for t in _tokens(contract))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from harness.contract import Contract
 from harness.plaintext import table
 from harness.reading.pipeline import read_draws
 from harness.terms import INVALID
@@ -110,7 +111,7 @@ def measure(reader: Reader, examples: Sequence[Example], classes: Sequence[str])
     place = {o: i for i, o in enumerate(outcomes)}
     matrix = [[0] * len(outcomes) for _ in outcomes]
     mistakes = []
-    readings = read_draws([(e.text, "length" if e.cut else "stop") for e in examples], reader, {})
+    readings = read_draws([(e.text, "length" if e.cut else "stop") for e in examples], reader, Contract())
     for example, reading in zip(examples, readings, strict=True):
         matrix[place[example.label]][place[reading.label]] += 1
         if reading.label != example.label:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -209,8 +209,8 @@ class Consistency:
 
 def consistency(run: Run, task: Task) -> Consistency | None:
     """Semantic consistency of a run's draws; None for a checkpoint without steering tokens."""
-    tokens = cast("Sequence[str]", run.contract.get("strip_leading", ()))
-    name = str(run.contract.get("attribute", next(iter(task.attributes))))
+    tokens = run.contract.strip_leading
+    name = run.contract.attribute or next(iter(task.attributes))
     if not tokens or name not in task.attributes:
         return None
     attribute = task.attributes[name]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from harness.contract import Contract
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
 from harness.terms import Draw, Finish, Request
@@ -94,10 +95,9 @@ class Run:
         return str(path) if path.suffix in {".yaml", ".yml"} and path.is_file() else self.text("task")
 
     @property
-    def contract(self) -> Mapping[str, object]:
+    def contract(self) -> Contract:
         """The decoding contract that its checkpoint carries."""
-        contract = self.identity.get("contract")
-        return cast("dict[str, object]", contract) if isinstance(contract, dict) else {}
+        return Contract.model_validate_json(json.dumps(self.identity.get("contract", {})))
 
     @property
     def plan(self) -> list[int]:

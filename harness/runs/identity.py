@@ -39,7 +39,7 @@ def identity(
         "adapter": card.adapter,
         "adapter_weights": card.adapter_weights,
         "template": card.template,
-        "contract": dict(card.contract),
+        "contract": card.contract.model_dump(mode="json"),
         "task": task.name,
         "task_version": task.version,
         "task_hash": task.hash,

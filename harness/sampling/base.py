@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from harness.contract import Contract
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class ModelCard:
     """On which it ran, such as cpu or cuda; '' where that cannot be seen."""
     template: str = ""
     """sha256 of the chat template, '' when prompts are sent as plain text."""
-    contract: Mapping[str, object] = field(default_factory=dict)
-    """``distalign.json`` of the checkpoint: what a method needs when its outputs are read."""
+    contract: Contract = field(default_factory=Contract)
+    """What the checkpoint's ``distalign.json`` says of reading its outputs."""
     engine: Mapping[str, str] = field(default_factory=dict)
     """name, package versions, what else the engine tells of itself."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.contract import Contract
 from harness.errors import UserError, nearest
 from harness.files import digest, load_yaml
 from harness.sampling.base import ModelCard, Shares
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from harness.tasks.task import Attribute, Task
     from harness.terms import Request, Sampling
 
-CONTRACT = {"labels": True}
+CONTRACT = Contract(labels=True)
 """Tells the reader that a draw's text is its label: the class, or a JSON object of attribute -> class."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contract import Contract
 from harness.reading import make_reader
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.pipeline import read_draw
@@ -41,7 +42,7 @@ def reader_of(task: str, name: str = "") -> Reader:
 
 
 def label(reader: Reader, text: str, finish: str = "stop") -> str:
-    return read_draw(text, finish, reader, {}).label
+    return read_draw(text, finish, reader, Contract()).label
 
 
 class Echo(Reader):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import UserError
+from harness.contract import Contract
 from harness.reading import make_reader, read_draw, read_draws, settled_draw
 from harness.reading.refusal import declines, declines_task
 from harness.reading.thinking import opens, split
@@ -62,7 +62,7 @@ def test_only_what_follows_the_reasoning_counts(text: str, answer: str) -> None:
 )
 def test_reasoning_that_never_closes_is_truncated(text: str) -> None:
     for finish in ("stop", "length"):
-        assert read_draw(text, finish, Echo(), {}).label == "truncated"
+        assert read_draw(text, finish, Echo(), Contract()).label == "truncated"
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
@@ -80,7 +80,7 @@ def test_a_prompt_may_end_inside_reasoning() -> None:
 
 
 def test_one_leading_token_is_stripped_and_nothing_else() -> None:
-    contract = {"strip_leading": ["0", "1", "10"]}
+    contract = Contract(strip_leading=("0", "1", "10"))
     for text, left in (
         ("0Male", "Male"),
         ("10Male", "Male"),
@@ -90,20 +90,18 @@ def test_one_leading_token_is_stripped_and_nothing_else() -> None:
         ("0", ""),
     ):
         assert read_draw(text, "stop", Echo(), contract).label == left
-    assert read_draw("0Male", "stop", Echo(), {}).label == "0Male"
-    with pytest.raises(UserError):
-        read_draw("0", "stop", Echo(), {"strip_leading": 3})
+    assert read_draw("0Male", "stop", Echo(), Contract()).label == "0Male"
 
 
 def test_failed_and_cut_draws() -> None:
-    assert read_draw("", "failed", Echo(), {}).label == "failed"
-    assert read_draw("male", "failed", Echo(), {}).label == "failed"
-    assert read_draw("a", "length", Echo(), {}).label == "a|cut"
+    assert read_draw("", "failed", Echo(), Contract()).label == "failed"
+    assert read_draw("male", "failed", Echo(), Contract()).label == "failed"
+    assert read_draw("a", "length", Echo(), Contract()).label == "a|cut"
     reader = make_reader("words", GENDER, "en")
     labels = [
         r.label
         for r in read_draws(
-            [("male", "stop"), ("", "failed"), ("<think>", "length"), ("the", "length")], reader, {}
+            [("male", "stop"), ("", "failed"), ("<think>", "length"), ("the", "length")], reader, Contract()
         )
     ]
     assert labels == ["male", "failed", "truncated", "truncated"]
@@ -112,12 +110,12 @@ def test_failed_and_cut_draws() -> None:
 def test_settled_draw_waits_for_token_reasoning_and_every_reader() -> None:
     first = make_reader({"name": "words", "rule": "first"}, GENDER, "en")
     decision = make_reader("words", GENDER, "en")
-    assert settled_draw("Male. So", [first], {})
-    assert not settled_draw("Male. So", [first, decision], {})
-    assert not settled_draw("<think>Male. So", [first], {})
-    assert settled_draw("<think>x</think>Male. So", [first], {})
-    assert not settled_draw("Male. So", [first], {}, thinks=True)
-    assert not settled_draw("1", [first], {"strip_leading": ["0", "10"]})
+    assert settled_draw("Male. So", [first], Contract())
+    assert not settled_draw("Male. So", [first, decision], Contract())
+    assert not settled_draw("<think>Male. So", [first], Contract())
+    assert settled_draw("<think>x</think>Male. So", [first], Contract())
+    assert not settled_draw("Male. So", [first], Contract(), thinks=True)
+    assert not settled_draw("1", [first], Contract(strip_leading=("0", "10")))
 
 
 @pytest.mark.parametrize(

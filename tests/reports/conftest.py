@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.contract import Contract
 from reports.leaderboard import leaderboard
 from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SFT = {"method": "sft", "task": "gender_us"}
+SFT = Contract(method="sft", task="gender_us")
 RUNS = {
     "good": Made("acme/Good-7B", law=Law(0.02)),
     "twin": Made("acme/Twin-1.5B", law=Law(0.02), seed=1),
@@ -24,7 +25,7 @@ RUNS = {
     "copies": Made("acme/Copies-1.5B", law=Law(0.1), changes={"independence": {"ok": False}}),
     "cut": Made("acme/Cut-1.5B", law=Law(0.1), changes={"state": "incomplete"}),
     "verbal": Made(
-        "ckpt/verbal", law=Law(0.1), contract={"method": "prompting", "arm": "verbalised", "sampled": False}
+        "ckpt/verbal", law=Law(0.1), contract=Contract(method="prompting", arm="verbalised", sampled=False)
     ),
     "leaky": Made("ckpt/sft-leaky", law=Law(0.01), contract=SFT, settings={"paraphrases": "all"}),
     "few": Made("acme/Good-7B", law=Law(0.02), n=20, settings={"seed": 5}),

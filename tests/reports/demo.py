@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.contract import Contract
 from reports.leaderboard import leaderboard
 from tests.reports.runs import Law, Made, make
 
@@ -29,11 +30,8 @@ def runs(models: int = 3) -> Iterator[Made]:
             invalid = {"unparsed": 0.03, "refused": 0.02}
             yield Made(model, task, target, Law(shift, invalid=invalid))
             for method, left in METHODS:
-                contract = {
-                    "method": method,
-                    "task": task,
-                    **({"arm": "persona"} if method == "prompting" else {}),
-                }
+                arm = {"arm": "persona"} if method == "prompting" else {}
+                contract = Contract(method=method, task=task, **arm)
                 law = Law(shift * left, invalid={"unparsed": 0.01 * left})
                 yield Made(
                     f"ckpt/{method}-{model.split('/')[1]}",
@@ -44,7 +42,7 @@ def runs(models: int = 3) -> Iterator[Made]:
                     base=f"w{model}",
                 )
     base = MODELS[0][0]
-    contract = {"method": "sft", "task": "gender_us"}
+    contract = Contract(method="sft", task="gender_us")
     for step, shift in ((100, 0.2), (200, 0.13), (400, 0.07), (800, 0.05)):
         yield Made(f"ckpt/sft-course/checkpoint-{step}", law=Law(shift), contract=contract, base=f"w{base}")
     yield Made("acme/Cold-1.5B", law=Law(0.1), settings={"sampling": {"temperature": 0.7}})
@@ -60,7 +58,7 @@ def make_runs(out: Path, models: int = 3) -> Path:
     """Write them, with what some cost their model."""
     for made in runs(models):
         folder = make(out, made).folder
-        if made.contract.get("method") in ("sft", "klkto"):
+        if made.contract.method in ("sft", "klkto"):
             found = {
                 "perplexity": {"perplexity": 11.4 + len(made.model) / 10, "bits_per_byte": 0.9},
                 "draws": {"distinct_2": 0.41},

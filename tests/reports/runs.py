@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.contract import Contract
 from harness.rescore import score
 from harness.runs.folder import Run, folder_name, writing
 from harness.runs.identity import identity, manifest
@@ -57,7 +58,7 @@ class Made:
     law: Law = field(default_factory=Law)
     n: int = 50
     seed: int = 0
-    contract: Mapping[str, object] = field(default_factory=dict)
+    contract: Contract = field(default_factory=Contract)
     settings: Mapping[str, object] = field(default_factory=dict)
     changes: Mapping[str, object] = field(default_factory=dict)
     """Fields of the manifest to overwrite."""
@@ -71,7 +72,7 @@ def make(out: Path, made: Made) -> Run:
     task = load_task(made.task)
     attribute = next(iter(task.attributes.values()))
     settings = replace(Settings(n=made.n, seed=made.seed, split="all"), **made.settings)  # type: ignore[arg-type]  # test values
-    contract = {**made.contract, "base": made.base} if made.base else dict(made.contract)
+    contract = made.contract.model_copy(update={"base": made.base}) if made.base else made.contract
     card = ModelCard(
         model=made.model, weights="w" + made.model, contract=contract, engine={"name": "hf", "device": "cpu"}
     )

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from harness.contract import FILE, Contract
 from harness.errors import UserError
 from harness.sampling.hf.card import card_of
 from harness.sampling.hf.checkpoint import load, pick_dtype
@@ -54,15 +55,30 @@ def test_a_file_of_the_hubs_cache_is_named_without_reading_it(tmp_path: Path) ->
 
 def test_the_contract_travels_with_the_checkpoint(tiny_model: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(tiny_model, tmp_path / "copy")
-    assert find(str(copy)).contract == {}
-    (copy / "distalign.json").write_text(json.dumps({"contract": {"strip": "x"}, "method": "m"}))
-    assert find(str(copy)).contract == {"strip": "x"}
-    (copy / "distalign.json").write_text(json.dumps({"contract": "x"}))
-    with pytest.raises(UserError, match="not a mapping"):
+    assert find(str(copy)).contract == Contract()
+    (copy / FILE).write_text(json.dumps({"contract": {"strip_leading": ["0"]}, "method": "m"}))
+    assert find(str(copy)).contract == Contract(strip_leading=("0",))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "not valid JSON"),
+        ('{"contract": "x"}', "contract"),
+        ('{"contract": {"strip_leading": 3}}', "contract.strip_leading"),
+        ('{"contract": {"strip_leadin": ["0"]}}', "nearest:  strip_leading"),
+        ('{"schema": 7}', "newer schema"),
+    ],
+)
+def test_a_contract_that_cannot_be_read_is_one_message(
+    tiny_model: Path, tmp_path: Path, text: str, told: str
+) -> None:
+    copy = shutil.copytree(tiny_model, tmp_path / "copy")
+    (copy / FILE).write_text(text)
+    with pytest.raises(UserError) as error:
         find(str(copy))
-    (copy / "distalign.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read as JSON"):
-        find(str(copy))
+    assert told in str(error.value)
+    assert str(copy / FILE) in str(error.value)
 
 
 def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

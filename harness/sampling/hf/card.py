@@ -36,6 +36,6 @@ def card_of(
         dtype=dtype,
         device=device,
         template=template,
-        contract={**base.contract, **source.contract},
+        contract=source.contract.over(base.contract),
         engine=engine,
     )

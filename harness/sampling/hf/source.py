@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.contract import Contract, read_contract
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 
 Kind = Literal["causal", "masked"]
@@ -37,7 +38,6 @@ LAW = (
 """Files beside the weights that decide what a model draws. The chat template in use has a digest of its own."""
 NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
 HUB_SECONDS = 20.0
-CONTRACT = "distalign.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Source:
     """Hub commit; '' for a plain folder."""
     base: Source | None = None
     """The model under an adapter; None for a whole model."""
-    contract: Mapping[str, object] = field(default_factory=dict)
+    contract: Contract = field(default_factory=Contract)
 
 
 def find(model: str, revision: str = "") -> Source:
@@ -66,7 +66,7 @@ def find(model: str, revision: str = "") -> Source:
         folder, commit = _from_hub(model, revision)
     elif revision:
         raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
-    contract = _contract(folder)
+    contract = read_contract(folder)
     if (folder / "adapter_config.json").is_file():
         return Source(model, folder, commit, _base_of(folder, model), contract)
     if not (folder / "config.json").is_file():
@@ -77,17 +77,6 @@ def find(model: str, revision: str = "") -> Source:
             expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
         )
     return Source(model, folder, commit, None, contract)
-
-
-def _contract(folder: Path) -> Mapping[str, object]:
-    """What reading the checkpoint's outputs needs: one key of a file that also says how it was made."""
-    path = folder / CONTRACT
-    found = _read_json(path).get("contract", {}) if path.is_file() else {}
-    if not isinstance(found, dict):
-        raise UserError(
-            "the contract is not a mapping", where=str(path), found=found, expected='{"contract": {…}}'
-        )
-    return found
 
 
 def _base_of(folder: Path, model: str) -> Source:
