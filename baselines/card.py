@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -41,6 +42,7 @@ def model_card(job: Job, identity: Mapping[str, object], outcome: Outcome) -> st
     made = f"Trained with distalign from {origin}" if trained else kept
     used = " Only its training contexts and paraphrases were used." if trained else ""
     recipe = "\n".join(f"| {k} | {v} |" for k, v in cast("dict[str, object]", identity["recipe"]).items())
+    again = ["distalign", "evaluate", job.out.name, "--task", job.task.name, "--target", job.target.name]
     return f"""---
 library_name: {library}
 {named}tags: [distalign, {job.method}]
@@ -52,7 +54,7 @@ library_name: {library}
 
 How its outputs are read is in `{FILE}` (`contract`); `distalign evaluate` does so.{strip}
 
-    distalign evaluate {job.out.name} --task {job.task.name} --target {job.target.name}
+    {shlex.join(again)}
 
 It was made to give a distribution of answers over many askings. It knows no more about any person than its
 base does, and must not be used to decide or to guess anything about a real one.

@@ -16,7 +16,7 @@ from harness.runs.identity import identity, manifest
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
-from harness.sampling.open import Engines, proven
+from harness.sampling.open import Engines, parse, proven
 from harness.settings import MEASURES, Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from harness.contract import Contract
     from harness.sampling.base import Draws, Engine, Settled
+    from harness.sampling.spec import Named
     from harness.tasks.prompts import Rendered
     from harness.tasks.target import Target
     from harness.tasks.task import Context
@@ -79,7 +80,7 @@ def evaluate(
             chosen.engine,
             chosen.chosen(loaded),
         )
-        return _run(engine, loaded, targets, rendered, chosen)
+        return _run(parse(model, chosen.backend), engine, loaded, targets, rendered, chosen)
     finally:
         if engines is None:
             opened.close()
@@ -116,7 +117,12 @@ def check(task: Task, settings: Settings) -> None:
 
 
 def _run(
-    engine: Engine, task: Task, targets: dict[str, list[Target]], rendered: list[Rendered], settings: Settings
+    named: Named,
+    engine: Engine,
+    task: Task,
+    targets: dict[str, list[Target]],
+    rendered: list[Rendered],
+    settings: Settings,
 ) -> Run:
     from harness.rescore import score
 
@@ -128,7 +134,7 @@ def _run(
         / f"{task.name}@{task.version}"
         / str(record["run"])
     )
-    record["task_source"] = str(task.source.path)
+    record |= {"task_source": str(task.source.path), "model_string": named.model}
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
         if settings.chosen(task) != "draws":
