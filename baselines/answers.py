@@ -83,17 +83,12 @@ def from_run(run: Run, task: Task, attribute: Attribute) -> Answers:
     a context's draws never show borrows texts of that class from all contexts, since a text of the right
     class about the wrong subject still teaches the distribution; give ``--completions`` where it must not.
     """
-    from harness.reading import make_reader, read_draws
+    from harness.readings import readings
 
-    reader = make_reader(attribute.reader, attribute.classes, task.language)
-    rows = [(chunk.context, draw) for chunk in run.chunks() for draw in chunk.draws if draw.finish == "stop"]
-    texts = list(dict.fromkeys(draw.text for _, draw in rows))
-    readings = read_draws([(t, "stop") for t in texts], reader, run.contract)
-    label_of = dict(zip(texts, (r.label for r in readings), strict=True))
     found: dict[tuple[str, str], list[str]] = {}
-    for context, draw in rows:
-        label = label_of[draw.text]
-        if label in attribute.classes:
-            found.setdefault((context, label), []).extend([draw.text] * draw.count)
+    for read in readings(run, task, [attribute.name]):
+        draw, label = read.draw, read.readings[attribute.name].label
+        if draw.finish == "stop" and label in attribute.classes:
+            found.setdefault((read.context, label), []).extend([draw.text] * draw.count)
             found.setdefault(("", label), []).extend([draw.text] * draw.count)
     return {key: tuple(texts) for key, texts in found.items()}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.evaluation import asked, check, settled
-from harness.measuring import outcomes_of, shares
+from harness.evaluation import asked, check
+from harness.measuring import shares
+from harness.reading import DrawReader
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.scoring.floor import tellable
@@ -90,12 +91,10 @@ def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Set
     sampler = drawing(engine) if settings.chosen(task) == "draws" else None
     plan = grow([], settings.n, sampler.max_chunk) if sampler else [1]
     requests = missing(plan, rendered, [], settings.seed)
-    contract, shown = engine.card().contract, engine.render(requests[0])
-    settles = settled(task, contract, shown)
+    reader = DrawReader.of(task, engine.card().contract, engine.render(requests[0]))
     if sampler:
-        results = sampler.draw(requests, settings.effective(task), settles)
+        results = sampler.draw(requests, settings.effective(task), reader.settled)
         return sum(d.count * d.tokens for _, found in results for d in found)
-    outcome = outcomes_of(task, contract, shown)
-    for _ in shares(engine, task, requests, settings, outcome, settles):
+    for _ in shares(engine, task, requests, settings, reader):
         pass
     return 0

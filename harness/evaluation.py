@@ -11,6 +11,7 @@ from harness.errors import IncompleteError, UserError, clip
 from harness.files import write_atomic
 from harness.measuring import measure
 from harness.progress import Progress, phase, say
+from harness.readings import reader_of
 from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import identity, manifest
 from harness.runs.plan import grow, missing
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from harness.contract import Contract
-    from harness.sampling.base import Draws, Engine, Settled
+    from harness.sampling.base import Draws, Engine
     from harness.sampling.spec import Named
     from harness.tasks.prompts import Rendered
     from harness.tasks.target import Target
@@ -238,7 +238,7 @@ def _stream(
     run, start = writer.run, time.monotonic()
     progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
     try:
-        for request, draws in engine.draw(requests, settings.effective(task), _settled(task, run)):
+        for request, draws in engine.draw(requests, settings.effective(task), reader_of(run, task).settled):
             writer.add(request, draws)
             lost = sum(d.count for d in draws if d.finish == "failed")
             progress.advance(request.n, lost, sum(d.count * d.tokens for d in draws))
@@ -285,7 +285,7 @@ def _measure(
 ) -> None:
     start = time.monotonic()
     with phase(f"{settings.chosen(task)} measure of {len(rendered)} prompts"):
-        measure(engine, task, rendered, writer.run, settings, _settled(task, writer.run))
+        measure(engine, task, rendered, writer.run, settings, reader_of(writer.run, task))
     if writer.run.manifest["state"] == "complete":
         return  # every prompt was there: a finished run stays as it is
     writer.run.manifest["seconds"] = round(
@@ -293,24 +293,6 @@ def _measure(
     )
     writer.run.manifest["state"] = "complete"
     writer.save()
-
-
-def _settled(task: Task, run: Run) -> Settled | None:
-    return settled(task, run.contract, str(run.load("prompts.json")["first_rendered"]))
-
-
-def settled(task: Task, contract: Contract, shown: str) -> Settled | None:
-    """Whether no continuation of a text can change what any of the task's readers makes of it.
-
-    The text answers a prompt that looks like ``shown``.
-    """
-    if contract.labels:
-        return None
-    from harness.reading import make_reader, settled_draw, thinking
-
-    thinks = thinking.opens(shown)
-    readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
-    return lambda text: settled_draw(text, readers, contract, thinks=thinks)
 
 
 def lost(run: Run) -> str:

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from harness.files import write_atomic
 from harness.progress import say
-from harness.reading import make_reader, read_draw, thinking
 from harness.sampling.base import Choices, Exact, cannot
 from harness.scoring.outcomes import Certain, read_certain, to_csv
-from harness.terms import BETWEEN, INVALID, Draw, Request
+from harness.terms import BETWEEN, INVALID, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.contract import Contract
+    from harness.reading import DrawReader
     from harness.runs.folder import Run
-    from harness.sampling.base import Engine, Settled, Shares
+    from harness.sampling.base import Engine, Shares
     from harness.settings import Settings
     from harness.tasks.prompts import Rendered
     from harness.tasks.task import Task
@@ -31,15 +30,14 @@ def measure(
     rendered: Sequence[Rendered],
     run: Run,
     settings: Settings,
-    settled: Settled | None,
+    reader: DrawReader,
 ) -> None:
     """The shares of every prompt that ``shares.csv`` does not hold yet."""
     done = known_shares(run)
     left = [r for r in rendered if (r.context, r.prompt) not in done]
     requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
     if requests:
-        outcome = outcomes_of(task, run.contract, str(run.load("prompts.json")["first_rendered"]))
-        store(run, task, rendered, done, shares(engine, task, requests, settings, outcome, settled))
+        store(run, task, rendered, done, shares(engine, task, requests, settings, reader))
     if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon)):
         say(wide)
 
@@ -63,8 +61,7 @@ def shares(
     task: Task,
     requests: Sequence[Request],
     settings: Settings,
-    outcome: Callable[[Draw], str],
-    settled: Settled | None,
+    reader: DrawReader,
 ) -> Iterator[tuple[Request, Shares]]:
     """Yield each request with its shares, by the measure that the settings choose."""
     if settings.chosen(task) == "choices":
@@ -76,24 +73,7 @@ def shares(
         return engine.choices(requests, lambda _: attribute.classes, about)
     if not isinstance(engine, Exact):
         raise cannot(engine, "exact")
-    return engine.exact(requests, settings.effective(task), outcome, settled, settings.epsilon)
-
-
-def outcomes_of(task: Task, contract: Contract, shown: str) -> Callable[[Draw], str]:
-    """The outcomes of one output to a prompt that looks like ``shown``, all attributes joined."""
-    readers = [make_reader(a.reader, a.classes, task.language) for a in task.attributes.values()]
-    lost = "<think>" if thinking.opens(shown) else ""
-    seen: dict[tuple[str, str], str] = {}
-
-    def outcome(draw: Draw) -> str:
-        key = (draw.text, draw.finish)
-        if key not in seen:
-            seen[key] = BETWEEN.join(
-                read_draw(lost + draw.text, draw.finish, r, contract).label for r in readers
-            )
-        return seen[key]
-
-    return outcome
+    return engine.exact(requests, settings.effective(task), reader.outcome, reader.settled, settings.epsilon)
 
 
 def known_shares(run: Run) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.files import write_atomic
-from harness.reading import make_reader, quality, read_draws, thinking
+from harness.reading import make_reader, quality
+from harness.readings import readings
 from harness.runs.folder import Run
 from harness.scoring.outcomes import Certain, Counts, read_certain, score_outcomes, tally, to_csv
 from harness.scoring.table import to_json
@@ -71,36 +72,18 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
 
 
 def count(run: Run, task: Task) -> dict[str, Counts]:
-    """Read every draw of a run with each attribute's reader; a distinct text is read once."""
+    """Read every draw of a run with each attribute's reader, and count."""
     keys = run.prompt_keys()
-    draws: dict[tuple[str, str], int] = {}
-    rows: list[tuple[tuple[str, str], int, int]] = []
-    for chunk in run.chunks():
-        for draw in chunk.draws:
-            item = draws.setdefault((draw.text, draw.finish), len(draws))
-            rows.append(((chunk.context, chunk.prompt), item, draw.count))
-    contract = run.contract
-    lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
-    found = {}
-    for attribute in task.attributes.values():
-        if contract.labels:
-            labels = [stated_label(text, attribute) for text, _ in draws]
-        else:
-            reader = make_reader(attribute.reader, attribute.classes, task.language)
-            labels = [
-                reading.label
-                for reading in read_draws([(lost + text, finish) for text, finish in draws], reader, contract)
-            ]
-        triples = ((key, labels[item], n) for key, item, n in rows)
-        found[attribute.name] = tally(attribute.name, list(attribute.classes), keys, triples)
-    return found
-
-
-def stated_label(text: str, attribute: Attribute) -> str:
-    """The label that a known: model stated: alone, or in a JSON object of attribute -> class."""
-    if text.startswith("{"):
-        return str(json.loads(text)[attribute.name])
-    return text or "failed"
+    read = list(readings(run, task))
+    return {
+        name: tally(
+            name,
+            list(attribute.classes),
+            keys,
+            (((r.context, r.prompt), r.readings[name].label, r.draw.count) for r in read),
+        )
+        for name, attribute in task.attributes.items()
+    }
 
 
 def _result(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError
-from harness.reading import make_reader, read_draws, thinking
-from harness.rescore import stated_label
+from harness.readings import reader_of
 from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
@@ -94,16 +93,10 @@ def _shuffled(run: Run, drawn: dict[tuple[str, str], int], seed: int) -> list[tu
 def _labelled(
     run: Run, task: Task, attribute: Attribute, items: list[tuple[tuple[str, str], int]]
 ) -> Iterator[tuple[str, int, str]]:
-    if run.contract.labels:
-        for (text, _), count in items[:READ]:
-            yield text, count, stated_label(text, attribute)
-    elif attribute.reader.get("name") in NEEDS_MODEL:
+    if attribute.reader.get("name") in NEEDS_MODEL and not run.contract.labels:
         for (text, _), count in items[:POOL]:
             yield text, count, ""
-    else:
-        reader = make_reader(attribute.reader, attribute.classes, task.language)
-        lost = "<think>" if thinking.opens(str(run.load("prompts.json")["first_rendered"])) else ""
-        draws = [(lost + text, finish) for (text, finish), _ in items[:READ]]
-        readings = read_draws(draws, reader, run.contract)
-        for ((text, _), count), reading in zip(items, readings, strict=False):
-            yield text, count, reading.label
+        return
+    found = reader_of(run, task, [attribute.name]).read(draw for draw, _ in items[:READ])
+    for ((text, _), count), readings in zip(items, found, strict=False):
+        yield text, count, readings[attribute.name].label

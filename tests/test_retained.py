@@ -160,7 +160,8 @@ def test_lm_eval_scores_a_local_task(checkpoint: Checkpoint, local: Path) -> Non
 
 def drawn(contract: Contract, *draws: Draw) -> Run:
     chunks = [Chunk("leeds", "ask", 0, sum(d.count for d in draws), 0, draws)]
-    return cast("Run", SimpleNamespace(contract=contract, chunks=lambda: iter(chunks)))
+    shown = {"first_rendered": "user: Which?"}
+    return cast("Run", SimpleNamespace(contract=contract, chunks=lambda: iter(chunks), load=lambda _: shown))
 
 
 def test_consistency_counts_draws_whose_text_follows_their_token(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """From texts to classes: readers, and what happens to a draw before a reader sees it."""
 
 from harness.reading.base import Answer, Reader, Reading
+from harness.reading.draws import DrawReader
 from harness.reading.pipeline import make_reader, read_draw, read_draws, settled_draw
 from harness.terms import INVALID
 
 __all__ = [
     "INVALID",
     "Answer",
+    "DrawReader",
     "Reader",
     "Reading",
     "make_reader",

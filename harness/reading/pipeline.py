@@ -127,15 +127,24 @@ def read_draw(text: str, finish: str, reader: Reader, contract: Contract) -> Rea
     return read_draws([(text, finish)], reader, contract)[0]
 
 
-def read_draws(draws: Sequence[tuple[str, str]], reader: Reader, contract: Contract) -> list[Reading]:
-    """The outcomes of many (text, finish) draws; readers that work in batches get them together."""
+def read_draws(
+    draws: Sequence[tuple[str, str]],
+    reader: Reader,
+    contract: Contract,
+    *,
+    thinks: bool = False,
+) -> list[Reading]:
+    """The outcomes of many (text, finish) draws; readers that work in batches get them together.
+
+    ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``).
+    """
     readings: dict[int, Reading] = {}
     answers: dict[int, Answer] = {}
     for i, (text, finish) in enumerate(draws):
         if finish == "failed":
             readings[i] = Reading("failed", "the engine gave no output")
             continue
-        parts = thinking.split(_strip(text, contract))
+        parts = _split(text, contract, thinks=thinks)
         if parts.open:
             readings[i] = Reading("truncated", "reasoning never closes")
         else:
@@ -152,9 +161,8 @@ def settled_draw(text: str, readers: Iterable[Reader], contract: Contract, *, th
     ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``): then nothing is settled before it
     closes.
     """
-    stripped = _strip(text, contract)
-    parts = thinking.split(stripped)
-    if parts.open or (thinks and not parts.reasoning) or _may_be_token(text, contract):
+    parts = _split(text, contract, thinks=thinks)
+    if parts.open or _may_be_token(text, contract):
         return False
     return all(reader.settled(parts.answer) for reader in readers)
 
@@ -163,9 +171,10 @@ def _tokens(contract: Contract) -> list[str]:
     return sorted((t for t in contract.strip_leading if t), key=len, reverse=True)
 
 
-def _strip(text: str, contract: Contract) -> str:
-    """``text`` without the one steering token at its very beginning."""
-    return next((text[len(t) :] for t in _tokens(contract) if text.startswith(t)), text)
+def _split(text: str, contract: Contract, *, thinks: bool) -> thinking.Split:
+    """Answer and reasoning of a draw, without the one steering token at its very beginning."""
+    bare = next((text[len(t) :] for t in _tokens(contract) if text.startswith(t)), text)
+    return thinking.split("<think>" + bare if thinks else bare)
 
 
 def _may_be_token(text: str, contract: Contract) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import UserError, missing_package, nearest
 from harness.files import read_text, write_atomic
-from harness.reading import make_reader, read_draws
+from harness.readings import readings
 from harness.runs.folder import Run
 from harness.tasks.task import load_task
 
@@ -213,21 +213,14 @@ def consistency(run: Run, task: Task) -> Consistency | None:
     name = run.contract.attribute or next(iter(task.attributes))
     if not tokens or name not in task.attributes:
         return None
-    attribute = task.attributes[name]
-    classes = list(attribute.classes)
-    counts: Counter[tuple[str, str]] = Counter()
-    for chunk in run.chunks():
-        for draw in chunk.draws:
-            counts[draw.text, draw.finish] += draw.count
-    reader = make_reader(attribute.reader, attribute.classes, task.language)
-    readings = read_draws(list(counts), reader, run.contract)
-    steered = agreeing = 0
-    for (text, _), n, reading in zip(counts, counts.values(), readings, strict=True):
-        index = next((i for i, t in enumerate(tokens) if text.startswith(t)), None)
+    classes = list(task.attributes[name].classes)
+    total = steered = agreeing = 0
+    for read in readings(run, task, [name]):
+        total += read.draw.count
+        index = next((i for i, t in enumerate(tokens) if read.draw.text.startswith(t)), None)
         if index is not None:
-            steered += n
-            agreeing += n * (reading.label == classes[index])
-    total = sum(counts.values())
+            steered += read.draw.count
+            agreeing += read.draw.count * (read.readings[name].label == classes[index])
     return Consistency(steered / total, agreeing / steered if steered else math.nan)
 
 
