@@ -80,6 +80,28 @@ def test_imports_run_one_way(place: str) -> None:
     assert wrong == []
 
 
+def test_sampling_stands_on_the_ground_floor_and_the_tasks_alone() -> None:
+    below = ("terms", "contract", "errors", "files", "progress", "tasks", "sampling")
+    inside = [p for p in MODULES if name_of(p).startswith("harness.sampling")]
+    above = {
+        f"{name_of(p)} imports {i}"
+        for p in inside
+        for i in imports(p)
+        if i.startswith("harness.") and i.split(".")[1] not in below
+    }
+    assert above == set()
+
+
+def test_no_module_of_sampling_imports_itself_through_others() -> None:
+    """Imports for the type checker count: who must be read to understand a module stands below it."""
+    names = {name_of(p).removesuffix(".__init__"): p for p in MODULES if "sampling" in p.parts}
+    needs = {name: {i for i in imports(p) if i in names and i != name} for name, p in names.items()}
+    while free := [name for name, rest in needs.items() if not rest & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert needs == {}
+
+
 def test_nothing_but_the_command_imports_the_command() -> None:
     outside = [
         p for p in MODULES if not name_of(p).startswith("harness.cli") and name_of(p) != "harness.__main__"

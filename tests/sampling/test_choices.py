@@ -12,8 +12,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from harness.errors import UserError
-from harness.sampling.hf.choices import ChoicesEngine, masked_row
+from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.hf.wordings import masked_row
 from harness.terms import SLOT, Message, Request, Sampling
 from tests.sampling.reference import loaded, logits_after
 from tests.sampling.tiny import PEOPLE, question

@@ -16,6 +16,7 @@ from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.exact import exact
 from harness.sampling.hf.frontier import Rows, Waiting, in_place
 from harness.sampling.hf.outputs import Outputs
 from harness.sampling.hf.pick import draw_tokens, root_keys
@@ -133,8 +134,6 @@ class CollapsedEngine:
         epsilon: float = 1e-3,
     ) -> Iterator[tuple[Request, Shares]]:
         """The exact measure of each request: see ``harness.sampling.hf.exact``."""
-        from harness.sampling.hf.exact import exact
-
         return exact(self, requests, sampling, classify, settled, epsilon)
 
     def close(self) -> None:
