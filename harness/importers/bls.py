@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
 from harness.importers.grid import Grid, headers, match_columns, read_grids
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
@@ -99,8 +99,8 @@ def import_bls(file: Path, year: int, out: Path, decimal: str = "") -> Path:
         title=f"US labour force {year}: women and race by occupation",
         kind="table",
         tables={
-            "gender": Table(("male", "female"), [row for row, _ in gender]),
-            "race": Table((*RACES, "other"), [row for row, _ in race]),
+            "gender": ImportedTable(("male", "female"), [row for row, _ in gender]),
+            "race": ImportedTable((*RACES, "other"), [row for row, _ in race]),
         },
         provenance=Provenance(
             publisher="US Bureau of Labor Statistics",

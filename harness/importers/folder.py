@@ -33,7 +33,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ImportedTable:
     """The figures of one attribute."""
 
     classes: tuple[str, ...]
@@ -47,7 +47,7 @@ class TargetFolder:
 
     title: str
     kind: Literal["table", "reference"]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, ImportedTable]
     provenance: Provenance
     values: Literal["shares", "counts"] = "shares"
     shared: bool = True

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError
-from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
 from harness.importers.grid import Grid, headers, match_columns, read_grids
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
@@ -80,7 +80,7 @@ def import_ons(file: Path, year: int, out: Path, *, subtraction: bool = False) -
     target = TargetFolder(
         title=f"UK employee jobs {year}: men and women by occupation" + (" (with subtraction)" * subtraction),
         kind="table",
-        tables={"gender": Table(("male", "female"), rows)},
+        tables={"gender": ImportedTable(("male", "female"), rows)},
         provenance=Provenance(
             publisher="UK Office for National Statistics",
             table="Annual Survey of Hours and Earnings, Table 14.1a: number of jobs by occupation (SOC 2020)"

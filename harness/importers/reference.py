@@ -16,7 +16,7 @@ import yaml
 from harness.errors import UserError, nearest
 from harness.files import write_atomic
 from harness.importers.corpus import Reply, label, read_replies
-from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
 from harness.reading.base import Answer
@@ -239,7 +239,7 @@ def by_conversation(
 
 def _table(
     attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
-) -> Table:
+) -> ImportedTable:
     classes = OUTCOMES[attribute]
     counted = by_conversation(attribute, replies, shapes, options)
     rows = []
@@ -250,7 +250,7 @@ def _table(
         n = sum(c.total() for c in conversations.values())
         if n >= SMALLEST and not attribute == level == "length":
             rows.append(_row(level, context, classes, conversations))
-    return Table(classes, rows)
+    return ImportedTable(classes, rows)
 
 
 def _row(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
-from harness.importers.folder import Provenance, Row, Table, TargetFolder, write_target
+from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
 from harness.importers.grid import Grid, read_grids, tidy
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
@@ -76,7 +76,7 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
     target = TargetFolder(
         title=options.title or out.name,
         kind="table",
-        tables={options.attribute: Table(tuple(options.classes), rows)},
+        tables={options.attribute: ImportedTable(tuple(options.classes), rows)},
         provenance=Provenance(
             source.publisher, source.table, source.year, source.license, source.link, " ".join(notes)
         ),

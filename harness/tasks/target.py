@@ -30,7 +30,7 @@ class Target:
     title: str
     kind: str
     shared: bool
-    tables: Mapping[str, Table]
+    tables: Mapping[str, Figures]
     provenance: Provenance | None
     smoothing: str
     source: str
@@ -124,7 +124,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Figures:
     """The figures of one attribute."""
 
     classes: tuple[str, ...]
@@ -197,7 +197,7 @@ def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Targe
     )
 
 
-def _from_csv(file: TargetFile, path: Path) -> Table:
+def _from_csv(file: TargetFile, path: Path) -> Figures:
     sized = file.sample.columns if file.sample else ()
     header, found = read_csv(path, required=["context", *file.informative, *sized])
     classes = tuple(h for h in header if h not in ("context", *file.informative, *sized))
@@ -225,7 +225,7 @@ def _from_csv(file: TargetFile, path: Path) -> Table:
 
 def _from_rows(
     file: TargetFile, given: Mapping[str, Mapping[str, float]], doc: Document, loc: tuple[str | int, ...]
-) -> Table:
+) -> Figures:
     classes = tuple(dict.fromkeys(c for row in given.values() for c in row))
     rows, lines = {}, {}
     samples: dict[str, Sample] = {}
@@ -275,14 +275,14 @@ def _table(
     lines: dict[str, int],
     where: str,
     samples: dict[str, Sample],
-) -> Table:
+) -> Figures:
     if len(classes) < 2:
         raise UserError(
             "fewer than two classes", where=where, found=", ".join(classes), expected="context,CLASS,CLASS,…"
         )
     if not rows:
         raise UserError("no rows", where=where, expected="one row per context")
-    return Table(classes, rows, lines, where, samples)
+    return Figures(classes, rows, lines, where, samples)
 
 
 def _number(text: str, where: str) -> float:
