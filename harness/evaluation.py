@@ -218,9 +218,9 @@ def _draw(
         say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
     part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
     requests = missing(plan, rendered[part], run.chunks(), settings.seed)
+    if _unproven(run, engine):
+        run.manifest["probe"] = _probe(engine, rendered, settings, task)
     if requests:
-        if run.manifest["state"] == "new" and not proven(engine.card()):
-            run.manifest["probe"] = _probe(engine, rendered, settings, task)
         run.manifest.update(plan=plan, state="drawing")
         writer.save()
         _stream(engine, writer, task, requests, settings)
@@ -250,15 +250,30 @@ def _stream(
         writer.save()
 
 
+def _unproven(run: Run, engine: Draws) -> bool:
+    """Whether the engine's seeds have to be probed: a new run of an engine of others, or a probe that got no draws."""
+    if proven(engine.card()):
+        return False
+    probed = cast("dict[str, object]", run.manifest.get("probe", {}))
+    return probed.get("drawn") is False or (not probed and run.manifest["state"] == "new")
+
+
 def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:
     """Before a run on an engine whose randomness is not ours: same seed twice, two seeds once."""
     with phase("probing the engine's seeds"):
         asked = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 1)
         others = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 2)
         found = probe(engine, asked, others, settings.effective(task))
-    if not found.passed:
+    if not found.drawn:
+        say(f"{found.reason}; the run is marked as unproven and will not be ranked until the same command probes it")
+    elif not found.passed:
         say(f"the engine does not give independent draws: {found.reason}; the run goes on and will be marked")
-    return {"ok": found.passed, "repeatable": found.repeatable, "reason": found.reason}
+    return {
+        "ok": found.passed,
+        "drawn": found.drawn,
+        "repeatable": found.repeatable,
+        "reason": found.reason,
+    }
 
 
 def independence_of(run: Run, sampling: Sampling) -> dict[str, object]:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -224,6 +225,30 @@ def test_failed_draws_are_rows_and_the_same_command_draws_them(
         for line in (again.folder / "counts.csv").read_text().splitlines()
         if ",failed," in line
     )
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_a_probe_that_got_no_draws_is_no_pass_and_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: bool
+) -> None:
+    draw, calls = KnownEngine.draw, 0
+
+    def faulty(self: KnownEngine, requests: Sequence[Request], *rest: object) -> Iterator[object]:
+        nonlocal calls
+        calls += 1
+        same = [replace(r, seed=7) if copies else r for r in requests]
+        for request, (_, draws) in zip(requests, draw(self, same, *rest), strict=True):  # type: ignore[arg-type]
+            yield request, [Draw("", request.n, "failed", 0, "no route")] if calls <= 3 else draws
+
+    monkeypatch.setattr(KnownEngine, "draw", faulty)
+    monkeypatch.setattr("harness.evaluation.PROVEN", ())
+    first = undisturbed(tmp_path)
+    assert json.loads((first.folder / "manifest.json").read_text())["independence"]["ok"] is False
+    assert calls == 4
+    again = json.loads((undisturbed(tmp_path).folder / "manifest.json").read_text())
+    assert calls == 7
+    assert again["probe"]["drawn"] is True
+    assert again["independence"]["ok"] is not copies
 
 
 @pytest.mark.parametrize(

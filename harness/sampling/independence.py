@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +36,8 @@ SUSPECT = 2.5
 """Standard deviations from which the p-value is taken from permutations rather than the normal law."""
 SIMULATED = 20_000
 """Draws up to which permutations are affordable; sums over more are close to normal."""
+ODD = math.sqrt(2 / 3)
+"""Least odds of an odd count against an even one, see ``_doubles``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Duplicates:
     repeats: float
     """Chunks agree with each other more than with themselves: they share random numbers."""
     doubles: float
-    """Too many outputs came an even number of times: draws came in pairs."""
+    """Too few outputs of a chunk came an odd number of times: draws came in pairs."""
 
     @property
     def p(self) -> float:
@@ -77,6 +79,8 @@ class Duplicates:
 class Probe:
     """What a few prompts show, drawn twice with one seed and once with another."""
 
+    drawn: bool
+    """At least half of the draws asked for came; else nothing is shown and the rest says nothing."""
     repeatable: bool
     """The same seed gave the same draws: the run can be reproduced draw by draw."""
     identical: float
@@ -86,11 +90,13 @@ class Probe:
     @property
     def passed(self) -> bool:
         """Whether different seeds give independent draws, as far as so few can show."""
-        return self.identical >= ALPHA and self.duplicates.passed
+        return self.drawn and self.identical >= ALPHA and self.duplicates.passed
 
     @property
     def reason(self) -> str:
         """What is wrong, '' when nothing is."""
+        if not self.drawn:
+            return "not probed: most of the probe's draws failed"
         if self.identical < ALPHA:
             return f"two seeds gave the same draws (p = {self.identical:.2g})"
         return self.duplicates.reason
@@ -117,8 +123,10 @@ def probe(engine: Draws, requests: Sequence[Request], others: Sequence[Request],
         return [found[r.context, r.prompt] for r in few]
 
     first, again, other = draw(requests), draw(requests), draw(others)
+    came = sum(seen.total() for seen in (*first, *again, *other))
+    drawn = 2 * came >= 3 * sum(min(PROBE_DRAWS, engine.max_chunk) for _ in requests)
     pairs = list(zip(first, other, strict=True))
-    return Probe(first == again, _identical(pairs), duplicates(pairs))
+    return Probe(drawn, first == again, _identical(pairs), duplicates(pairs))
 
 
 def _identical(pairs: Sequence[tuple[Counter[str], Counter[str]]]) -> float:
@@ -221,11 +229,31 @@ def _permuted(tables: Sequence[NDArray[np.int64]], rng: np.random.Generator) -> 
 
 
 def _doubles(tables: Sequence[NDArray[np.int64]]) -> float:
-    """p-value of even counts.
+    """p-value of too few odd counts, for any law and any n.
 
-    Whatever the law, a count above 0 of an output with at most half is even at most half of the time. The most frequent output of a prompt is left out; its count follows from the others'.
+    Of one chunk, let d be its distinct outputs and K the number of them with an odd count. Take a vector of counts,
+    and raise by one half of any 2t of its even counts and lower the other half, or the other way round. The
+    multinomial probabilities of the two vectors so reached have a geometric mean of at least (2/3)^t of the first
+    one's, because x / (x + 1) is 2/3 or more from x = 2 on. Summed over vectors, this says that P(K = k) falls no
+    faster towards small k than C(d, k) c^k with c = sqrt(2/3), over the k that have the parity of the chunk's draws.
+    So K is never stochastically smaller than that law, whatever the outputs' probabilities are and whichever outputs
+    were seen. The p-value is Chernoff's bound on the sum over all chunks.
     """
-    counts = (
-        np.concatenate([np.sort(t.sum(0))[:-1] for t in tables]) if tables else np.zeros(0, dtype=np.int64)
-    )
-    return float(stats.binom.sf((counts % 2 == 0).sum() - 1, len(counts), 0.5)) if len(counts) else 1.0
+    rows = [row[row > 0] for table in tables for row in table]
+    if not rows:
+        return 1.0
+    seen = sum(int((row % 2).sum()) for row in rows)
+    shapes = Counter((len(row), int(row.sum()) % 2) for row in rows)
+    d, odd, times = (np.array(v) for v in zip(*((*shape, k) for shape, k in shapes.items()), strict=True))
+
+    def log_sum(u: float) -> NDArray[np.float64]:
+        """Logarithm of twice the sum of C(d, k) u^k over the k of one parity."""
+        ratio = d * (math.log1p(-u) - math.log1p(u))
+        return d * math.log1p(u) + np.where(odd, np.log(-np.expm1(ratio)), np.log1p(np.exp(ratio)))
+
+    def bound(s: float) -> float:
+        """Logarithm of Chernoff's bound with the factor exp(-s) on each odd count."""
+        return s * seen + float(times @ (log_sum(ODD * math.exp(-s)) - log_sum(ODD)))
+
+    found = optimize.minimize_scalar(bound, bounds=(0, 25), method="bounded")
+    return math.exp(min(0.0, float(found.fun), bound(25.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.sampling.base import Settled
+    from harness.terms import Finish
 
 LAWS = {"coin": 0.5, "low entropy": 0.02, "many": 0.0}
 
@@ -104,6 +106,51 @@ def test_draws_that_come_in_pairs_are_caught_in_a_single_chunk() -> None:
     assert "pairs" in found.reason
 
 
+TIGHT = {
+    "two equal": [0.5, 0.5],
+    "two thirds": [2 / 3, 1 / 3],
+    "three": [0.5, 0.49, 0.01],
+    "ties": [0.3, 0.3, 0.3, 0.1],
+    "spike": [0.9, *[0.01] * 10],
+    "zipf": (1 / np.arange(1, 31) / np.sum(1 / np.arange(1, 31))).tolist(),
+}
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 9, 25, 100])
+@pytest.mark.parametrize("kind", TIGHT)
+def test_no_law_and_no_n_makes_honest_draws_look_like_pairs(kind: str, n: int) -> None:
+    rng = np.random.default_rng([n, *kind.encode()])
+    for prompts, runs in ((1, 60), (100, 20)):
+        drawn = rng.multinomial(n, TIGHT[kind], size=(runs, prompts))
+        found = [
+            duplicates([[Counter(dict(enumerate(map(int, row))))] for row in run]).doubles for run in drawn
+        ]
+        for level in (0.01, 0.2):
+            blamed = sum(p <= level for p in found)
+            assert stats.binomtest(blamed, runs, level, alternative="greater").pvalue > 1e-4
+
+
+def test_the_bound_on_pairs_holds_exactly_where_all_vectors_can_be_counted() -> None:
+    for n in (2, 4, 5, 8):
+        vectors = [v for v in itertools.product(range(1, n + 1), repeat=3) if sum(v) == n]
+        for shares in itertools.product((0.1, 1, 3), repeat=2):
+            law = stats.multinomial(n, np.array([*shares, 1]) / (sum(shares) + 1))
+            weights = np.array([law.pmf(v) for v in vectors])
+            claimed = np.array([duplicates([[Counter(dict(zip("abc", v, strict=True)))]]).doubles for v in vectors])
+            for level in set(claimed[claimed < 1].tolist()):
+                assert weights[claimed <= level].sum() <= level * weights.sum() * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(("classes", "n", "prompts"), [(2, 24, 24), (3, 100, 24), (4, 25, 24), (10, 25, 8)])
+def test_draws_handed_out_twice_are_caught(classes: int, n: int, prompts: int) -> None:
+    rng = np.random.default_rng(n)
+    run = []
+    for _ in range(prompts):
+        twice = np.repeat(rng.integers(classes, size=(n + 1) // 2), 2)[:n]
+        run.append([Counter(map(str, twice.tolist()))])
+    assert "pairs" in duplicates(run).reason
+
+
 def test_one_output_or_none_at_all_says_nothing() -> None:
     assert duplicates([]).p == 1
     assert duplicates([[Counter({"a": 25}), Counter({"a": 25})]] * 50).p == 1
@@ -141,7 +188,8 @@ class Mock:
             rng = np.random.default_rng(seed)
             drawn = rng.integers(6, size=1 if self.fault == "copies" else request.n)
             texts = Counter(map(str, np.resize(drawn, request.n).tolist()))
-            yield request, [Draw(t, c) for t, c in texts.items()]
+            finish: Finish = "failed" if self.fault == "down" else "stop"
+            yield request, [Draw(t, c, finish) for t, c in texts.items()]
 
 
 @pytest.mark.parametrize(
@@ -156,4 +204,13 @@ def test_the_probe_tells_seeds_kept_from_seeds_ignored(fault: str, repeatable: b
     assert engine.calls == [16] * 15
     assert found.repeatable is repeatable
     assert found.passed is passed
+    assert found.drawn
     assert bool(found.reason) is not passed
+
+
+def test_a_probe_without_draws_is_no_pass() -> None:
+    requests = [Request(f"c{i}", "p", 0, 500, 11 + i, text="?") for i in range(5)]
+    found = probe(Mock("down"), requests, requests, Sampling())
+    assert not found.drawn
+    assert not found.passed
+    assert "failed" in found.reason
