@@ -265,7 +265,9 @@ def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task
         others = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 2)
         found = probe(engine, asked, others, settings.effective(task))
     if not found.drawn:
-        say(f"{found.reason}; the run is marked as unproven and will not be ranked until the same command probes it")
+        say(
+            f"{found.reason}; the run is marked as unproven and will not be ranked until the same command probes it"
+        )
     elif not found.passed:
         say(f"the engine does not give independent draws: {found.reason}; the run goes on and will be marked")
     return {

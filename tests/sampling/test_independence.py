@@ -136,7 +136,9 @@ def test_the_bound_on_pairs_holds_exactly_where_all_vectors_can_be_counted() -> 
         for shares in itertools.product((0.1, 1, 3), repeat=2):
             law = stats.multinomial(n, np.array([*shares, 1]) / (sum(shares) + 1))
             weights = np.array([law.pmf(v) for v in vectors])
-            claimed = np.array([duplicates([[Counter(dict(zip("abc", v, strict=True)))]]).doubles for v in vectors])
+            claimed = np.array(
+                [duplicates([[Counter(dict(zip("abc", v, strict=True)))]]).doubles for v in vectors]
+            )
             for level in set(claimed[claimed < 1].tolist()):
                 assert weights[claimed <= level].sum() <= level * weights.sum() * (1 + 1e-6)
 
