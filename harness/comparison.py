@@ -12,11 +12,12 @@ from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
 from harness.scoring.compare import Difference, adjusted, difference
 from harness.scoring.outcomes import Counts, read_counts
-from harness.tasks.target import resolve
+from harness.tasks.target import check_names, resolve
 from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -123,7 +124,7 @@ class Comparison:
         return json.dumps(_plain({"results": rows}), ensure_ascii=False, indent=1)
 
 
-def compare(a: str | Run, b: str | Run, targets: Sequence[str] = ()) -> Comparison:
+def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = ()) -> Comparison:
     """Compare two runs of one task, or two folders of runs task by task.
 
     Args:
@@ -134,6 +135,7 @@ def compare(a: str | Run, b: str | Run, targets: Sequence[str] = ()) -> Comparis
     Raises:
         IncompleteError: the runs cannot be compared; the message names the setting that differs.
     """
+    check_names(targets)
     pairs = _pairs(a, b)
     found: list[Compared] = []
     for one, two in pairs:
@@ -150,7 +152,7 @@ def compare(a: str | Run, b: str | Run, targets: Sequence[str] = ()) -> Comparis
     return Comparison(tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)))
 
 
-def _pairs(a: str | Run, b: str | Run) -> list[tuple[Run, Run]]:
+def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
     ones, twos = ([x] if isinstance(x, Run) else find_runs([x]) for x in (a, b))
     if len(ones) == len(twos) == 1:
         return [(ones[0], twos[0])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import IncompleteError, UserError, clip
@@ -18,7 +19,7 @@ from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
-from harness.settings import MEASURES, Settings
+from harness.settings import Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
 from harness.tasks.task import Task, load_task
@@ -42,8 +43,8 @@ PROBED = 8
 
 
 def evaluate(
-    model: str,
-    task: str | Task,
+    model: str | Path,
+    task: str | Path | Task,
     target: str | Sequence[str] = (),
     settings: Settings | None = None,
     engines: Engines | None = None,
@@ -62,9 +63,15 @@ def evaluate(
     Raises:
         IncompleteError: some draws failed; the same call draws them again.
     """
-    chosen = replace(settings or Settings(), **options)  # type: ignore[arg-type]  # checked by the dataclass's own names
+    if not isinstance(model, str | Path):
+        raise UserError("not a model", found=repr(model), expected="a path, a hub id, or 'ENGINE:NAME'")
+    if not isinstance(settings, Settings | None):
+        raise UserError("not settings", found=repr(settings), expected="Settings(…), or single ones by name")
+    if not isinstance(engines, Engines | None):
+        raise UserError("not engines", found=repr(engines), expected="Engines(), or nothing")
+    chosen = (settings or Settings()).changed(options)
     loaded = task if isinstance(task, Task) else load_task(task)
-    targets = targets_of(loaded, [target] if isinstance(target, str) else list(target))
+    targets = targets_of(loaded, [target] if isinstance(target, str) else target)
     check(loaded, chosen)
     contexts, rendered = asked(loaded, chosen)
     for attribute, found in targets.items():
@@ -73,7 +80,7 @@ def evaluate(
     opened = engines or Engines()
     try:
         engine = opened.open(
-            model,
+            str(model),
             loaded,
             {a: t[0] for a, t in targets.items()},
             chosen.backend,
@@ -94,19 +101,7 @@ def asked(task: Task, settings: Settings) -> tuple[list[Context], list[Rendered]
 
 
 def check(task: Task, settings: Settings) -> None:
-    """Refuse settings that cannot be meant, before anything is loaded."""
-    if settings.chosen(task) not in MEASURES:
-        raise UserError(
-            "unknown measure", where="--measure", found=settings.measure, expected=", ".join(MEASURES)
-        )
-    if settings.n < 1:
-        raise UserError(
-            "n is the number of draws per prompt", where="-n", found=settings.n, expected="1 or more"
-        )
-    if not 0 < settings.epsilon < 1:
-        raise UserError(
-            "epsilon is a probability", where="--epsilon", found=settings.epsilon, expected="between 0 and 1"
-        )
+    """Refuse settings that do not go together on a task, before anything is loaded."""
     if settings.until is not None and (settings.shard or settings.chosen(task) != "draws"):
         raise UserError(
             "a width can be reached only by draws of a whole run",

@@ -12,7 +12,7 @@ from harness.readings import readings
 from harness.runs.folder import Run
 from harness.scoring.outcomes import Certain, Counts, read_certain, score_outcomes, tally, to_csv
 from harness.scoring.table import to_json
-from harness.tasks.target import Sample, Target, targets_of
+from harness.tasks.target import Sample, Target, check_names, targets_of
 from harness.tasks.task import Task, load_task
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
             found=opened.text("task"),
             expected=loaded.name,
         )
+    check_names(targets)
     chosen = targets_of(loaded, targets or opened.scored_targets())
     tables: Mapping[str, Counts | Certain]
     if opened.text("measure") == "draws":

@@ -1,27 +1,37 @@
-"""How a model is evaluated: draws, seed, split, measure, sampling, engine options."""
+"""How a model is evaluated: draws, seed, split, measure, sampling, engine options. Checked when they are made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.terms import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from harness.tasks.task import Task
     from harness.terms import Sampling
 
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+MOST = 1_000_000_000
+"""Draws per prompt."""
+MOST_TOKENS = 100_000
+"""Tokens of one draw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a model is evaluated. Sampling parameters left out are the task's."""
+    """How a model is evaluated. Sampling parameters left out are the task's.
+
+    Raises:
+        UserError: a value that cannot be meant.
+    """
 
     n: int = 100
     """Draws per prompt."""
@@ -46,9 +56,23 @@ class Settings:
     until: float | None = None
     """Draw in blocks until neither 95% limit of the mean TV is farther than this from the estimate."""
 
+    def __post_init__(self) -> None:
+        for name, rule in RULES.items():
+            _check(rule, getattr(self, name))
+        _known("sampling parameter", self.sampling, SAMPLING)
+        for name, value in self.sampling.items():
+            _check(SAMPLING[name], value)
+        object.__setattr__(self, "out", Path(self.out))
+
+    def changed(self, options: Mapping[str, object]) -> Settings:
+        """These settings with single ones replaced by name."""
+        _known("setting", options, [f.name for f in fields(self)])
+        return replace(self, **options)  # type: ignore[arg-type]  # names checked here, values when made
+
     def effective(self, task: Task) -> Sampling:
         """The sampling parameters that are sent, checked against ``n``."""
-        sampling = replace(task.sampling, **self.sampling)
+        given = {k: tuple(v) if k == "stop" else v for k, v in self.sampling.items()}
+        sampling = replace(task.sampling, **given)
         if (
             sampling.temperature == 0
             and self.n > 1
@@ -67,3 +91,99 @@ class Settings:
     def chosen(self, task: Task) -> Measure:
         """The measure that is used."""
         return self.measure or task.measure
+
+
+class Rule(NamedTuple):
+    """What a setting may be."""
+
+    flag: str
+    what: str
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+def _whole(low: int, high: int) -> Callable[[object], bool]:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
+
+
+def _real(low: float, high: float, *, closed: bool = True) -> Callable[[object], bool]:
+    """A number in ``[low, high]``, or in ``(low, high]`` if not closed; NaN is in neither."""
+
+    def fits(value: object) -> bool:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        return low < value <= high or (closed and value == low)
+
+    return fits
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+
+
+def _shard(value: object) -> bool:
+    whole = isinstance(value, tuple | list) and len(value) == 2 and all(map(_whole(1, MOST), value))
+    return value is None or (whole and value[0] <= value[1])  # type: ignore[index]  # a pair, as just seen
+
+
+def _is(*kinds: type) -> Callable[[object], bool]:
+    return lambda v: isinstance(v, kinds)
+
+
+RULES = {
+    "n": Rule("-n", "n is the number of draws per prompt", _whole(1, MOST), f"1 or more, to {MOST:,}"),
+    "seed": Rule("--seed", "not a seed", _whole(0, 2**63 - 1), "a whole number from 0 to 2^63 - 1"),
+    "split": Rule("--split", "not a split", _is(str), "all, train, validation or test"),
+    "paraphrases": Rule("--paraphrases", "not a set of prompts", _is(str), "all, train, validation or test"),
+    "measure": Rule("--measure", "unknown measure", ("", *MEASURES).__contains__, ", ".join(MEASURES)),
+    "epsilon": Rule(
+        "--epsilon",
+        "epsilon is a probability",
+        lambda v: _real(0, 1, closed=False)(v) and v < 1,
+        "between 0 and 1",
+    ),
+    "backend": Rule("--backend", "not a backend", _is(str), "its name, or auto"),
+    "engine": Rule("engine", "not engine options", _is(Mapping), "names and values, as {'dtype': 'float32'}"),
+    "sampling": Rule(
+        "sampling", "not sampling parameters", _is(Mapping), "names and values, as {'temperature': 0.7}"
+    ),
+    "allow_greedy": Rule("--allow-greedy", "neither true nor false", _is(bool), "True or False"),
+    "out": Rule(
+        "--out", "not a folder's name", lambda v: isinstance(v, str | Path) and str(v) != "", "a path"
+    ),
+    "shard": Rule("--shard", "a shard is I/K", _shard, "for example 1/4 to 4/4; in Python (1, 4) to (4, 4)"),
+    "until": Rule(
+        "--until-halfwidth",
+        "not a half-width of the mean TV",
+        lambda v: v is None or _real(0, 1, closed=False)(v),
+        "a number above 0, to 1",
+    ),
+}
+SAMPLING = {
+    "temperature": Rule("--temperature", "not a temperature", _real(0, 10), "a number from 0 to 10"),
+    "top_p": Rule(
+        "--top-p", "top_p is a share", _real(0, 1, closed=False), "a number above 0, to 1; 1 is off"
+    ),
+    "top_k": Rule("--top-k", "top_k is a number of tokens", _whole(0, MOST), "0 or more; 0 is off"),
+    "max_tokens": Rule(
+        "--max-tokens", "not a number of tokens", _whole(1, MOST_TOKENS), f"1 or more, to {MOST_TOKENS:,}"
+    ),
+    "stop": Rule("stop", "not stop strings", _texts, "a list of texts, none of them empty"),
+}
+
+
+def _check(rule: Rule, value: object) -> None:
+    if not rule.fits(value):
+        found = value if isinstance(value, int | float) else repr(value)
+        raise UserError(rule.what, where=rule.flag, found=found, expected=rule.expected)
+
+
+def _known(what: str, given: Mapping[str, object], known: Mapping[str, object] | list[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UserError(
+                f"unknown {what}",
+                found=str(name),
+                expected=", ".join(known),
+                nearest=nearest(str(name), known),
+            )

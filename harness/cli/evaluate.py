@@ -80,17 +80,15 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=int,
     default=0,
     show_default=True,
     help="Seed of the run; every chunk's own seed comes from it.",
 )
-@click.option("--temperature", type=click.FloatRange(0, 10), default=None, help="In place of the task's.")
-@click.option(
-    "--top-p", type=click.FloatRange(0, 1, min_open=True), default=None, help="In place of the task's."
-)
-@click.option("--top-k", type=click.IntRange(0), default=None, help="In place of the task's; 0 is off.")
-@click.option("--max-tokens", type=click.IntRange(1), default=None, help="In place of the task's.")
+@click.option("--temperature", type=float, default=None, help="In place of the task's.")
+@click.option("--top-p", type=float, default=None, help="In place of the task's.")
+@click.option("--top-k", type=int, default=None, help="In place of the task's; 0 is off.")
+@click.option("--max-tokens", type=int, default=None, help="In place of the task's.")
 @click.option("--allow-greedy", is_flag=True, help="Allow several draws at temperature 0.")
 @engine_options
 @click.option(
@@ -102,7 +100,7 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 @click.option(
     "--until-halfwidth",
     "until",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=float,
     default=None,
     help="Draw in blocks until the mean TV's 95% interval is this tight to either side; -n is then the most.",
 )

@@ -18,7 +18,7 @@ from harness.files import write_atomic
 from harness.terms import Draw, Finish, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -52,6 +52,8 @@ class Run:
     @classmethod
     def open(cls, folder: str | Path) -> Run:
         """Open a run folder; anything else is a ``UserError``."""
+        if not isinstance(folder, str | Path):
+            raise UserError("not a run", found=repr(folder), expected="a run folder's path")
         path = Path(folder).expanduser()
         file = path / "manifest.json"
         if not file.is_file():
@@ -336,15 +338,17 @@ def folder_name(model: str) -> str:
     return slug[-80:] or "model"
 
 
-def find_runs(paths: list[str]) -> list[Run]:
+def find_runs(paths: Sequence[str | Path]) -> list[Run]:
     """Every run under the given folders, sorted by path."""
     runs: list[Run] = []
     for name in paths:
+        if not isinstance(name, str | Path):
+            raise UserError("not a run", found=repr(name), expected="a folder's path")
         root = Path(name).expanduser()
         if not root.exists():
             raise UserError(
                 "no such folder",
-                where=name,
+                where=str(name),
                 expected="a run, or a folder of runs",
                 hint="distalign evaluate …",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.errors import UserError
 from harness.runs.folder import RETRY
 from harness.runs.seeds import chunk_seed
 from harness.terms import Request
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
     from harness.runs.folder import Chunk
     from harness.tasks.prompts import Rendered
 
+MOST_CHUNKS = 100_000
+"""Chunks of one prompt: far below ``RETRY``, and their plan is still small."""
+
 
 def grow(plan: Sequence[int], n: int, largest: int) -> list[int]:
     """Chunk sizes that reach ``n`` draws per prompt: the old ones, then what is missing in pieces of ``largest``."""
     sizes = list(plan)
     missing = n - sum(sizes)
+    if len(sizes) + missing / largest > MOST_CHUNKS:
+        raise UserError(
+            "n is more than this engine can be asked for",
+            where="-n",
+            found=n,
+            expected=f"at most {MOST_CHUNKS * largest:,}: it gives {largest:,} draws at a time",
+        )
     while missing > 0:
         sizes.append(min(missing, largest))
         missing -= sizes[-1]

@@ -51,7 +51,7 @@ def names(kind: Kind) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def find(kind: Kind, name: str, beside: Path | None = None) -> Path:
+def find(kind: Kind, name: str | Path, beside: Path | None = None) -> Path:
     """The YAML file of a task or target given by name or path.
 
     Args:
@@ -60,6 +60,9 @@ def find(kind: Kind, name: str, beside: Path | None = None) -> Path:
         beside: a folder that relative paths may also start from (a task's own).
     """
     filename = _filename(kind)
+    if not isinstance(name, str | Path) or not str(name):
+        raise UserError(f"not a {kind[:-1]}", found=repr(name), expected="a name, a folder or a YAML file")
+    name = str(name)
     for start in [Path(), *([beside] if beside else [])]:
         path = start / Path(name).expanduser()
         if path.is_file() and path.suffix in {".yaml", ".yml"}:

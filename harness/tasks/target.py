@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from harness.tasks import catalog
 from harness.tasks.target_file import TOLERANCE, Provenance, TargetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -136,11 +137,11 @@ class Figures:
 
 
 def load_target(
-    spec: str | Mapping[str, object], task: Task | None = None, alias: str = "", attribute: str = ""
+    spec: str | Path | Mapping[str, object], task: Task | None = None, alias: str = "", attribute: str = ""
 ) -> Target:
     """A target by name, folder or file, or written inline in a task under ``alias``."""
     beside = task.folder if task else None
-    if isinstance(spec, str):
+    if not isinstance(spec, Mapping):
         doc = load_yaml(catalog.find("targets", spec, beside))
         return _build(validate(TargetFile, doc), doc, ())
     if task is None:
@@ -314,8 +315,15 @@ def _shares(values: str, cells: dict[str, float], where: str) -> dict[str, float
     return {name: value / total for name, value in cells.items()}
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Refuse what is no list of target names."""
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) and n for n in names):
+        raise UserError("not target names", found=repr(names), expected="a list of names, such as ['labor']")
+
+
 def targets_of(task: Task, names: Sequence[str]) -> dict[str, list[Target]]:
     """Attribute -> targets for ``--target`` names; ``all`` or nothing is every target the task lists."""
+    check_names(names)
     found: dict[str, list[Target]] = {}
     for attribute in task.attributes.values():
         wanted = list(names)

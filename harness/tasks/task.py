@@ -91,7 +91,7 @@ class Task:
         )
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str | Path) -> Task:
     """Find a task by name, folder or file, read it and check every part."""
     doc = load_yaml(catalog.find("tasks", name))
     file = validate(TaskFile, doc)
