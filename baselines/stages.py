@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 from transformers.pytorch_utils import Conv1D
 
 from harness.errors import UserError, missing_package, nearest
+from harness.files import make_folder
 from harness.progress import say
 
 try:
@@ -57,7 +58,7 @@ def train_stage(folder: Path, name: str, build: Callable[[Path], Trainer]) -> Pa
     final = folder / "final"
     if final.is_dir():
         return final
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     trainer = build(folder)
     trainer.pop_callback(transformers.PrinterCallback)
     trainer.add_callback(_Stage(name))

@@ -20,7 +20,7 @@ from baselines.output import BEGUN, STAGES, claim
 from baselines.recipe import FOLDER, Recipe, TrainingRecipe, TuningRecipe, read_recipe
 from harness.contract import FILE, CheckpointRecord, Contract
 from harness.errors import UserError, missing_package, nearest
-from harness.files import digest, write_atomic
+from harness.files import digest, make_folder, write_atomic
 from harness.progress import say
 from harness.records import write
 from harness.runs.identity import versions
@@ -262,7 +262,7 @@ def _source(model: str, revision: str, measure: str) -> Source:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with (out / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

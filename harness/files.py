@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
 import re
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -274,12 +276,63 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
 
 def write_atomic(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
+    with replacing(path) as out:
+        out.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of ``path`` once it is whole; until then, the old one stays.
+
+    What is no regular file (a device, a FIFO) is written into, and a link is followed, never replaced.
+
+    Raises:
+        UserError: the system refuses: a full disk, no leave, no such folder, a folder of that name.
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as device:
+                yield device
+            return
+        whole = Path(os.path.realpath(path)) if path.is_symlink() else path
+        for bad, number in ((whole.is_dir(), errno.EISDIR), (whole.is_symlink(), errno.ELOOP)):
+            if bad:
+                raise OSError(number, os.strerror(number))
+        temporary = whole.with_name(f".{whole.name}.tmp")
+        try:
+            with temporary.open("wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(whole)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        raise _unwritten(path, err) from None
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and those above it, if they are not there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise _unwritten(path, err) from None
+    return path
+
+
+def _unwritten(path: Path, err: OSError) -> UserError:
+    full = err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return UserError(
+        "cannot be written; what was written before is kept",
+        where=str(path),
+        found=err.strerror or str(err),
+        expected="room on the disk" if full else "a place that can be written to",
+        hint="make room, then the same command again" if full else "another path, or leave to write there",
+    )
 
 
 def digest(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import yaml
 
 from harness.errors import UserError
+from harness.files import replacing
 from reports.board import build
 from reports.load import entries
 from reports.tables import records
@@ -168,7 +169,8 @@ def parquet(rows: Sequence[Record], out: Path) -> Path:
 
     names = list(rows[0])
     columns = {n: [_cell(row[n]) for row in rows] for n in names}
-    pq.write_table(pa.table(columns), out, compression="zstd")
+    with replacing(out) as file:
+        pq.write_table(pa.table(columns), file, compression="zstd")
     return out
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError, nearest
+from harness.files import make_folder, replacing
 from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
 from harness.scoring.interval import Limits, share_limits
@@ -82,8 +83,11 @@ def figure(kind: str, runs: Sequence[str], out: Path, *, target: str = "", attri
         }
     ):
         drawn = KINDS[kind](found)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(out, metadata=FORMATS[out.suffix], dpi=200, bbox_inches="tight")
+        make_folder(out.parent)
+        with replacing(out) as file:
+            drawn.savefig(
+                file, format=out.suffix[1:], metadata=FORMATS[out.suffix], dpi=200, bbox_inches="tight"
+            )
     return out
 
 

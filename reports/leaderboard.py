@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import IncompleteError, UserError
-from harness.files import write_atomic
+from harness.files import make_folder, write_atomic
 from harness.progress import say
 from reports.board import build
 from reports.check import check
@@ -48,7 +48,7 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     if recompute:
         found, checked, wrong = check(found)
     board = build(found, wrong)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     rows = records(board, checked)
     write_atomic(out / "leaderboard.csv", to_csv(rows))
     write_atomic(out / "leaderboard.json", to_json(rows))
@@ -56,6 +56,8 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     certain = counts_csv(board, counted=False)
     if certain:
         write_atomic(out / "shares.csv", certain)
+    else:
+        (out / "shares.csv").unlink(missing_ok=True)
     page = out / "index.html"
     write_atomic(page, render(board, payload(board, checked)))
     if wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
@@ -36,6 +37,9 @@ Examples:
 
 Every option is also an environment variable: --seed of evaluate is DISTALIGN_EVALUATE_SEED.
 Exit codes: 0 done, 2 something to mend (one message says what), 3 incomplete or not comparable."""
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""Errors of a write that need not name a file."""
 
 
 class Verbs(click.Group):
@@ -105,10 +109,9 @@ def run(args: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
         group.main(args=args, prog_name="distalign", standalone_mode=False)
-    except (UserError, FileExistsError, NotADirectoryError, PermissionError) as err:
-        told = err if isinstance(err, UserError) else _refused(err)
-        click.echo(f"distalign: {told}", err=True)
-        return told.exit_code
+    except UserError as err:
+        click.echo(f"distalign: {err}", err=True)
+        return err.exit_code
     except click.exceptions.Exit as err:
         return err.exit_code
     except click.ClickException as err:
@@ -119,12 +122,21 @@ def run(args: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
-        return 0
+    except OSError as err:
+        if err.filename is None and err.errno not in DISK:
+            raise
+        click.echo(f"distalign: {_refused(err)}", err=True)
+        return 2
     return 0
 
 
 def _refused(err: OSError) -> UserError:
-    return UserError("the system refuses this path", where=str(err.filename), found=err.strerror)
+    where = "" if err.filename is None else str(err.filename)
+    return UserError(
+        "the system refuses to read or write; what was written before is kept",
+        where=where,
+        found=err.strerror,
+    )
 
 
 def _usage(err: click.ClickException) -> str:

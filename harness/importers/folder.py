@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import yaml
 
 from harness.errors import UserError
-from harness.files import Document, validate, write_atomic
+from harness.files import Document, make_folder, validate, write_atomic
 from harness.tasks.target_file import TargetFile
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def write_target(target: TargetFolder, out: Path) -> Path:
             raise UserError("two rows would be one context", where=str(out / f"{attribute}.csv"), found=twice)
         texts[f"{attribute}.csv"] = _csv_text(columns, table.rows)
     texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     for name, text in texts.items():
         write_atomic(out / name, text)
     return out

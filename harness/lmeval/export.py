@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from harness.errors import UserError
-from harness.files import write_atomic
+from harness.files import make_folder, write_atomic
 from harness.tasks import prompts
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def export_task(
         raise UserError("lm-eval cannot ask chats and plain texts in one task", where=task.name)
     rows = [_document(task, targets, r) for r in rendered]
     folder = directory / task.name
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomic(folder / "docs.jsonl", lines)
     write_atomic(folder / "spec.json", json.dumps(_spec(task, targets), indent=1, ensure_ascii=False) + "\n")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.contract import Contract
 from harness.errors import IncompleteError, UserError
-from harness.files import write_atomic
+from harness.files import make_folder, replacing, write_atomic
 from harness.terms import Draw, Finish, Request
 
 if TYPE_CHECKING:
@@ -263,8 +263,7 @@ class Writer:
         )
 
     def _next_part(self) -> Path:
-        folder = self.run.folder / "draws"
-        folder.mkdir(exist_ok=True)
+        folder = make_folder(self.run.folder / "draws")
         numbers = [int(p.stem.split("-")[1]) for p in folder.glob("part-*.parquet")]
         return folder / f"part-{max(numbers, default=0) + 1:06d}.parquet"
 
@@ -287,12 +286,8 @@ class Writer:
                 "error": pa.array([_storable(d.error) for _, d in rows], pa.string()),
             }
         )
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as out:
+        with replacing(path) as out:
             pq.write_table(table, out, compression="zstd")
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
 
 
 def _storable(text: str) -> str:
@@ -303,7 +298,7 @@ def _storable(text: str) -> str:
 @contextmanager
 def writing(folder: Path, manifest: dict[str, object] | None = None) -> Iterator[Writer]:
     """Lock a run folder and write to it; a folder that is new gets ``manifest``. Buffered draws are kept on any exit."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / ".lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

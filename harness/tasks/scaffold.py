@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,6 @@ def write_task(name: str, folder: Path) -> Path:
     path = folder / name / "task.yaml"
     if path.exists():
         raise UserError("the file exists already", where=str(path), hint=f"distalign task check {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE.format(name=name), encoding="utf-8")
+    make_folder(path.parent)
+    write_atomic(path, TEMPLATE.format(name=name))
     return path
