@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 KEYS = ("attribute", "context", "prompt", "outcome")
 """The first columns of both files."""
+LONGEST = 15
+"""Digits of a count: sums stay far from what 64 bits hold."""
+ROUNDING = 1e-3
+"""How far above 1 the shares of a row and what is undecided may sum."""
 Number = TypeVar("Number", bound=float)
 Scalar = TypeVar("Scalar", np.int64, np.float64)
 
@@ -141,8 +145,13 @@ def read_counts(path: Path) -> list[Counts]:
 
     def value(cells: Mapping[str, str], where: str) -> int:
         count = cells["count"]
-        if not count.isascii() or not count.isdigit():
-            raise UserError("not a count", where=where, found=count, expected="a whole number of 0 or more")
+        if not count.isascii() or not count.isdigit() or len(count) > LONGEST:
+            raise UserError(
+                "not a count",
+                where=where,
+                found=count,
+                expected=f"a whole number of 0 or more, of {LONGEST} digits at most",
+            )
         return int(count)
 
     return [
@@ -165,11 +174,22 @@ def read_certain(path: Path) -> list[Certain]:
             raise UserError("not a probability", where=where, found=bounds, expected="numbers from 0 to 1")
         return bounds
 
+    tables = _read(path, Certain.columns, value)
+    for attribute, _, cells in tables:
+        for (context, prompt), row in cells.items():
+            lower, undecided = [low for low, _ in row], {mass for _, mass in row}
+            if len(undecided) > 1 or sum(lower) + max(undecided) > 1 + ROUNDING:
+                raise UserError(
+                    f"the shares of {attribute}, {context}, {prompt} are of no one distribution",
+                    where=str(path),
+                    found=f"sum {sum(lower):.6g}, undecided {', '.join(f'{u:.6g}' for u in sorted(undecided))}",
+                    expected="one undecided mass, and with it a sum of 1",
+                )
     return [
         Certain(
             attribute, classes, {k: (*(lower for lower, _ in row), row[0][1]) for k, row in cells.items()}
         )
-        for attribute, classes, cells in _read(path, Certain.columns, value)
+        for attribute, classes, cells in tables
     ]
 
 
@@ -185,11 +205,29 @@ def _read(
     for row in rows:
         attribute, context, prompt, outcome = (row.cells[key] for key in KEYS)
         where = f"{path}:{row.line}"
+        if empty := [key for key in KEYS if not row.cells[key]]:
+            raise UserError(f"a row without {empty[0]}", where=where, expected=", ".join(KEYS))
         cell = found.setdefault(attribute, {}).setdefault((context, prompt), {})
         if outcome in cell:
             raise UserError("an outcome stands twice", where=where, found=outcome)
         cell[outcome] = value(row.cells, where)
+    if not found:
+        raise UserError("a table without rows", where=str(path), expected="a row for each outcome")
+    _same_prompts(found, path)
     return [(attribute, *_ordered(attribute, cells, path)) for attribute, cells in found.items()]
+
+
+def _same_prompts(found: Mapping[str, Mapping[tuple[str, str], object]], path: Path) -> None:
+    """Attributes are read from the same draws, so each has a row for every prompt."""
+    every = dict.fromkeys(key for cells in found.values() for key in cells)
+    for attribute, cells in found.items():
+        if missing := [", ".join(key) for key in every if key not in cells]:
+            raise UserError(
+                f"{attribute} lacks rows that another attribute has",
+                where=str(path),
+                found="; ".join(missing[:3]),
+                expected="each attribute in every context and prompt",
+            )
 
 
 def _ordered(
