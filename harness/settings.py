@@ -71,7 +71,7 @@ class Settings:
 
     def effective(self, task: Task) -> Sampling:
         """The sampling parameters that are sent, checked against ``n``."""
-        given = {k: tuple(v) if k == "stop" else v for k, v in self.sampling.items()}
+        given: dict[str, Any] = {k: tuple(v) if k == "stop" else v for k, v in self.sampling.items()}
         sampling = replace(task.sampling, **given)
         if (
             sampling.temperature == 0

@@ -17,9 +17,18 @@ import click
 def command(runs: tuple[str, ...], targets: tuple[str, ...], task: str) -> None:
     """Read the draws of finished runs again and score them; no model is loaded, the draws stay as they are."""
     from harness.cli.running import show
+    from harness.errors import UserError
     from harness.rescore import score
     from harness.runs.folder import find_runs
 
-    for run in find_runs(list(runs)):
+    found = find_runs(list(runs))
+    if not found:
+        raise UserError(
+            "no run under these folders",
+            found=", ".join(runs),
+            expected="folders that distalign evaluate wrote",
+            hint="distalign list runs FOLDER",
+        )
+    for run in found:
         score(run, list(targets), task)
         show(run)

@@ -35,7 +35,7 @@ BOUNDED = Certain(
 
 def test_what_is_written_is_read_back_to_the_last_digit(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
-    other = Counts("foot", ("one",), {("nurse", "p1"): (1, 2, 3, 4, 5)})
+    other = Counts("foot", ("one",), {key: (1, 2, 3, 4, i) for i, key in enumerate(KEYS)})
     file.write_text(to_csv([COUNTED, other]), encoding="utf-8")
     assert read_counts(file) == [COUNTED, other]
     file.write_text(to_csv([BOUNDED]), encoding="utf-8")
