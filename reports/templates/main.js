@@ -4,7 +4,7 @@ const VIEWS = { board: boardView, compare: compareView, methods: methodsView, co
 const say = (words) => { document.getElementById("said").textContent = words; };
 
 function render(moved) {
-  const view = VIEWS[state.view] ? state.view : "board";
+  const view = Object.hasOwn(VIEWS, state.view) ? state.view : "board";
   document.documentElement.lang = HTML_LANG[language()];
   if (state.theme) document.documentElement.dataset.theme = state.theme;
   else delete document.documentElement.dataset.theme;

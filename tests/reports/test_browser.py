@@ -28,6 +28,8 @@ VIEWS = (
     "#view=methods",
     "#view=course",
     "#view=guide",
+    "#view=constructor",
+    "#view=__proto__&ui=constructor&theme=toString",
 )
 
 
