@@ -46,7 +46,7 @@ function go(patch, step) {
 
 /* ---- words ---- */
 
-const language = () => state.ui || (/^zh\b/i.test(navigator.language) ? "zh" : "en");
+const language = () => (Object.hasOwn(LANGUAGES, state.ui ?? "") && state.ui) || (/^zh\b/i.test(navigator.language) ? "zh" : "en");
 
 function t(key, values) {
   const words = WORDS[language()][key] ?? WORDS.en[key] ?? key;

@@ -29,7 +29,7 @@ COUNTED = tally(
 BOUNDED = Certain(
     "hand",
     ("left", "right"),
-    {key: (0.1 + 0.2, 0.25, 0.0, i / 70, 0.0, 0.0, 1 / 3) for i, key in enumerate(KEYS)},
+    {key: (0.1 + 0.2, 0.25, 0.0, i / 7, 0.0, 0.0, 1 / 9) for i, key in enumerate(KEYS)},
 )
 
 
