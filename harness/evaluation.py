@@ -87,7 +87,7 @@ def evaluate(
             chosen.engine,
             chosen.chosen(loaded),
         )
-        return _run(parse(model, chosen.backend), engine, loaded, targets, rendered, chosen)
+        return _run(parse(str(model), chosen.backend), engine, loaded, targets, rendered, chosen)
     finally:
         if engines is None:
             opened.close()

@@ -241,7 +241,7 @@ def test_a_probe_that_got_no_draws_is_no_pass_and_is_made_again(
             yield request, [Draw("", request.n, "failed", 0, "no route")] if calls <= 3 else draws
 
     monkeypatch.setattr(KnownEngine, "draw", faulty)
-    monkeypatch.setattr("harness.evaluation.PROVEN", ())
+    monkeypatch.setattr("harness.evaluation.proven", lambda card: False)
     first = undisturbed(tmp_path)
     assert json.loads((first.folder / "manifest.json").read_text())["independence"]["ok"] is False
     assert calls == 4
