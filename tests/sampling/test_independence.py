@@ -123,7 +123,8 @@ def test_no_law_and_no_n_makes_honest_draws_look_like_pairs(kind: str, n: int) -
     for prompts, runs in ((1, 60), (100, 20)):
         drawn = rng.multinomial(n, TIGHT[kind], size=(runs, prompts))
         found = [
-            duplicates([[Counter(dict(enumerate(map(int, row))))] for row in run]).doubles for run in drawn
+            duplicates([[Counter({str(i): int(k) for i, k in enumerate(row)})] for row in run]).doubles
+            for run in drawn
         ]
         for level in (0.01, 0.2):
             blamed = sum(p <= level for p in found)
