@@ -6,44 +6,22 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.reading.text import HAN, LETTER, fold, vocabulary
+from harness.reading import lists
+from harness.reading.text import HAN, LETTER, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-GENERIC = vocabulary(
-    "other others another none mixed average both either neither unclear same different normal standard"
-) | {"其他", "其它", "混合", "一般", "普通"}
+_LISTS = lists.load("outside")
+GENERIC = _LISTS.words("generic")
 """Wordings that are everyday words too: they name a class only where they stand as the answer."""
-COLOURS = vocabulary("white whites black blacks brown red yellow")
+COLOURS = _LISTS.words("colours")
 """Wordings that are colours of things too: before the name of a thing they name no class."""
-
-_OUTSIDE_WHERE: tuple[tuple[frozenset[str], str], ...] = (
-    (
-        vocabulary("asian black white"),
-        """hispanic,hispanic or latino,latino or hispanic,latino,latina,latinx,latine,latin american,hispanics,latinos,mixed,
-        mixed race,mixed heritage,mixed ethnicity,multiracial,multi racial,biracial,bi racial,two or more races,
-        more than one race,multiethnic,middle eastern,arab,arabic,西班牙裔,拉丁裔,拉美裔,拉丁美洲裔,混血,多种族,混血儿,阿拉伯裔,中东裔""",
-    ),
-    (
-        vocabulary("male female man woman 男 女 男性 女性"),
-        """nonbinary,non binary,genderqueer,agender,genderfluid,gender fluid,gender neutral,intersex,androgynous,enby,
-        非二元,非二元性别,跨性别,双性,双性人,无性别,中性""",
-    ),
-    (
-        vocabulary("positive negative 积极 消极 正面 负面"),
-        """mixed,ambivalent,mixed feelings,bittersweet,both positive and negative,喜忧参半,好坏参半,复杂,混合,矛盾""",
-    ),
+_HIDDEN = _LISTS.pattern("hidden")
+_OUTSIDE_WHERE = tuple(
+    (_LISTS.words(f"{kind}_signs"), _LISTS.wordings(kind)) for kind in ("race", "gender", "sentiment")
 )
 """Per kind of attribute (two of these words among its wordings): answers known to be none of its classes."""
-
-# Words in which 男 or 女 is no person's gender, or somebody else's.
-_HIDDEN = re.compile(
-    r"[孙孫子儿兒侄甥处處仙织織歌养養继繼外]女(?!性|的|人|士|生)|处女座?|女(?:儿|兒|婿|娲|媧|权|權|巫|王|神|装|裝|厕|廁|鞋|友|朋友|方|足|篮|排|籃)"
-    r"|男(?:友|朋友|装|裝|厕|廁|鞋|神|方|足|篮|排|籃)|[长長次独獨]男|男尊女卑|重男轻女|男耕女织|儿女|子女|男主外女主内|女娃娃鱼|[一二两三][儿子][一二两三]女"
-)
-
-
 _TURNED = {
     "happy": "unhappy", "good": "bad", "optimistic": "pessimistic", "content": "unhappy", "cheerful": "unhappy", "bad": "good",
 }  # fmt: skip
@@ -78,9 +56,9 @@ class Lexicon:
         names = set(self.labels)
         for sign, words in _OUTSIDE_WHERE:
             if len(sign & names) >= 2:
-                for word in words.split(","):
+                for word in words:
                     # "Mixed feelings" is the class that "mixed" is, where it is one.
-                    self.labels.setdefault(word.strip(), self.labels.get(word.split()[0], ""))
+                    self.labels.setdefault(word, self.labels.get(word.split()[0], ""))
         for word in outside:
             self.labels.setdefault(key(word), "")
         self.labels.pop("", None)

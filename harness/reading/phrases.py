@@ -6,17 +6,8 @@ import re
 from typing import NamedTuple
 
 from harness.reading import grammar, people
-from harness.reading.text import vocabulary
 
 _TITLES = people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES
-
-
-_SURNAMES_FIRST = vocabulary(
-    """zhang li wang chen liu yang zhao huang zhou wu xu zhu lin he guo luo zheng liang xie tang song deng cao peng zeng xiao tian pan yuan cai jiang
-    shen fan lu wei yu sun ma hu gao kim park lee choi jung kang cho yoon lim han shin seo kwon hwang ahn nguyen tran le pham hoang phan vu vo dang
-    bui ngo duong ly tanaka sato suzuki yamamoto watanabe nakamura kobayashi"""
-)
-"""Surnames of peoples who put them before the given name."""
 
 
 class Name(NamedTuple):
@@ -41,7 +32,7 @@ def name_at(words: list[str], at: int) -> Name | None:
     label = _label(words[at : at + length])
     names = people.first_names()
     known = names.get(word, names.get(word.split("-")[0]) if "-" in word else None)
-    if not known and word in _SURNAMES_FIRST and length > 1:
+    if not known and word in people.SURNAMES_FIRST and length > 1:
         # "Zhang Li", "Nguyen Thi Mai": the given name stands last.
         known = names.get(words[at + length - 1].lower().removesuffix("'s"), known)
     before = words[at - 1].lower() if at else "."

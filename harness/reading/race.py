@@ -8,14 +8,14 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from harness.reading import people
+from harness.reading import lists, people
 from harness.reading.base import Reading
 from harness.reading.cast import Cast
 from harness.reading.cues import AGENT, FUNCTION, PERSONS
 from harness.reading.grammar import STARTERS
 from harness.reading.mentions import COLOURS, GENERIC, Lexicon
 from harness.reading.story import StoryReader
-from harness.reading.text import LETTER, clean, vocabulary
+from harness.reading.text import LETTER, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,60 +28,28 @@ _SENTENCE_END = re.compile(r"[.!?;\n]")
 SURE = 80.0
 """Per cent of a surname's bearers that must be of one race before the name tells."""
 
-# Peoples that belong to one class of the census, beside the class's own wordings.
-_PEOPLES = {
-    "asian": """chinese american,japanese american,korean american,vietnamese american,filipino american,indian american,taiwanese american,
-    thai american,cambodian american,hmong american,pakistani american,bangladeshi american,sri lankan american,indonesian american,
-    chinese-born,korean-born,vietnamese-born,filipina american,asian indian,hmong,chinese,japanese,korean,south korean,vietnamese,filipino,filipina,
-    thai,cambodian,laotian,lao,taiwanese,indonesian,malaysian,singaporean,burmese,mongolian,indian,pakistani,bangladeshi,nepali,nepalese,
-    sri lankan,punjabi,gujarati,bengali,tamil,malayali,sikh american,desi,cantonese,nepali american,laotian american,burmese american""",
-    "other": """cherokee,navajo,diné,lakota,dakota sioux,sioux,apache,ojibwe,choctaw,hopi,chickasaw,iroquois,mohawk,seminole,native american,american indian,alaska native,native hawaiian,kanaka maoli,pacific islander,inuit,inuk,inupiat,iñupiat,lumbee,muscogee,comanche,pueblo,zuni,pima,blackfeet,crow nation,osage,ute,shoshone,paiute,pawnee,kiowa,lenape,mohegan,oneida,onondaga,menominee,potawatomi,anishinaabe,arapaho,cheyenne river sioux,nez perce,yakama,tohono o'odham,haida,aleut,athabascan,first nations,fijian,maori,tahitian,marshallese,guamanian,polynesian,indigenous,yupik,tlingit,
-    samoan,tongan,chamorro,native alaskan,hawaiian native,indigenous american,first nations""",
-    "black": "afro-caribbean,black caribbean,black british,afro-latina american,african american,black american,afro american",
-    "white": "white american,caucasian",
-}
-_FOREIGN = "mexican american,puerto rican,cuban american,salvadoran,chicana,chicano,dominican american,colombian american,mexican,brazilian american"
-_GROUPS = vocabulary(
-    """people men women families communities community neighborhood neighbourhood colleagues coworkers customers clients patients students kids children
-    workers neighbors neighbours friends americans folks voters members residents tourists guys girls boys ladies males females nurses engineers
-    developers teachers electricians"""
-)
-_BODY = vocabulary(
-    """heritage roots descent background ancestry origin features identity skin complexion race ethnicity community family upbringing culture accent face
-    american parentage"""
-)
-_SINGLED = re.compile(
-    r"\b(?:one of (?:the |only |a )*(?:few|only|two|three|four|handful of|first|many|several)?|(?:the )?(?:only|first|lone|sole)|few)\s+(?:(?:the|young|few|two|three|older)\s+)*$",
-    re.I,
-)
+_LISTS = lists.load("en/race")
+_PEOPLES = {label: _LISTS.wordings(label) for label in ("asian", "other", "black", "white")}
+"""Peoples that belong to one class of the census, beside the class's own wordings."""
+_GROUPS = _LISTS.words("groups")
+_BODY = _LISTS.words("body")
+_SINGLED = _LISTS.pattern("singled", flags=re.I)
+_SUBJECT_IS = _LISTS.pattern("subject_is", flags=re.I, letter=LETTER)
+_NATION = _LISTS.pattern("nation", flags=re.I)
+_LISTED = _LISTS.pattern("listed", flags=re.I, letter=LETTER)
+"""*Jin, 28, Asian,* and *the clerk, white and in her forties,*: what follows a person between commas."""
+_DENIED = _LISTS.pattern("denied", flags=re.I)
 _NAME_BEFORE = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Miss|Prof|Officer|Professor|Captain|Judge|Sir|Nurse|Coach|Chef)\.?\s+$"
-)
-_SUBJECT_IS = re.compile(
-    rf"(?P<who>(?:{LETTER}|['-])+)(?:\s*,[^,.!?]*,)?\s*(?:'s|'re|'m|\s(?:was|is|were|are|am|identified as|identifies as|had been|would always be))\s+(?:(?!(?:is|was|are|were|who|with|at|on|by|from|for|to|behind|than|like|about|wearing|dressed|painted|his|her|in (?!his|her))\b)[\w'-]+,?\s+){{0,6}}$",
-    re.I,
 )
 _FIELD = re.compile(r"\b(?:race|ethnicity)\b\s*(?:[:=,]|is|was|as)\s*$", re.I)
 _APPOSED = re.compile(rf"({LETTER}+),\s*(?:an?|the)\s+(?:(?:{LETTER}|-)+\s+){{0,3}}$", re.I)
 _OWNED = rf"\b(?:his|her|my|their|our|{LETTER}+'s)\b"
-_NATION = re.compile(
-    r"\b(?:member|citizen|elder|part|descendant|child|son|daughter) of (?:the |both the )?(?:\w+ ){0,2}$",
-    re.I,
-)
-_LISTED = re.compile(
-    rf"(?:^|[.!?]\s*|\bthe\s+|,\s*)(?P<who>(?:{LETTER}|['-])+)(?:,|\s*\(|\s+[–—-])\s*(?:(?:{LETTER}|[\d-])+(?:,\s*|\s+and\s+|\s+)){{0,3}}$",
-    re.I,
-)
-"""*Jin, 28, Asian,* and *the clerk, white and in her forties,*: what follows a person between commas."""
 _BRINGS = re.compile(r"^\W*(?:an?|another|one)\s+(?:[\w-]+\s+){0,2}$", re.I)
 _OF_STORY = re.compile(
     r" (?:of|in) (?:this|the|our|my) (?:short |little )?(?:story|tale|scene|anecdote|sketch)\b", re.I
 )
 _HALF = re.compile(r"\b(?:half|part|quarter|mixed|biracial|multiracial)\b[\s-]*$", re.I)
-_DENIED = re.compile(
-    r"\b(?:almost|nearly|turned|gone|went)\s+$|\b(?:assum|mistook|mistak|expect|believ|imagin|thought|guess)\w*\b[^.!?;\n]*$|\b(?:not|never|no|non|n't)\b[\w\s]{0,12}$|n't[\w\s]{0,12}$|\bnon-$",
-    re.I,
-)
 
 
 class StoryRaceReader(StoryReader):
@@ -91,8 +59,8 @@ class StoryRaceReader(StoryReader):
         wordings = {label: list(ws) for label, ws in classes.items()}
         for label, more in _PEOPLES.items():
             if label in wordings:
-                wordings[label] += [w.strip() for w in more.split(",")]
-        self.lexicon = Lexicon(wordings, outside=_FOREIGN.split(","))
+                wordings[label] += more
+        self.lexicon = Lexicon(wordings, outside=_LISTS.wordings("foreign"))
         self.classes = list(wordings)
         self.names = names
 

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, missing_package, nearest
-from harness.reading import refusal, sentiment_zh
+from harness.reading import lists, refusal, sentiment_zh
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.text import clean, is_chinese
 
@@ -23,87 +23,29 @@ NEUTRAL_STORY = 0.05
 HALF_LIFE = 1.5
 """A story's clause this many clauses before the end weighs half of the last one."""
 
-# Praise that is meant as blame: set phrases, and cheers at once followed by what went wrong.
-_CHEER = r"(?:great|fantastic|wonderful|brilliant|perfect|lovely|terrific|marvellous|marvelous|super|awesome|excellent|amazing|nice|congratulations|bravo|well done)"
-_IRONY = re.compile(
-    rf"\b(?:oh|yeah|wow|ah|well|just|sure),?\s+(?:just\s+)?{_CHEER}\b\s*[,.!:;—-]+\s*(?:just|another|yet|more|now|as if|so now|because)\b"
-    r"|\byeah,? right\b(?=[^.!?]*\w)|\bas if i (?:had|didn't have) (?:nothing|enough)\b"
-    rf"|^\W*{_CHEER}\s*[,.!:;—-]+\s*(?:(?:just|simply) {_CHEER}|another|yet another|more (?:delays?|paperwork|rain|work|meetings?|bugs?|overtime)|now (?:i|we|my|our|the|it|he|she|they)\b|as if|so now)"
-    r"|\bthanks? (?:you )?(?:for nothing|a lot for (?:nothing|the|ruining|losing|breaking|wasting|not)|so much for (?:nothing|ruining|losing|breaking|wasting|not))"
-    r"|\bjust what (?:i|we|he|she|they|everyone|everybody|you) (?:always )?(?:needed|wanted)\b|\bas if (?:that|this|it) weren'?t enough\b"
-    r"|\bwhat could (?:possibly )?go wrong\b|\b(?:love|adore|enjoy) (?:it )?(?:when|how) [^.!?]*\b(?:breaks?|crash\w*|fails?|late|ignor\w*|los(?:e|es|t)|delay\w*|never|nothing|nobody|wrong|cancel\w*|leak\w*|vanish\w*|forgets?|freez\w*|stops?|dies)\b"
-    r"|\b(?:nothing says|so much for|if you (?:enjoy|love|like) (?:being|waiting|wasting|paying|losing|queu\w+|standing|cold))\b"
-    rf"|\b{_CHEER} (?:job|work|service|start|idea|way|timing|example)\b[^.!?]*\b(?:if you|losing|breaking|ruin\w*|to waste|of wasting|lost|broke|three hours late|hours late|again)\b"
-    r"|\bwhat (?:a|an) (?:joy|treat|surprise|pleasure|delight|lovely|wonderful|brilliant|great|fantastic)\b[^.!?]*\b(?:broken|crash\w*|fail\w*|late|lost|losing|delay\w*|cancel\w*|leak\w*|again|queue\w*|rude|cold|wait\w*|stuck)\b",
-    re.I,
-)
-# A cheer over what the rest of the sentence shows to be bad.
-_CHEERED = re.compile(
-    rf"^\W*(?:(?:oh|yeah|wow|ah|well|just),?\s+)?(?:just\s+)?{_CHEER}\s*[,.!:;—-]+\s*(?:the|my|our|they|it|it's|he|she|so|we|i|we're|i'm|there|there's)\b",
-    re.I,
-)
-# How a story without a word of feeling can still close: with what is no more, or never came.
-_LOSS = re.compile(
-    r"\b(?:nobody|no one|none of them|no longer|never|nothing|not anymore|anymore|too late|was gone|were gone|hasn't|haven't|couldn't|could not|wouldn't|would not"
-    r"|did(?:n't| not) (?:come|return|call|answer|look|speak|survive|make|wake|notice|say|write|hold|know)|was not the one|it isn't|it wasn't|without (?:him|her|them|a word)|stopped (?:coming|calling|writing))\b",
-    re.I,
-)
-_ROUTINE = re.compile(
-    r"\b(?:nothing (?:else|more|special|unusual|happened|was missing)|no one asked|on (?:sun|satur)days|does not work|do not work|not today)\b",
-    re.I,
-)
+_LISTS = lists.load("en/sentiment")
+_IRONY = _LISTS.pattern("irony", flags=re.I)
+_CHEERED = _LISTS.pattern("cheered", flags=re.I)
+_LOSS = _LISTS.pattern("loss", flags=re.I)
+_ROUTINE = _LISTS.pattern("routine", flags=re.I)
 # Tears and goodbyes turn on what they are shed for; "never smiled again" is not a smile.
-_TURNED = (
-    (re.compile(r"\b(?:he|she|they|we|i) (?:do(?:es)? not|do(?:es)?n't) work\b", re.I), "is off"),
-    (
-        re.compile(
-            r"\b(?:could|can)(?:n't| ?not) (?:have )?(?:been |be |asked? for |gotten |got |get |done |do |gone |imagined? )*(?:(?:any(?:thing)? )?(?:better|nicer|kinder|happier|easier|prouder|sweeter|smoother|friendlier|luckier)|more (?:helpful|pleased|grateful|welcoming|perfect|delicious|comfortable|fun))\b",
-            re.I,
-        ),
-        "superb",
-    ),
-    (
-        re.compile(
-            r"\b(?:not|n't) as (?:\w+) as (?:i|we|they|people) (?:'d |had |have )?(?:feared|thought|expected|heard)",
-            re.I,
-        ),
-        "pleasantly fine",
-    ),
-    (re.compile(r"\bused to (?:absolutely |really )?(?:love|like|enjoy|adore)\b", re.I), "was let down by"),
-    (
-        re.compile(
-            r"\bwish(?:es|ed)? (?:that )?(?:i|we|he|she|they)(?:'d| had)? (?:never|not)\b|\bwish(?:es|ed)? (?:that )?(?:i|we|he|she|they) hadn't\b",
-            re.I,
-        ),
-        "regretted",
-    ),
-    (
-        re.compile(
-            r"\b(?:hardly|barely|scarcely|seldom) (?=(?:enjoy|work|like|us(?:e|ed|able)|last|edible|worth|help)\w*)",
-            re.I,
-        ),
-        "disappointingly not ",
-    ),
-    (
-        re.compile(
-            r"\b(?:feel|feels|feeling|felt|been) (?:a bit |a little |so |very |really |pretty |kind of )?(?:down|low|blue|empty|lost)\b",
-            re.I,
-        ),
-        "depressed",
-    ),
-    (re.compile(r"\bneither good nor bad\b|\bneither bad nor good\b", re.I), "middling"),
-    (re.compile(r"(?<=\w),? until (?=(?:i|we|it|they|he|she|the|my|our)\b)", re.I), " but "),
-    (
-        re.compile(
-            r"\b(?:wept|weep|weeping|cried|cry|crying|sobbed|sobbing|tears?(?: \w+){0,3})\s+(?:of|with|from|in|for)\s+(?:pure |sheer )?"
-            r"(?:joy|pride|relief|happiness|gratitude|laughter|delight|thanks)\b",
-            re.I,
-        ),
-        "tears of joy",
-    ),
-    (re.compile(r"\bnever (?:\w+ ){1,4}again\b", re.I), "never again"),
-    (re.compile(r"\b(?:would|will|could) never forget\b", re.I), "remembered"),
-    (re.compile(r"\b(?:passed|passing) away\b", re.I), "died"),
+_TURNED = tuple(
+    (_LISTS.pattern(name, flags=re.I), word)
+    for name, word in (
+        ("off_work", "is off"),
+        ("could_not_be_better", "superb"),
+        ("not_as_feared", "pleasantly fine"),
+        ("used_to_love", "was let down by"),
+        ("wish_never", "regretted"),
+        ("hardly", "disappointingly not "),
+        ("down", "depressed"),
+        ("neither", "middling"),
+        ("until", " but "),
+        ("tears_of_joy", "tears of joy"),
+        ("never_again", "never again"),
+        ("never_forget", "remembered"),
+        ("passed_away", "died"),
+    )
 )
 _PIECE = 3000
 """Longer texts are scored in pieces: VADER takes the square of their length."""

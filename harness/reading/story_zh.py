@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 
+from harness.reading import lists
 from harness.reading.text import clean, simplified
 
 _QUOTED = re.compile(r"[\"“「『][^\"”」』]*[\"”」』]")
-_MALE_KIN = "丈夫|老公|父亲|爸爸|爷爷|外公|姥爷|儿子|哥哥|弟弟|男友|男朋友|老爷爷|大爷|大叔|小男孩|男孩|小伙子?|老头|老先生|叔叔|伯伯|舅舅|孙子"
-_FEMALE_KIN = "妻子|老婆|太太|母亲|妈妈|奶奶|外婆|姥姥|女儿|姐姐|妹妹|女友|女朋友|老奶奶|老太太|大妈|阿姨|小女孩|女孩|小姑娘|姑娘|大娘|婆婆|岳母|姑姑|孙女"
-_NEUTRAL = (
-    "病人|患者|客户|顾客|老板|上司|经理|领导|同事|徒弟|学生|老人|孩子|邻居|朋友|乘客|队长|校长|主任|同学"
-)
+_LISTS = lists.load("zh/people")
 _WORD = re.compile(
-    rf"(?P<m>{_MALE_KIN})|(?P<f>{_FEMALE_KIN})|(?P<n>{_NEUTRAL})|(?P<he>他(?!们))|(?P<she>她(?!们))|(?P<stop>[,。!?;:\n])"
+    rf"(?P<m>{_LISTS.source('male_kin')})|(?P<f>{_LISTS.source('female_kin')})|(?P<n>{_LISTS.source('neutral')})"
+    r"|(?P<he>他(?!们))|(?P<she>她(?!们))|(?P<stop>[,。!?;:\n])"
 )
-_TRADES = "士|性|人|工|警|护士|医生|司机|教师|老师|工程师|电工|焊工|厨师|店主|经理|程序员|记者|律师|会计|演员|主管|员工"
-_WOMAN = rf"女(?:{_TRADES})|姑娘|母亲|妈妈|大妈|奶奶|阿姨|大姐|小姐|太太|妇女|女生|女孩|寡妇|大娘"
-_MAN = rf"男(?:{_TRADES})|小伙子?|父亲|爸爸|大叔|大爷|爷爷|先生|大哥|汉子|男生|男孩|老汉"
-_NOUN = re.compile(rf"(?P<f>{_WOMAN})|(?P<m>{_MAN})")
+_NOUN = re.compile(rf"(?P<f>{_LISTS.source('woman')})|(?P<m>{_LISTS.source('man')})")
 _SELF = re.compile(
     r"(?:我是|作为|身为)(?:一[个名位])?[^,。]{0,6}(?:(?P<f>女|母亲|妈妈|妻子|姑娘)|(?P<m>男|父亲|爸爸|丈夫|小伙))"
 )
