@@ -8,7 +8,7 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from harness.reading import cues, forms
-from harness.reading.mentions import COLOURS, GENERIC, is_han
+from harness.reading.mentions import COLOURS, is_han
 from harness.reading.text import HAN, LETTER
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _CLAUSE_END = re.compile(
 )
 _JOIN = re.compile(
     r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*]|\b(?:or|and|nor|vs|versus|either|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
-    r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是|也|既)*"
+    r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是?|也许是?|或许是?|也?有?可能是?|也会是?|也|既|有时是?|有的是?|有些是?)*"
 )
 _ALTERNATIVE = re.compile(r"\b(?:or|nor|and|vs|versus)\b|[/&+|]|[或和与跟及]|还是|也")
 _AFFIRMED = re.compile(r"\W*(?:yes|yeah|yep|likely|probably|definitely|indeed|correct)\b")
@@ -65,7 +65,7 @@ class _Place:
     def idle(self, announced: re.Pattern[str]) -> bool:
         """An everyday word that stands in a sentence, rather than as the answer."""
         answer = self.bare or announced.search(self.before) or re.match(r" (?:is|would be) my\b", self.after)
-        return self.mention.word in GENERIC and not answer
+        return self.mention.everyday and not answer
 
     def denied(self) -> bool:
         """The words behind it, or a small share before it, make it the unlikely class."""

@@ -22,8 +22,18 @@ _LETTER_ANSWER = re.compile(
     r"(?:answer|choice|option|pick|choose|select|go with|answer is|答案|选择?)\s*(?:is|是|:|=|为)*\s*[\"'(\[]?([a-h1-9])\b(?!\s*%)[\"')\]]?"
 )
 
-_FIELD = re.compile(r"^\W*[^\W\d_]{2,12}\s*[:：=](?=.{0,6}$)", re.S)
+_FIELD = re.compile(r"^\W*[^\W\d_]{2,12}[\s\"']*[:：=](?=.{0,8}$)", re.S)
 """The name of a form's field, before a few characters."""
+_LETTER = re.compile(r"[\s.\"'()*:{}\[\]]*([^\W\d_])(?:[\s.\"'()*:{}\[\]]*$|\s*[,(\n]|\s+[-–—]\s)")
+"""A letter that is the whole answer, or has an explanation behind it."""
+_SHE_HE = re.compile(
+    r"^\W*(?:(?P<subject>she|he)\b|(?P<owner>her|his) (?:name|gender|sex|age|job|occupation)\b"
+    r"|(?P<alone>she|her|hers|he|him|his)\W*$|(?P<han>她|他)(?=\W|$|是|今年|叫|大?约))"
+    r"|(?:[:\n–—-]|\bis|\banswer)\s*[\"']?(?P<last>she|her|hers|he|him|his)[\"']?\W*$"
+)
+_BOTH = re.compile(
+    r"\b(?:she|hers?)\b.*\b(?:he|him|his)\b|\b(?:he|him|his)\b.*\b(?:she|hers?)\b|她.*他|他.*她", re.S
+)
 
 
 class Choice(NamedTuple):
@@ -84,6 +94,15 @@ def is_roll(text: str, mentions: Sequence[Mention]) -> bool:
 
 def initial(text: str, labels: Iterable[str]) -> str:
     """The class of an answer that is one letter, *F* or *Gender: F*; '' where two classes begin so, or options are so named."""
-    letter = _FIELD.sub("", text).strip(" \t\n.\"'()*:")
-    found = [c for c in set(labels) if c.startswith(letter)]
-    return found[0] if len(letter) == 1 and letter > "e" and len(found) == 1 else ""
+    letter = _LETTER.match(_FIELD.sub("", text))
+    found = [c for c in set(labels) if letter and c.startswith(letter[1])]
+    return found[0] if letter and letter[1] > "e" and len(found) == 1 else ""
+
+
+def pronoun(text: str) -> str:
+    """*male* or *female* where a short answer tells of somebody by one pronoun, *She.* or *He is 35*; '' for none."""
+    found = _SHE_HE.search(text)
+    if found is None or _BOTH.search(text):
+        return ""
+    word = next(w for w in found.groups() if w)
+    return "female" if word in ("she", "her", "hers", "她") else "male"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.reading import lists
+from harness.reading.numbers import Numbers, is_number
 from harness.reading.text import HAN, LETTER, fold
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ GENERIC = _LISTS.words("generic")
 COLOURS = _LISTS.words("colours")
 """Wordings that are colours of things too: before the name of a thing they name no class."""
 _HIDDEN = _LISTS.pattern("hidden")
+_SENSES = lists.load("en/senses")
+"""Expressions in which a word means something else than the class it may name."""
 _OUTSIDE_WHERE = tuple(
     (_LISTS.words(f"{kind}_signs"), _LISTS.wordings(kind)) for kind in ("race", "gender", "sentiment")
 )
 """Per kind of attribute (two of these words among its wordings): answers known to be none of its classes."""
+_FAR = 40
 _TURNED = {
     "happy": "unhappy", "good": "bad", "optimistic": "pessimistic", "content": "unhappy", "cheerful": "unhappy", "bad": "good",
 }  # fmt: skip
@@ -42,6 +46,8 @@ class Mention:
     """The class; '' for an answer known to be none of them."""
     word: str
     """The wording that was found, as the lexicon has it."""
+    everyday: bool = False
+    """It names the class only where it stands as the answer."""
 
 
 class Lexicon:
@@ -59,10 +65,12 @@ class Lexicon:
                 for word in words:
                     # "Mixed feelings" is the class that "mixed" is, where it is one.
                     self.labels.setdefault(word, self.labels.get(word.split()[0], ""))
-        for word in outside:
+        for word in (*outside, *_both(self.labels)):
             self.labels.setdefault(key(word), "")
         self.labels.pop("", None)
-        self._pattern = _pattern(self.labels)
+        self._numbers = Numbers(self.labels)
+        self._senses = {word: _SENSES.pattern(word) for word in _SENSES.groups if word in self.labels}
+        self._pattern = _pattern(word for word in self.labels if not is_number(word))
 
     def find(self, folded: str) -> list[Mention]:
         """Every mention in a folded text, in order."""
@@ -74,13 +82,35 @@ class Lexicon:
             before = text[max(0, match.start() - 40) : match.start()]
             if known is None or (known in ("positive", "negative") and _TESTED.search(before)):
                 continue
+            if known in self._senses and self._means_other(folded, match, known):
+                continue
             opposite = self.labels.get(_TURNED.get(known, ""))
             turning = _TURNING.search(before) if opposite else None
             start = match.start() - len(turning.group()) if turning else match.start()
             found.append(
-                Mention(start, match.end(), opposite if turning and opposite else self.labels[known], known)
+                Mention(
+                    start,
+                    match.end(),
+                    opposite if turning and opposite else self.labels[known],
+                    known,
+                    known in GENERIC,
+                )
             )
-        return found
+        return self._with_numbers(folded, found)
+
+    def _with_numbers(self, text: str, found: list[Mention]) -> list[Mention]:
+        """Also the classes that are numbers, unless a wording holds the number: *four stars*."""
+        numbers = [
+            Mention(n.start, n.end, n.label, _spelled(text, n.start, n.end), n.everyday)
+            for n in self._numbers.find(text)
+            if not any(m.start < n.end and n.start < m.end for m in found)
+        ]
+        return sorted([*found, *numbers], key=lambda m: m.start) if numbers else found
+
+    def _means_other(self, text: str, match: re.Match[str], word: str) -> bool:
+        """*She left the room*: is the word part of an expression in which it names no class?"""
+        around = self._senses[word].finditer(text, max(0, match.start() - _FAR), match.end() + _FAR)
+        return any(sense.start() <= match.start() and match.end() <= sense.end() for sense in around)
 
     def _known(self, word: str) -> str | None:
         for form in (word, word.removesuffix(" american"), word.removesuffix(" americans")):
@@ -88,6 +118,23 @@ class Lexicon:
                 if form.endswith(tail) and form[: len(form) - len(tail)] in self.labels:
                     return form[: len(form) - len(tail)]
         return None
+
+
+def _both(labels: Mapping[str, str]) -> list[str]:
+    """Chinese wordings that name two classes in one: 左手 and 右手 make 左右手."""
+    han = [word for word in labels if len(word) > 1 and is_han(word)]
+    return [
+        first[0] + second
+        for first in han
+        for second in han
+        if first[1:] == second[1:] and labels[first] != labels[second]
+    ]
+
+
+def _spelled(text: str, start: int, end: int) -> str:
+    """A number as found; with the character before it where that is Chinese, by whose rules it is then read."""
+    before = text[:start].rstrip()[-1:]
+    return (before if is_han(before) else "") + text[start:end]
 
 
 def key(wording: str) -> str:

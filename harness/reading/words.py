@@ -23,6 +23,8 @@ _RUN_ON = re.compile(
     r"\n[ \t]*(?:#+[ \t]*)?(?:human|user|question|q|prompt|instruction|input|problem|问题|问|用户)\s*\d*\s*[:：]",
     re.I,
 )
+_NUMBERED = re.compile(r"(?m:^)\W*1[^\w\n]*\Z")
+"""*1.* at the beginning of the last line: an answer, or the number of an item that is still to come."""
 # An answer cut within a list of options: "male or fem".
 _DANGLING = re.compile(
     r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z|^[^.!?\n,;:]{0,40}\b(?:is|are|were|make|makes|account|tend|dominate|represent)\s*\Z|(?:还是|或者?|和|与|、)\s*\Z"
@@ -37,7 +39,7 @@ class WordsReader(Reader):
     ``only`` takes a class when no other is named.
     """
 
-    version = "2"
+    version = "3"
 
     def __init__(
         self, classes: Mapping[str, Iterable[str]], language: str = "en", rule: Rule = "decision"
@@ -81,8 +83,13 @@ class WordsReader(Reader):
             )
         if declined:
             return Reading("refused")
-        label = "" if mentions else forms.initial(text, self.lexicon.labels.values())
+        label = "" if mentions else self._without_naming(text)
         return Reading(label) if label else Reading("unparsed", _why(mentions))
+
+    def _without_naming(self, text: str) -> str:
+        """The class of an answer that names none: a letter or, for gender, a pronoun; '' for none."""
+        labels = self.lexicon.labels
+        return forms.initial(text, labels.values()) or labels.get(forms.pronoun(text), "")
 
     def _mechanical(self, text: str) -> Reading:
         named = [m for m in self._plain(text) if m.label]
@@ -108,11 +115,12 @@ class WordsReader(Reader):
         """
         if self.rule not in ("first", "only"):
             return False
-        # Behind a full stop or a line's end no wording, possessive, hyphen or struck-out mark can reach back.
-        closed = re.match(r".*[.!?;。！？；\n](?=.)", text, re.S)
+        # Behind a full stop or a line's end no wording, possessive, hyphen, unit or struck-out mark can reach back;
+        # but "4." may yet be "4.5", and "1." at the beginning of a line the number of an item.
+        closed = re.match(r".*(?:[.!?;](?=\s)|[。！？；\n](?=.))", text, re.S)
         if closed is None or re.search(r"~~|<|\\", text):
             return False
-        folded = fold(closed.group())
+        folded = _NUMBERED.sub("", fold(closed.group()))
         named = [m for m in self._plain(folded) if m.label]
         if self.rule == "first":
             return bool(named)

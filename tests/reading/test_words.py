@@ -90,6 +90,42 @@ def test_settled_means_that_no_continuation_matters(start: list[str], end: list[
         assert reader.read(Answer(longer, cut=True)).label == reader.read(Answer(text)).label
 
 
+NUMBERED = st.sampled_from(
+    ["4", "5", "1", "four", "one", "四", "4.", "1.", "5)", "/", "/5", " out of 5", " stars", "分", "-", " to ", " or ", "not ",
+     " ", "\n", ". ", ", ", ":", "30", " pm", "th", "%", "第", "月", "between ", " and ", "He is", "x", "**", "$", "！", "。", "?", "\u200b", "~~"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(NUMBERED, max_size=8), st.lists(NUMBERED, max_size=6), st.sampled_from(["first", "last", "only"])
+)
+@settings(max_examples=400, deadline=None)
+def test_settled_numbers_stay(start: list[str], end: list[str], rule: str) -> None:
+    reader = make_reader({"name": "words", "rule": rule}, {str(i): [] for i in range(1, 6)}, "en")
+    text = "".join(start)
+    if reader.settled(text):
+        longer = text + "".join(end)
+        assert reader.read(Answer(longer)).label == reader.read(Answer(text)).label
+        assert reader.read(Answer(longer, cut=True)).label == reader.read(Answer(text)).label
+
+
+@pytest.mark.parametrize(
+    ("text", "settled"),
+    [
+        ("4. So", True),
+        ("4.", False),
+        ("4.5", False),
+        ("1. 4", False),
+        ("1. So", False),
+        ("I say 1. So", True),
+        ("4\n5", True),
+    ],
+)
+def test_a_number_settles_once_nothing_can_join_it(text: str, settled: bool) -> None:
+    reader = make_reader({"name": "words", "rule": "first"}, {str(i): [] for i in range(1, 6)}, "en")
+    assert reader.settled(text) is settled
+
+
 @pytest.mark.parametrize("more", [" or ", " 女和", " female or", " The men are"])
 def test_a_cut_list_behind_a_settled_answer_takes_nothing_back(more: str) -> None:
     for rule, text in (("first", "Male。 x"), ("only", "Male。 Female。 x")):
