@@ -11,10 +11,13 @@ from harness.tasks.target import load_target
 from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
+    from harness.reading.quality import Quality
     from harness.tasks.task import Attribute, Task
 
 LEAST_ACCURACY = 0.9
 """Below this a reader's own errors are larger than most differences between models."""
+WITH_MODELS = ("classifier", "judge")
+"""Readers that ask a model: what they make of the examples takes time, so only ``task check`` looks."""
 
 
 @dataclass(slots=True)
@@ -51,15 +54,35 @@ def _check_reader(task: Task, attribute: Attribute, report: Report) -> None:
     if task.measure == "choices":
         return
     reader = make_reader(attribute.reader, attribute.classes, task.language)
+    if attribute.blind:
+        blind = quality.measure(reader, attribute.blind, list(attribute.classes))
+        report.lines.append("  " + blind.told(f"{attribute.name}, texts never used to mend the reader"))
     if not attribute.examples:
         report.lines.append(f"  {attribute.name}: no labelled examples; the reader's error rate is unknown")
         return
     measured = quality.measure(reader, attribute.examples, list(attribute.classes))
     report.lines.extend("  " + line for line in measured.lines(attribute.name))
-    if measured.accuracy < LEAST_ACCURACY:
-        report.problems.append(
-            f"the reader of {attribute.name} reads {measured.accuracy:.0%} of its examples right, {LEAST_ACCURACY:.0%} is the least"
-        )
+    report.problems.extend(_problems(attribute, measured))
+
+
+def _problems(attribute: Attribute, measured: Quality) -> list[str]:
+    if measured.accuracy >= LEAST_ACCURACY:
+        return []
+    return [
+        f"the reader of {attribute.name} reads {measured.accuracy:.0%} of its examples right, {LEAST_ACCURACY:.0%} is the least"
+    ]
+
+
+def doubts(task: Task) -> list[str]:
+    """What makes a task's readers fail its check, as far as no model has to be asked for it."""
+    found = []
+    for attribute in task.attributes.values():
+        if attribute.examples and task.measure != "choices" and attribute.reader["name"] not in WITH_MODELS:
+            reader = make_reader(attribute.reader, attribute.classes, task.language)
+            found += _problems(
+                attribute, quality.measure(reader, attribute.examples, list(attribute.classes))
+            )
+    return found
 
 
 def describe(task: Task, shown: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from harness.checking import doubts
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.plaintext import table
@@ -28,6 +29,12 @@ def sweep(
     """Every model on every task; what fails does not stop the rest, and decides the exit code at the end."""
     names = list(catalog.names("tasks")) if list(tasks) == ["all"] else list(tasks)
     loaded = [load_task(name) for name in names]
+    for task in loaded:
+        if problems := doubts(task):
+            click.echo(
+                f"{task.name} fails its check: {'; '.join(problems)} (distalign task check {task.source.path})",
+                err=True,
+            )
     failures: list[UserError] = []
     for model in models:
         parse(model, settings.backend)

@@ -95,6 +95,14 @@ class Quality:
         lines.extend(f"misread as {m.read}, labelled {m.label}: {m.text!r}" for m in self.mistakes)
         return lines
 
+    def told(self, name: str) -> str:
+        """The error rate in one line, with its exact 95% interval (Clopper and Pearson, 1934)."""
+        from scipy.stats import binomtest
+
+        wrong = round((1 - self.accuracy) * self.n)
+        sure = binomtest(wrong, self.n).proportion_ci(0.95)
+        return f"{name}: {wrong} of {self.n} misread ({wrong / self.n:.1%}, 95% {sure.low:.1%} to {sure.high:.1%})"
+
     def to_json(self) -> dict[str, object]:
         """What travels with the scores."""
         return {

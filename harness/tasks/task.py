@@ -44,6 +44,8 @@ class Attribute:
     reader: Mapping[str, object]
     targets: Mapping[str, str | Mapping[str, object]]
     examples: tuple[ExampleSpec, ...]
+    blind: tuple[ExampleSpec, ...]
+    """Labelled texts that nobody saw who wrote or mended the reader: they are never mixed with ``examples``."""
     loc: tuple[str, ...]
     """Where it stands in the task's file, for messages."""
 
@@ -132,7 +134,7 @@ def load_task(name: str | Path) -> Task:
 def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
     single = {
         k: getattr(file, k)
-        for k in ("classes", "reader", "targets", "examples")
+        for k in ("classes", "reader", "targets", "examples", "blind")
         if getattr(file, k) is not None
     }
     if file.attributes is not None:
@@ -162,13 +164,29 @@ def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
 
 
 def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Document, slot: bool) -> Attribute:
-    examples: list[ExampleSpec] = spec.examples if isinstance(spec.examples, list) else []
-    source, at = doc, (*loc, "examples")
-    if isinstance(spec.examples, str):
-        source, at = load_yaml(beside(doc, spec.examples)), ()
+    return Attribute(
+        name=name,
+        classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
+        reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
+        targets=dict(spec.targets),
+        examples=_labelled(spec.examples, spec, doc, (*loc, "examples")),
+        blind=_labelled(spec.blind, spec, doc, (*loc, "blind")),
+        loc=loc,
+    )
+
+
+def _labelled(
+    given: str | list[ExampleSpec], spec: AttributeSpec, doc: Document, loc: tuple[str, ...]
+) -> tuple[ExampleSpec, ...]:
+    """Labelled texts, of the task file or of a file of their own."""
+    if isinstance(given, str):
+        source = load_yaml(beside(doc, given))
         if not isinstance(source.data, list):
             raise UserError("not a list", where=source.where(), expected="- {text: …, label: …}")
         examples = [validate(ExampleSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+        at: tuple[str, ...] = ()
+    else:
+        source, at, examples = doc, loc, given
     labels = [*spec.classes, *INVALID]
     for i, example in enumerate(examples):
         if example.label not in labels:
@@ -179,14 +197,7 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
                 expected="one of " + ", ".join(labels),
                 nearest=nearest(example.label, set(labels)),
             )
-    return Attribute(
-        name=name,
-        classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
-        reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
-        targets=dict(spec.targets),
-        examples=tuple(examples),
-        loc=loc,
-    )
+    return tuple(examples)
 
 
 def _association(file: TaskFile, contexts: Sequence[Context], doc: Document) -> str:

@@ -81,12 +81,14 @@ class SamplingSpec(_Strict):
 
 
 class AttributeSpec(_Strict):
-    """What is read from the draws: classes, reader, targets, examples."""
+    """What is read from the draws: classes, reader, targets, labelled texts."""
 
     classes: dict[Label, list[str]]
     reader: str | dict[str, object] = "words"
     targets: dict[Name, str | dict[str, object]] = {}
     examples: str | list[ExampleSpec] = []
+    blind: str | list[ExampleSpec] = []
+    """Labelled texts that nobody saw who wrote or mended the reader."""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -132,6 +134,7 @@ class TaskFile(_Strict):
     reader: str | dict[str, object] | None = None
     targets: dict[str, object] | None = None
     examples: str | list[object] | None = None
+    blind: str | list[object] | None = None
     attributes: dict[Name, AttributeSpec] | None = None
     """Several attributes read from the same draws, in place of the five keys above."""
     contexts: str | list[str | dict[str, object]]

@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli.main import VERBS
 from harness.cli.main import run as command
+from harness.tasks.task import load_task
 from tests import helpers
 
 
@@ -35,6 +36,40 @@ def test_a_new_task_passes_its_check_as_it_is(tmp_path: Path, capsys: pytest.Cap
     assert "exists already" in said(capsys, "task", "new", "hands", "-o", str(tmp_path), code=2)
     assert path.read_bytes() == before
     assert "not a usable task name" in said(capsys, "task", "new", "../hands", "-o", str(tmp_path), code=2)
+
+
+def test_texts_kept_blind_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "task", "new", "hands", "-o", str(tmp_path))
+    path = tmp_path / "hands" / "task.yaml"
+    name = next(iter(load_task(str(path)).attributes.values())).classes
+    first, second = list(name)[:2]
+    (path.parent / "blind.yaml").write_text(
+        f"- {{text: {first}, label: {first}}}\n- {{text: {first}, label: {second}}}\n", encoding="utf-8"
+    )
+    path.write_text(path.read_text(encoding="utf-8") + "blind: blind.yaml\n", encoding="utf-8")
+    report = said(capsys, "task", "check", str(path))
+    assert "3 of 3 examples read right" in report
+    assert "never used to mend the reader: 1 of 2 misread (50.0%, 95% 1.3% to 98.7%)" in report
+    path.write_text(path.read_text(encoding="utf-8").replace("blind.yaml", "[{text: a, label: up}]"), "utf-8")
+    assert "unknown label" in said(capsys, "task", "check", str(path), code=2)
+
+
+def test_evaluate_says_when_a_task_fails_its_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "task", "new", "hands", "-o", str(tmp_path))
+    path = tmp_path / "hands" / "task.yaml"
+    run = ["evaluate", "known:target", "--task", str(path), "-n", "10", "-o", str(tmp_path / "runs")]
+    assert command(run) == 0
+    assert "fails its check" not in capsys.readouterr().err
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    right = next(line for line in lines if "text:" in line and "label: unparsed" in line)
+    wrong = right.replace("label: unparsed", "label: refused")
+    path.write_text("".join(wrong if line == right else line for line in lines), encoding="utf-8")
+    assert command(run) == 0
+    err = capsys.readouterr().err
+    assert "hands fails its check: the reader of" in err
+    assert "67% of its examples right, 90% is the least" in err
 
 
 def test_the_new_task_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
