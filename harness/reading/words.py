@@ -117,8 +117,12 @@ class WordsReader(Reader):
             return False
         # Behind a full stop or a line's end no wording, possessive, hyphen, unit or struck-out mark can reach back;
         # but "4." may yet be "4.5", and "1." at the beginning of a line the number of an item.
-        closed = re.match(r".*(?:[.!?;](?=\s)|[。！？；\n](?=.))", text, re.S)
-        if closed is None or re.search(r"~~|<|\\", text):
+        # A mark that may strike out what follows settles nothing behind it.
+        mark = re.search(r"~~|<|\\", text)
+        closed = re.match(
+            r".*(?:[.!?;](?=\s)|[。！？；\n](?=.))", text[: mark.start() + 1] if mark else text, re.S
+        )
+        if closed is None:
             return False
         folded = _NUMBERED.sub("", fold(closed.group()))
         named = [m for m in self._plain(folded) if m.label]
