@@ -11,7 +11,7 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 LETTER = rf"[^\W\d_{HAN}\u3040-\u30ff]"
 """A letter of a script that puts spaces between words."""
 
-_SIMPLIFIED = str.maketrans(dict(lists.load("zh/characters").words("simplified")))
+_SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in lists.load("zh/characters").words("simplified")})
 _PUNCTUATION = str.maketrans(
     {
         "‘": "'",
