@@ -7,9 +7,10 @@ import shutil
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from baselines.recipe import FOLDER
+from baselines.driver import Options, share_first_stage, train
+from baselines.methods import named
+from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path, masked_path
-from baselines.train import Options, share_first_stage, train
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.progress import phase, say
@@ -92,7 +93,7 @@ def _copied(model: Path, folder: Path) -> Path:
 
 
 def _trained(method: str, folder: Path, model: Path, *settings: str, task: str = TASK) -> Path:
-    tiny = FOLDER / method / "recipe_tiny.yaml"
+    tiny = named(method).folder / TINY
     options = Options(recipe=tiny if tiny.is_file() else None, settings=settings)
     with phase(f"training {folder.name}"):
         return train(method, str(model), task, TARGET, folder, options)

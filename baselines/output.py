@@ -1,7 +1,9 @@
-"""Where a training may write: a new folder, an empty one, or one that it wrote before."""
+"""Where a training may write: a new folder, an empty one, or one that it wrote before; and files put there."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 from harness.contract import FILE
@@ -14,6 +16,8 @@ STAGES = "stages"
 """Folder of a checkpoint in which its stages are trained."""
 BEGUN = "job.json"
 """File of ``STAGES`` that says what is being trained."""
+DRAWN = "draws"
+"""Folder of ``STAGES`` with texts that the model drew to be trained on."""
 OURS = (STAGES, ".lock", "README.md")
 
 
@@ -56,3 +60,12 @@ def _left_by_a_stopped_training(out: Path) -> set[str]:
 
 def _names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+
+
+def link_or_copy(source: Path, place: Path) -> None:
+    """The same file under another name: a hard link where the file system allows it."""
+    place.unlink(missing_ok=True)
+    try:
+        os.link(source.resolve(), place)
+    except OSError:
+        shutil.copyfile(source, place)

@@ -25,6 +25,12 @@ Schedule = Literal[
     "inverse_sqrt",
 ]
 """Those of transformers that need nothing but a length and a warm-up."""
+Precision = Literal["auto", "bf16", "fp32"]
+RetentionLoss = Literal["ce", "kl"]
+"""Cross-entropy on texts, or the distance from the frozen base on them."""
+RECIPE = "recipe.yaml"
+TINY = "recipe_tiny.yaml"
+"""For the tiny models that come with distalign."""
 FOLDER = Path(__file__).parent
 TEXTS = {"neutral": FOLDER / "neutral.txt", "tiny": FOLDER / "seed" / "retained.txt"}
 """Texts about nobody that come with distalign: English ones, and such as the tiny models were trained on."""
@@ -39,6 +45,14 @@ class Recipe(BaseModel):
 
     seed: int = Field(ge=0)
 
+    def retained(self) -> Path | None:
+        """The file of the texts that are retained, if any."""
+        return None
+
+    def precision_asked(self) -> Precision | None:
+        """The precision to train in; None where nothing is trained."""
+        return None
+
 
 class TuningRecipe(Recipe):
     """Hyper-parameters of whatever trains a model's weights."""
@@ -48,7 +62,7 @@ class TuningRecipe(Recipe):
     lora_alpha: int = Field(ge=1)
     lora_dropout: float = Field(ge=0, lt=1)
     lora_targets: str | list[str]
-    precision: Literal["auto", "bf16", "fp32"]
+    precision: Precision
     gradient_accumulation: int = Field(ge=1)
     gradient_checkpointing: bool
     weight_decay: float = Field(ge=0)
@@ -79,6 +93,10 @@ class TuningRecipe(Recipe):
             )
         return path
 
+    def precision_asked(self) -> Precision | None:
+        """The precision to train in."""
+        return self.precision
+
 
 class TrainingRecipe(TuningRecipe):
     """Hyper-parameters of methods that train on rows of a prompt and an answer."""
@@ -88,9 +106,9 @@ class TrainingRecipe(TuningRecipe):
     save_steps: int = Field(ge=1)
 
 
-def read_recipe(kind: type[R], method: str, file: Path | None = None, settings: Sequence[str] = ()) -> R:
-    """The method's recipe, with a user's file on top of it and ``key=value`` settings on top of both."""
-    own = load_yaml(FOLDER / method / "recipe.yaml")
+def read_recipe(kind: type[R], own_file: Path, file: Path | None = None, settings: Sequence[str] = ()) -> R:
+    """A method's recipe, with a user's file on top of it and ``key=value`` settings on top of both."""
+    own = load_yaml(own_file)
     data = _mapping(own)
     recipe = validate(kind, Document(own.path, data, own.lines))
     if file is not None:

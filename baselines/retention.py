@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
@@ -12,6 +12,7 @@ from accelerate.utils import extract_model_from_parallel
 
 from baselines.recipe import SENTENCES
 from harness.errors import UserError
+from harness.sampling.hf.padding import padded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.recipe import TuningRecipe
-
-Measure = Literal["ce", "kl"]
+    from baselines.recipe import RetentionLoss, TuningRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def masked_batch(texts: Sequence[Text], rows: int, mask: int, pad: int) -> dict[
     places = [(t, i) for t, text in enumerate(texts) for i in text.own]
     if 0 < rows < len(places):
         places = [places[k] for k in torch.randperm(len(places))[:rows].tolist()]
-    batch = _padded([texts[t].ids for t, _ in places], pad)
+    batch = padded([texts[t].ids for t, _ in places], pad)
     row, at = torch.arange(len(places)), torch.tensor([i for _, i in places])
     token = batch["input_ids"][row, at]
     batch["input_ids"][row, at] = mask
@@ -66,18 +65,10 @@ def causal_batch(texts: Sequence[Text], rows: int, pad: int) -> dict[str, torch.
     chosen = list(texts)
     if 0 < rows < len(chosen):
         chosen = [chosen[k] for k in torch.randperm(len(chosen))[:rows].tolist()]
-    batch = _padded([t.ids for t in chosen], pad)
+    batch = padded([t.ids for t in chosen], pad)
     ids, mask = batch["input_ids"], batch["attention_mask"]
     row, at = mask[:, 1:].nonzero(as_tuple=True)
     return {**batch, "place": row * ids.shape[1] + at, "token": ids[row, at + 1]}
-
-
-def _padded(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
-    width = max(len(r) for r in rows)
-    return {
-        "input_ids": torch.tensor([[*r, *[pad] * (width - len(r))] for r in rows]),
-        "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
-    }
 
 
 def at_places(model: Callable[..., Any], batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -87,17 +78,17 @@ def at_places(model: Callable[..., Any], batch: dict[str, torch.Tensor]) -> torc
     return picked.float().log_softmax(-1)
 
 
-def loss(model: Any, batch: dict[str, torch.Tensor], measure: Measure, base: Any) -> torch.Tensor:
+def loss(model: Any, batch: dict[str, torch.Tensor], kind: RetentionLoss, base: Any) -> torch.Tensor:
     """Mean over the batch's places of the cross-entropy, or of KL(base || model).
 
     Args:
         model: the model that is trained.
         batch: of ``masked_batch`` or ``causal_batch``.
-        measure: which of the two.
+        kind: which of the two.
         base: the frozen base; None takes the model itself with its adapter switched off.
     """
     here = at_places(model, batch)
-    if measure == "ce":
+    if kind == "ce":
         return -here.gather(-1, batch["token"][:, None]).mean()
     inner = extract_model_from_parallel(model)
     off: AbstractContextManager[object] = inner.disable_adapter() if base is None else nullcontext()
@@ -121,7 +112,7 @@ class Kept:
         base: Any,
         *,
         masked: bool = False,
-        measure: Measure = "kl",
+        kind: RetentionLoss = "kl",
         sentences: bool = False,
     ) -> None:
         """Read the recipe's texts.
@@ -129,13 +120,13 @@ class Kept:
         Args:
             recipe: weight, texts and how many of them.
             tokenizer: the model's.
-            base: the frozen base; None where there is an adapter to switch off, or the measure needs none.
+            base: the frozen base; None where there is an adapter to switch off, or the loss needs none.
             masked: whether the model is a masked one.
-            measure: how far the model is from what it was.
+            kind: which loss says how far the model is from what it was.
             sentences: whether a batch's own sentences may be named in place of texts.
         """
         self.gamma, self.rows, self.longest = recipe.gamma, recipe.retention_rows, recipe.max_length
-        self.tokenizer, self.masked, self.measure = tokenizer, masked, measure
+        self.tokenizer, self.masked, self.kind = tokenizer, masked, kind
         self.base = base if base is None else base.train(False)
         self.texts = encode(tokenizer, lines(recipe.retained()), self.longest)
         if not self.texts and not (sentences and recipe.retention_text == SENTENCES):
@@ -143,7 +134,7 @@ class Kept:
                 "no text of two tokens or more", where="retention_text", found=recipe.retention_text
             )
 
-    def distance(self, model: Any, device: torch.device, sentences: Sequence[str] = ()) -> torch.Tensor:
+    def loss(self, model: Any, device: torch.device, sentences: Sequence[str] = ()) -> torch.Tensor:
         """The loss at tokens of texts drawn anew, or of ``sentences`` where no texts were asked for."""
         if self.base is not None:
             self.base.to(device)
@@ -153,7 +144,7 @@ class Kept:
             batch = masked_batch(texts, self.rows, cast("int", self.tokenizer.mask_token_id), pad)
         else:
             batch = causal_batch(texts, self.rows, pad)
-        return loss(model, {k: v.to(device) for k, v in batch.items()}, self.measure, self.base)
+        return loss(model, {k: v.to(device) for k, v in batch.items()}, self.kind, self.base)
 
 
 def kept(recipe: TuningRecipe, tokenizer: PreTrainedTokenizerBase, base: Path) -> Kept | None:
@@ -184,7 +175,7 @@ class Retaining:
         found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
         if self.kept is None or return_outputs:
             return found
-        away = self.kept.distance(model, self.args.device)
+        away = self.kept.loss(model, self.args.device)
         self._metrics["train"]["retention"].append(away.item())
         # A loss per token of all of a step's batches is not divided by their number any more.
         divided = self.loss_is_scaled_for_ga is None and num_items_in_batch is not None

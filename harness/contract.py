@@ -105,7 +105,11 @@ class CheckpointRecord(Record):
     attribute: str = ""
     """The attribute that was trained."""
     target: TargetRecord | None = None
-    """The target that it was trained towards."""
+    """The target that it was trained towards, where there is one."""
+    targets: dict[str, TargetRecord] = Field(default_factory=dict)
+    """The targets where there are several: by attribute, or by name for people's replies."""
+    corpora: tuple[str, ...] = ()
+    """sha256 of each file of people's replies that it was trained on."""
     completions: str = ""
     """sha256 of the file of texts that was given; '' for none."""
     retained: str = ""

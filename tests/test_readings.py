@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from baselines.answers import from_run
+from baselines.texts import from_run
 from harness.contract import Contract
 from harness.reading import Answer, DrawReader, Reader, Reading
 from harness.readings import reader_of, readings

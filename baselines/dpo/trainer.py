@@ -4,50 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
 from trl import DPOConfig, DPOTrainer
 
-from baselines.data import pairs
-from baselines.output import STAGES
-from baselines.recipe import TrainingRecipe
+from baselines.dpo.pairs import pairs
+from baselines.method import Trained
+from baselines.policy import load_policy, load_tokenizer
 from baselines.retention import Retaining, kept
+from baselines.rows import training_rows
 from baselines.sft.trainer import sft_stage
-from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
-from baselines.train import Job, Outcome, training_data
+from baselines.stage import train_stage
+from baselines.trl_glue import arguments, dataset, example
 from harness.contract import Contract
 from harness.files import digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from baselines.dpo.recipe import Recipe
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
+
 
 class RetainingDPOTrainer(Retaining, DPOTrainer):  # type: ignore[misc]  # TRL is not typed
     """TRL's, with a retention term."""
 
 
-class Recipe(TrainingRecipe):
-    """``recipe.yaml`` of dpo."""
-
-    sft_learning_rate: float = Field(gt=0)
-    sft_epochs: float = Field(gt=0)
-    sft_batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    epochs: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
-    beta: float = Field(gt=0)
-
-
-def run(job: Job) -> Outcome:
+def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     """Two stages: supervised fine-tuning, then preferences, with the first stage as reference."""
     recipe = job.recipe
-    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
-    data = training_data(job, recipe.rows, recipe.seed)
+    data = training_rows(job)
     tokenizer = load_tokenizer(job.source.folder)
     tuned = sft_stage(
         job,
         tokenizer,
         [(row, row.answer) for row in data.rows],
-        recipe,
         learning_rate=recipe.sft_learning_rate,
         epochs=recipe.sft_epochs,
         batch_size=recipe.sft_batch_size,
@@ -74,5 +64,5 @@ def run(job: Job) -> Outcome:
             processing_class=tokenizer,
         )
 
-    final = train_stage(job.out / STAGES / "dpo", "DPO", build)
-    return Outcome(final, digest([data.hash, [p.rejected for p in preferences]]), Contract())
+    final = train_stage(job.stage("dpo"), "DPO", build)
+    return Trained(final, digest([data.hash, [p.rejected for p in preferences]]), Contract())

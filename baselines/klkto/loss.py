@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from trl import KTOTrainer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from trl import KTOConfig
 
-Ablation = Literal["full", "kl_only", "kto_only"]
+    from baselines.klkto.recipe import Ablation
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from baselines.stages import example
+from baselines.trl_glue import example
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from baselines.data import Row
+    from baselines.rows import Row
 
 MOST = 10
 """Classes that one decimal digit can name."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
 from trl import KTOConfig
 
-from baselines.data import RejectRule, verdicts
-from baselines.klkto.loss import Ablation, KLKTOTrainer
+from baselines.chat_templates import own_template, wrap
+from baselines.klkto.loss import KLKTOTrainer
 from baselines.klkto.steering import steering_tokens
-from baselines.output import STAGES
-from baselines.recipe import TrainingRecipe
+from baselines.klkto.verdicts import verdicts
+from baselines.method import Trained
+from baselines.policy import load_policy, load_tokenizer
 from baselines.retention import kept
+from baselines.rows import training_rows
 from baselines.sft.trainer import sft_stage
-from baselines.stages import arguments, dataset, example, load_policy, load_tokenizer, train_stage
-from baselines.templates import own_template, wrap
-from baselines.train import Job, Outcome, training_data
+from baselines.stage import train_stage
+from baselines.trl_glue import arguments, dataset, example
 from harness.contract import Contract
 from harness.files import digest
 
@@ -25,35 +25,16 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.data import TrainingSet
+    from baselines.klkto.recipe import Recipe
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
+    from baselines.rows import TrainingSet
 
 
-class Recipe(TrainingRecipe):
-    """``recipe.yaml`` of klkto."""
-
-    sft_learning_rate: float = Field(gt=0)
-    sft_epochs: float = Field(gt=0)
-    sft_batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    epochs: float = Field(gt=0)
-    batch_size: int = Field(ge=2)
-    beta: float = Field(gt=0)
-    desirable_weight: float = Field(ge=0)
-    undesirable_weight: float = Field(ge=0)
-    kl_weight: float = Field(ge=0)
-    ablation: Ablation
-    reject_rule: RejectRule
-    wrapper: bool
-    """Put <Q> and <A> around the question, through the chat template."""
-    legacy_round3: bool
-    """Round targets to three decimals, as the reference code does."""
-
-
-def run(job: Job) -> Outcome:
+def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     """Two stages, each in its own folder; the second starts from the first, which is also its reference."""
     recipe = job.recipe
-    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
-    data = training_data(job, recipe.rows, recipe.seed)
+    data = training_rows(job)
     tokenizer = load_tokenizer(job.source.folder)
     if recipe.wrapper:
         tokenizer.chat_template = wrap(own_template(tokenizer, job.source.name), "<Q>", "<A>")
@@ -63,7 +44,6 @@ def run(job: Job) -> Outcome:
         job,
         tokenizer,
         [(row, f"{data.classes.index(row.label)}{row.answer}") for row in data.rows],
-        recipe,
         learning_rate=recipe.sft_learning_rate,
         epochs=recipe.sft_epochs,
         batch_size=recipe.sft_batch_size,
@@ -92,9 +72,9 @@ def run(job: Job) -> Outcome:
             processing_class=tokenizer,
         )
 
-    final = train_stage(job.out / STAGES / "klkto", "KL + KTO", build)
+    final = train_stage(job.stage("klkto"), "KL + KTO", build)
     contract = Contract(strip_leading=tuple(str(k) for k in range(len(data.classes))))
-    return Outcome(final, digest([data.hash, [[e["completion"], e["label"]] for e in examples]]), contract)
+    return Trained(final, digest([data.hash, [[e["completion"], e["label"]] for e in examples]]), contract)
 
 
 def judged(data: TrainingSet, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> list[dict[str, object]]:

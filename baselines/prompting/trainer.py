@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from baselines import recipe as recipes
-from baselines.output import STAGES
-from baselines.prompting.wordings import STATEMENTS, WORDINGS, Arm
-from baselines.stages import link_or_copy, load_tokenizer
-from baselines.templates import own_template, wrap
-from baselines.train import Job, Outcome
+from baselines.chat_templates import own_template, wrap
+from baselines.method import Trained
+from baselines.output import link_or_copy
+from baselines.policy import load_tokenizer
+from baselines.prompting.wordings import STATEMENTS, WORDINGS
 from harness.contract import FILE, Contract
 from harness.errors import UserError
 from harness.files import digest
@@ -20,33 +19,29 @@ from harness.tasks.prompts import render
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
+    from baselines.prompting.recipe import Recipe
     from harness.tasks.task import Attribute, Task
 
 SHARED_COLUMNS = ("id", "split")
 """Columns of a context that no question shows."""
 
 
-class Recipe(recipes.Recipe):
-    """``recipe.yaml`` of prompting."""
-
-    arm: Arm
-    state_target: bool
-
-
-def run(job: Job) -> Outcome:
+def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     """Write the folder; nothing is trained."""
     recipe = job.recipe
-    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
+    task, attribute = job.about.task, job.about.attribute
     tokenizer = load_tokenizer(job.source.folder)
-    wording = WORDINGS[job.task.language][recipe.arm]
-    named = class_names(job.task, job.attribute)
+    wording = WORDINGS[task.language][recipe.arm]
+    named = class_names(task, attribute)
     after = wording.after.replace("{classes}", ", ".join(named.values()))
-    stated = statements(job, named) if recipe.state_target or recipe.arm == "target" else []
+    stated = statements(job.about, named) if recipe.state_target or recipe.arm == "target" else []
     template = own_template(tokenizer, job.source.name)
     if wording.before or after or stated:
         template = wrap(template, wording.before, after, stated)
     tokenizer.chat_template = template
-    final = job.out / STAGES / "prompting"
+    final = job.stage("prompting")
     final.mkdir(parents=True, exist_ok=True)
     weights = {p for pattern in WEIGHTS for p in job.source.folder.glob(pattern)}
     for path in sorted(weights):
@@ -56,7 +51,7 @@ def run(job: Job) -> Outcome:
         if path.suffix in (".json", ".py") and path.name != FILE:
             shutil.copyfile(path, final / path.name)
     tokenizer.save_pretrained(str(final))
-    return Outcome(final, digest(stated), Contract(arm=recipe.arm, sampled=recipe.arm != "verbalised"))
+    return Trained(final, digest(stated), Contract(arm=recipe.arm, sampled=recipe.arm != "verbalised"))
 
 
 def class_names(task: Task, attribute: Attribute) -> dict[str, str]:
@@ -68,16 +63,16 @@ def class_names(task: Task, attribute: Attribute) -> dict[str, str]:
     }
 
 
-def statements(job: Job, named: dict[str, str]) -> list[tuple[str, str]]:
+def statements(about: OneAttribute, named: dict[str, str]) -> list[tuple[str, str]]:
     """(phrase, statement of the target's shares) for every phrase by which a question shows its context.
 
     A template sees the text of a question, not its context. So a context is told by the longest of the
     task's column values that the text contains, and every question of the task is tried: one that would be
     given another context's figures, or none, is refused here rather than answered wrongly later.
     """
-    task, attribute = job.task, job.attribute
+    task, attribute = about.task, about.attribute
     contexts = [c.id for c in task.contexts]
-    shares = job.target.matrix(task, attribute, contexts)
+    shares = about.target.matrix(task, attribute, contexts)
     sentence, item, between = STATEMENTS[task.language]
     said = {}
     for context, row in zip(contexts, shares, strict=True):

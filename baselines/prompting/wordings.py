@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-Arm = Literal["zero_shot", "target", "persona", "simulated_draw", "seed_string", "verbalised"]
+if TYPE_CHECKING:
+    from baselines.prompting.recipe import Arm
 
 
 class Wording(NamedTuple):

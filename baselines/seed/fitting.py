@@ -11,6 +11,7 @@ import transformers
 
 from baselines.seed import packing
 from harness.progress import say
+from harness.sampling.hf.padding import filled, padded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +47,7 @@ def batches(rows: Sequence[Row], tokens: int, pad: int, rng: np.random.Generator
 
 
 def _batch(rows: Sequence[Row], pad: int) -> Batch:
-    width = max(len(ids) for ids, _ in rows)
-    return {
-        "input_ids": torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in rows]),
-        "attention_mask": torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids, _ in rows]),
-        "labels": torch.tensor([labels + [-100] * (width - len(labels)) for _, labels in rows]),
-    }
+    return {**padded([ids for ids, _ in rows], pad), "labels": filled([labels for _, labels in rows], -100)}
 
 
 class _Trainer(transformers.Trainer):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.sampling.hf.padding import filled
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -72,15 +74,12 @@ def _row(question: Sequence[int], answers: Sequence[tuple[Sequence[int], int]]) 
 
 def batch(chosen: Sequence[Row], pad: int) -> Batch:
     """Rows beside each other; ``at`` counts through all of them."""
-    width = max(len(r.ids) for r in chosen)
-
-    def filled(values: Sequence[int], rest: int) -> list[int]:
-        return [*values, *[rest] * (width - len(values))]
-
+    ids = filled([r.ids for r in chosen], pad)
+    width = ids.shape[1]
     return {
-        "input_ids": torch.tensor([filled(r.ids, pad) for r in chosen]),
-        "position_ids": torch.tensor([filled(r.positions, 0) for r in chosen]),
-        "branches": torch.tensor([filled(r.branches, -1) for r in chosen]),
+        "input_ids": ids,
+        "position_ids": filled([r.positions for r in chosen], 0),
+        "branches": filled([r.branches for r in chosen], -1),
         "at": torch.tensor([i * width + a for i, r in enumerate(chosen) for a in r.at]),
         "labels": torch.tensor([label for r in chosen for label in r.labels]),
         "weights": torch.tensor([w for r in chosen for w in r.weights]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from baselines.data import apportion
 from baselines.prompting.wordings import STATEMENTS, WORDINGS
+from baselines.rows import apportion
 from baselines.seed.distributions import mixed, occupation
 from baselines.seed.documents import Document
 from baselines.seed.grammar import expand, lexicon, pick, spread
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from baselines.prompting.wordings import Arm
+    from baselines.prompting.recipe import Arm
     from baselines.seed.distributions import Shares
     from harness.tasks.prompts import Rendered
     from harness.tasks.task import Task

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
 from trl import SFTConfig, SFTTrainer
 
-from baselines.output import STAGES
-from baselines.recipe import TrainingRecipe
+from baselines.method import Trained
+from baselines.policy import load_policy, load_tokenizer, lora
 from baselines.retention import Retaining, kept
-from baselines.stages import (
-    arguments,
-    check_lengths,
-    check_terminated,
-    dataset,
-    example,
-    load_policy,
-    load_tokenizer,
-    lora,
-    train_stage,
-)
-from baselines.train import Job, Outcome, training_data
+from baselines.rows import training_rows
+from baselines.stage import train_stage
+from baselines.trl_glue import arguments, check_lengths, check_terminated, dataset, example
 from harness.contract import Contract
 
 if TYPE_CHECKING:
@@ -30,50 +20,44 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.data import Row
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
+    from baselines.recipe import TrainingRecipe
+    from baselines.rows import Row
+    from baselines.sft.recipe import Recipe
 
 
 class RetainingSFTTrainer(Retaining, SFTTrainer):  # type: ignore[misc]  # TRL is not typed
     """TRL's, with a retention term."""
 
 
-class Recipe(TrainingRecipe):
-    """``recipe.yaml`` of sft."""
-
-    learning_rate: float = Field(gt=0)
-    epochs: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
-
-
-def run(job: Job) -> Outcome:
+def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     """One stage: the rows as they are."""
     recipe = job.recipe
-    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
-    data = training_data(job, recipe.rows, recipe.seed)
+    data = training_rows(job)
     tokenizer = load_tokenizer(job.source.folder)
     final = sft_stage(
         job,
         tokenizer,
         [(row, row.answer) for row in data.rows],
-        recipe,
         learning_rate=recipe.learning_rate,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
     )
-    return Outcome(final, data.hash, Contract())
+    return Trained(final, data.hash, Contract())
 
 
 def sft_stage(
-    job: Job,
+    job: Job[TrainingRecipe, OneAttribute],
     tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[tuple[Row, str]],
-    recipe: TrainingRecipe,
     *,
     learning_rate: float,
     epochs: float,
     batch_size: int,
 ) -> Path:
     """Fine-tune the base model on (row, completion); also the first stage of other methods."""
+    recipe = job.recipe
     check_terminated(rows[0][0], tokenizer)
     examples = [example(row, tokenizer, completion) for row, completion in rows]
     check_lengths(examples, tokenizer, recipe.max_length)
@@ -96,4 +80,4 @@ def sft_stage(
             peft_config=lora(recipe, model),
         )
 
-    return train_stage(job.out / STAGES / "sft", "supervised fine-tuning", build)
+    return train_stage(job.stage("sft"), "supervised fine-tuning", build)

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import transformers
 from accelerate import PartialState
-from pydantic import Field
 from torch.utils.data import DataLoader
 
 from baselines import retention
-from baselines.output import STAGES
-from baselines.recipe import TuningRecipe
-from baselines.stages import load_tokenizer, lora, shared_arguments, train_stage, uses_bf16
-from baselines.train import Job, Outcome
+from baselines.method import Trained
+from baselines.policy import load_tokenizer, lora, uses_bf16
+from baselines.stage import train_stage
+from baselines.trl_glue import shared_arguments
 from baselines.walf.data import GroupedBatches, Sentences, collate, without_last
 from baselines.walf.loss import Adaptive, Group, by_pair, divergence
 from harness.contract import Contract
@@ -34,48 +33,12 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
     from baselines.walf.data import Item
+    from baselines.walf.recipe import Recipe
 
-MEASURE = "choices"
 LOG = "walf.csv"
-Constants = dict[str, tuple[float, float, float, float]]
-"""Group -> factor c, lower and upper bound of lambda, alpha."""
-
-
-class Recipe(TuningRecipe):
-    """``recipe.yaml`` of walf."""
-
-    four_bit: bool
-    """Hold a frozen base in 4-bit NF4 (QLoRA); needs bitsandbytes and a GPU."""
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
-    min_delta: float = Field(ge=0)
-    hold_out: int = Field(ge=0)
-    """So many words of each class, the last ones, are not trained on."""
-    pairs: int = Field(ge=0)
-    """So many pairs of words per step, drawn anew; 0 is all."""
-    adaptive: bool
-    beta: float = Field(ge=0, le=1)
-    floor: float = Field(ge=0)
-    """Below this moving mean a group's KL is divided by it, so that steps shrink near the target."""
-    group_by: str
-    masked_groups: Constants
-    causal_groups: Constants
-    retention: retention.Measure
-    kl_half: bool
-    k_by_k: bool
-    mean_nll: bool
-    pooled: bool
-    count_in_place: bool
-    as_published: bool
-    """All five quirks at once."""
-
-    def quirks(self) -> association.Quirks:
-        """How sentences are scored."""
-        names = ("k_by_k", "mean_nll", "pooled")
-        return association.Quirks(**{name: self.as_published or getattr(self, name) for name in names})
 
 
 class WalfTrainer(transformers.Trainer):
@@ -151,7 +114,7 @@ class WalfTrainer(transformers.Trainer):
             loss, told = self.adaptive(kl, len(members), members[0].group)
             entry |= told
         if self.kept is not None:
-            away = self.kept.distance(model, self.args.device, [t for item in members for t in item.texts])
+            away = self.kept.loss(model, self.args.device, [t for item in members for t in item.texts])
             loss = loss + self.kept.gamma * away
             entry["retention"] = away.item()
         self.log(entry)
@@ -194,21 +157,20 @@ class WalfTrainer(transformers.Trainer):
             writer.writerows(rows)
 
 
-def run(job: Job) -> Outcome:
+def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     """One stage; the epoch that is best on validation contexts, in the training prompts, is kept."""
-    recipe = job.recipe
-    assert isinstance(recipe, Recipe)  # noqa: S101  # the driver read it as this class
-    check(job, recipe)
+    recipe, about = job.recipe, job.about
+    check(job)
     masked = kind_of(job.source.folder) == "masked"
     tokenizer = load_tokenizer(job.source.folder)
-    words = association.paired(job.attribute.classes, str(job.task.source.path))
+    words = association.paired(about.attribute.classes, str(about.task.source.path))
     trained = without_last(words, recipe.hold_out)
     maker = Sentences(
-        job.task, tokenizer, trained, masked=masked, quirks=recipe.quirks(), group_by=recipe.group_by
+        about.task, tokenizer, trained, masked=masked, quirks=recipe.quirks(), group_by=recipe.group_by
     )
-    contexts, prompts = select(job.task, "train", "train")
-    watched, _ = select(job.task, "validation", "train")
-    items = maker.items(job.attribute, job.target, contexts, prompts)
+    contexts, prompts = select(about.task, "train", "train")
+    watched, _ = select(about.task, "validation", "train")
+    items = maker.items(about.attribute, about.target, contexts, prompts)
     known = recipe.masked_groups if masked else recipe.causal_groups
     for group in sorted({i.group for i in items} - set(known)):
         raise UserError(
@@ -217,7 +179,7 @@ def run(job: Job) -> Outcome:
             found=group,
             expected=", ".join(known),
         )
-    validation = maker.items(job.attribute, job.target, watched, prompts)
+    validation = maker.items(about.attribute, about.target, watched, prompts)
     pad = cast("int", tokenizer.pad_token_id)
 
     def build(folder: Path) -> WalfTrainer:
@@ -227,7 +189,7 @@ def run(job: Job) -> Outcome:
             apart = recipe.retention == "kl" and recipe.adapter == "full"
             base = load_model(job.source.folder, recipe, masked) if apart else None
             kept = retention.Kept(
-                recipe, tokenizer, base, masked=masked, measure=recipe.retention, sentences=True
+                recipe, tokenizer, base, masked=masked, kind=recipe.retention, sentences=True
             )
         return WalfTrainer(
             recipe=recipe,
@@ -243,16 +205,16 @@ def run(job: Job) -> Outcome:
             callbacks=[transformers.EarlyStoppingCallback(recipe.patience, recipe.min_delta)],
         )
 
-    final = train_stage(job.out / STAGES / "walf", "WALF", build)
-    return Outcome(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), Contract())
+    final = train_stage(job.stage("walf"), "WALF", build)
+    return Trained(final, digest([[i.context, i.group, i.target, i.texts] for i in items]), Contract())
 
 
-def check(job: Job, recipe: Recipe) -> None:
+def check(job: Job[Recipe, OneAttribute]) -> None:
     """Refuse what cannot be trained, before a model is loaded."""
-    if not job.task.association:
+    if not job.about.task.association:
         raise UserError(
             "WALF trains associations",
-            where=str(job.task.source.path),
+            where=str(job.about.task.source.path),
             expected="association: COLUMN in the task",
         )
     if (processes := PartialState().num_processes) > 1:
@@ -261,7 +223,7 @@ def check(job: Job, recipe: Recipe) -> None:
             found=processes,
             hint="without accelerate launch",
         )
-    if recipe.four_bit and recipe.adapter == "full":
+    if job.recipe.four_bit and job.recipe.adapter == "full":
         raise UserError("a base in 4 bits is frozen", where="four_bit", expected="adapter: lora")
 
 
@@ -287,7 +249,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, object]:
 def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
     """The model to train, under a fresh adapter where the recipe asks for one."""
     auto: Any = transformers.AutoModelForMaskedLM if masked else transformers.AutoModelForCausalLM
-    half = uses_bf16(recipe) and recipe.adapter == "lora"
+    half = uses_bf16(recipe.precision) and recipe.adapter == "lora"
     more: dict[str, object] = {"quantization_config": _four_bit()} if recipe.four_bit else {}
     model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
     config = lora(recipe, model)

@@ -61,18 +61,11 @@ def _targets(folders: tuple[str, ...]) -> list[str]:
 
 
 def _methods(folders: tuple[str, ...]) -> list[str]:
-    from importlib.util import find_spec
-    from pathlib import Path
-
+    from baselines.methods import METHODS
     from harness.plaintext import table
 
-    spec = find_spec("baselines")
-    places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
-    recipes = sorted(p for place in places for p in place.glob("*/recipe.yaml"))
-    # A recipe's first sentence says what the method is.
-    about = [p.read_text(encoding="utf-8").removeprefix("# ").partition(".")[0] for p in recipes]
-    rows = [[p.parent.name, what, str(p)] for p, what in zip(recipes, about, strict=True)]
-    return table([["method", "what it is", "recipe"], *rows])
+    rows = [[m.name, m.title, " ".join(m.need.required), str(m.recipe_file)] for m in METHODS]
+    return table([["method", "what it is", "needs", "recipe"], *rows])
 
 
 def _runs(folders: tuple[str, ...]) -> list[str]:

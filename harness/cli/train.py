@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
 from harness.cli.options import config_option
 
 
+class OptionFlags(TypedDict):
+    """The flags that are fields of ``Options``."""
+
+    attribute: str
+    recipe: Path | None
+    settings: tuple[str, ...]
+    completions: Path | None
+    corpora: tuple[Path, ...]
+    revision: str
+
+
 @click.command()
 @click.argument("method")
 @click.argument("model")
-@click.option("--task", required=True, help="Task name, folder or file; its training part is used.")
-@click.option("--target", required=True, help="Target name, or the task's name for one.")
+@click.option("--task", default="", help="Task name, folder or file; its training part is used.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    required=True,
+    help="Target name or folder, or the task's name for one. May be repeated, for several corpora.",
+)
+@click.option(
+    "--corpus",
+    "corpora",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="File of people's replies, for a method that trains on them in place of a task. May be repeated.",
+)
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Checkpoint folder to write."
 )
@@ -37,15 +62,20 @@ from harness.cli.options import config_option
 @click.option("--revision", default="", help="Hub revision of the model.")
 @config_option
 def command(
-    method: str, model: str, task: str, target: str, out: Path, settings: tuple[str, ...], **flags: object
+    method: str,
+    model: str,
+    out: Path,
+    task: str,
+    targets: tuple[str, ...],
+    **flags: Unpack[OptionFlags],
 ) -> None:
     """Train METHOD on MODEL so that its answers follow a target, and write a checkpoint folder.
 
-    'distalign list methods' shows the methods, and the recipe of each with all its settings.
+    'distalign list methods' shows the methods, what each needs, and the recipe of each with all its settings.
 
     Only the task's training contexts and training paraphrases are used. The same command resumes a training
     that was stopped. Several GPUs: accelerate launch -m harness train METHOD MODEL …
     """
-    from baselines.train import Options, train
+    from baselines.driver import Options, train
 
-    train(method, model, task, target, out, Options(settings=settings, **flags))  # type: ignore[arg-type]  # click checked the types
+    train(method, model, task, targets, out, Options(**flags))

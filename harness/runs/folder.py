@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import time
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from harness.contract import Contract
 from harness.errors import IncompleteError, UserError
 from harness.files import make_folder, replacing, write_atomic
+from harness.locks import held
 from harness.terms import Draw, Finish, Request
 
 if TYPE_CHECKING:
@@ -298,22 +297,7 @@ def _storable(text: str) -> str:
 @contextmanager
 def writing(folder: Path, manifest: dict[str, object] | None = None) -> Iterator[Writer]:
     """Lock a run folder and write to it; a folder that is new gets ``manifest``. Buffered draws are kept on any exit."""
-    make_folder(folder)
-    with (folder / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise UserError(
-                "another process is writing this run",
-                where=str(folder),
-                found=f"process {lock.read().strip() or 'unknown'}",
-                expected="one writer",
-                hint="wait for it, or stop it and run the same command again: nothing is lost",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    with held(folder, "another process is writing this run"):
         for torn in (folder / "draws").glob("*.tmp"):
             torn.unlink()
         fresh = not (folder / "manifest.json").is_file() and manifest is not None

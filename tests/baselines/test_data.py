@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.data import Answers, TrainingSet, apportion, pairs, texts_of, training_set, verdicts
+from baselines.dpo.pairs import pairs
 from baselines.klkto.loss import mismatched
+from baselines.klkto.verdicts import verdicts
+from baselines.rows import TrainingSet, apportion, training_set
+from baselines.texts import Answers, texts_of
 from harness.errors import UserError
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task

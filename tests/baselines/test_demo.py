@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from baselines import demo
-from baselines.dpo.trainer import Recipe as DpoRecipe
-from baselines.recipe import FOLDER, read_recipe
-from baselines.sft.trainer import Recipe as SftRecipe
+from baselines import demo, dpo, sft
+from baselines.recipe import TINY
 from harness.runs.folder import find_runs
 
 if TYPE_CHECKING:
@@ -22,14 +20,12 @@ TRAINED = (*demo.TRAINED, "walf")
 
 def test_dpo_begins_with_what_sft_trained() -> None:
     """The demo does not train it twice, so it must be the same."""
-    sft, dpo = (
-        read_recipe(kind, method, FOLDER / method / "recipe_tiny.yaml").model_dump()
-        for kind, method in ((SftRecipe, "sft"), (DpoRecipe, "dpo"))
-    )
+    first = sft.METHOD.read_recipe(sft.METHOD.folder / TINY).model_dump()
+    both = dpo.METHOD.read_recipe(dpo.METHOD.folder / TINY).model_dump()
     own = {"learning_rate", "epochs", "batch_size"}
-    assert {k: dpo[f"sft_{k}"] for k in own} == {k: sft[k] for k in own}
-    shared = sft.keys() - own
-    assert {k: dpo[k] for k in shared} == {k: sft[k] for k in shared}
+    assert {k: both[f"sft_{k}"] for k in own} == {k: first[k] for k in own}
+    shared = first.keys() - own
+    assert {k: both[k] for k in shared} == {k: first[k] for k in shared}
 
 
 def test_a_caller_keeps_its_environment_and_its_threads(

@@ -7,8 +7,8 @@ import torch
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
-from baselines import stages
-from baselines.train import Options, train
+from baselines.driver import Options, train
+from baselines.stage import train_stage
 from tests.baselines.tiny import tiny_answers
 
 if TYPE_CHECKING:
@@ -22,11 +22,10 @@ def test_the_second_stage_is_trls_dpo_from_the_first(
     model: Path, tea: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caught: list[DPOTrainer] = []
-    stage = stages.train_stage
 
     def keep(folder: Path, name: str, build: Callable[[Path], DPOTrainer]) -> Path:
         caught.append(build(folder))
-        return stage(folder, name, build)
+        return train_stage(folder, name, build)
 
     monkeypatch.setattr("baselines.dpo.trainer.train_stage", keep)
     sizes = ("rows=8", "precision=fp32", "adapter=full", "sft_learning_rate=0.003", "beta=0.5")

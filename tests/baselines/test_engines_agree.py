@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from baselines.train import Options, train
+from baselines.driver import Options, train
 from harness.evaluation import evaluate
 from harness.scoring.outcomes import read_counts
 from harness.settings import Settings

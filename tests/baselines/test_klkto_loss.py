@@ -10,9 +10,9 @@ import torch
 from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
-from baselines.klkto.loss import Ablation, KLKTOTrainer
+from baselines.klkto.loss import KLKTOTrainer
 from baselines.klkto.steering import steering_kl, steering_tokens
-from baselines.stages import example
+from baselines.trl_glue import example
 from harness.errors import UserError
 from tests.baselines.tiny import tiny_model, tiny_tokenizer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from baselines.klkto.recipe import Ablation
 
 PLACES = ("Leeds", "Bath", "Porto")
 SHARES = {"Leeds": [0.8, 0.2], "Bath": [1.0, 0.0], "Porto": [0.35, 0.65]}
@@ -281,7 +283,7 @@ def test_other_prompts_give_the_baseline(tmp_path: Path) -> None:
 
 
 def test_steering_tokens_are_those_of_the_assistants_first_position() -> None:
-    from baselines.data import Row
+    from baselines.rows import Row
 
     tokenizer = tiny_tokenizer()
     row = Row("leeds", "again", (("user", "A drink of Leeds, please."),), "", "tea", "Tea")
@@ -297,7 +299,7 @@ def test_steering_tokens_are_those_of_the_assistants_first_position() -> None:
 
 
 def test_digits_that_are_no_tokens_of_their_own_are_refused() -> None:
-    from baselines.data import Row
+    from baselines.rows import Row
 
     row = Row("leeds", "again", (("user", "A drink of Leeds, please."),), "", "tea", "Tea")
     with pytest.raises(UserError, match="single digits"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from baselines.train import Options, train
+from baselines.driver import Options, train
 from harness.errors import UserError
 from harness.sampling.hf.source import find, weights_digest
 from tests.baselines.tiny import tiny_answers
@@ -101,7 +101,7 @@ def test_a_stopped_training_goes_on_and_an_empty_folder_is_taken(
     out = tmp_path / "out"
     out.mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr("baselines.train.model_card", stop)
+        patch.setattr("baselines.checkpoint.model_card", stop)
         with pytest.raises(KeyboardInterrupt):
             train("sft", str(model), str(tea), "survey", out, options(tmp_path))
     assert (out / "model.safetensors").is_file()

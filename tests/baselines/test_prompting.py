@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from baselines.chat_templates import own_template, wrap
+from baselines.driver import Options, train
 from baselines.prompting.verbalised import stated_shares
 from baselines.prompting.wordings import WORDINGS
-from baselines.templates import own_template, wrap
-from baselines.train import Options, train
 from harness.errors import UserError
 from harness.sampling.hf.source import weights_digest
 from harness.tasks.prompts import render

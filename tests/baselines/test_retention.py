@@ -11,12 +11,13 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM
 from trl import SFTConfig
 
-from baselines.recipe import TEXTS, read_recipe
+from baselines import sft
+from baselines.driver import Options, train
+from baselines.recipe import TEXTS
 from baselines.retention import Kept, lines
 from baselines.retention import kept as make
 from baselines.seed import corpus, held_out_path
-from baselines.sft.trainer import Recipe, RetainingSFTTrainer
-from baselines.train import Options, train
+from baselines.sft.trainer import RetainingSFTTrainer
 from harness.errors import UserError
 from tests.baselines.tiny import tiny_answers, tiny_model, tiny_task, tiny_tokenizer, write_tiny
 
@@ -36,7 +37,7 @@ def kept(folder: Path, tokenizer: PreTrainedTokenizerFast, *settings: str) -> Ke
     if not base.is_dir():
         write_tiny(base, seed=2)
     given = ["gamma=0.5", f"retention_text={texts}", "retention_rows=0", "adapter=full", *settings]
-    found = make(read_recipe(Recipe, "sft", settings=given), tokenizer, base)
+    found = make(sft.METHOD.read_recipe(settings=given), tokenizer, base)
     assert found is not None
     return found
 
@@ -57,7 +58,7 @@ def test_the_term_is_the_distance_from_the_base(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
     model = tiny_model(tokenizer, seed=1)
     keep = kept(tmp_path, tokenizer)
-    away = keep.distance(model, torch.device("cpu"))
+    away = keep.loss(model, torch.device("cpu"))
     assert away.item() == pytest.approx(by_hand(model, keep.base, tokenizer).item(), rel=1e-4)
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from baselines.data import Row
 from baselines.klkto.steering import steering_tokens
+from baselines.rows import Row
 from baselines.seed import causal_path, corpus, distributions, questions
 from harness.tasks.prompts import render, select
 from harness.tasks.target import load_target

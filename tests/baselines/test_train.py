@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from baselines.answers import from_csv
-from baselines.klkto.trainer import Recipe as KlktoRecipe
-from baselines.recipe import read_recipe
-from baselines.stages import last_whole
-from baselines.train import Options, methods, train
+from baselines import klkto
+from baselines.driver import Options, train
+from baselines.methods import METHODS
+from baselines.stage import last_whole
+from baselines.texts import from_csv
 from harness.cli.main import run as distalign
 from harness.errors import UserError
 from harness.evaluation import evaluate
@@ -174,7 +174,7 @@ def test_unknown_methods_and_attributes_are_named(model: Path, tea: Path, tmp_pa
 
 def test_what_a_method_cannot_use_is_refused(model: Path, tea: Path, tmp_path: Path) -> None:
     given = Options(completions=tiny_answers(tmp_path))
-    with pytest.raises(UserError, match="trains on no texts"):
+    with pytest.raises(UserError, match="takes no --completions"):
         train("prompting", str(model), str(tea), "survey", tmp_path / "out", given)
     masked = tmp_path / "masked"
     masked.mkdir()
@@ -196,22 +196,17 @@ def test_a_model_whose_turns_have_no_end_is_refused(model: Path, tea: Path, tmp_
 
 
 def test_every_recipe_is_complete_and_says_where_its_numbers_come_from() -> None:
-    from importlib import import_module
-
-    from baselines.recipe import FOLDER
-
-    for method in methods():
-        kind = import_module(f"baselines.{method}.trainer").Recipe
-        read_recipe(kind, method)
-        lines = (FOLDER / method / "recipe.yaml").read_text().splitlines()
+    for method in METHODS:
+        method.read_recipe()
+        lines = method.recipe_file.read_text().splitlines()
         settings = [line for line in lines if line and not line.startswith(("#", " "))]
-        assert {line.partition(":")[0] for line in settings} == set(kind.model_fields)
+        assert {line.partition(":")[0] for line in settings} == set(method.recipe.model_fields)
 
 
 def test_settings_go_over_a_file_and_a_file_over_the_recipe(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("beta: 0.2\nlearning_rate: 1e-3\nlora_targets: all-linear\n")
-    recipe = read_recipe(KlktoRecipe, "klkto", file, ["beta=5e-1", "wrapper=true", "ablation=kl_only"])
+    recipe = klkto.METHOD.read_recipe(file, ["beta=5e-1", "wrapper=true", "ablation=kl_only"])
     assert (recipe.beta, recipe.learning_rate, recipe.lora_targets) == (0.5, 1e-3, "all-linear")
     assert (recipe.wrapper, recipe.ablation) == (True, "kl_only")
 
@@ -228,7 +223,7 @@ def test_settings_go_over_a_file_and_a_file_over_the_recipe(tmp_path: Path) -> N
 )
 def test_wrong_settings_are_named(setting: str, message: str) -> None:
     with pytest.raises(UserError, match="beta") as caught:
-        read_recipe(KlktoRecipe, "klkto", None, [setting])
+        klkto.METHOD.read_recipe(None, [setting])
     assert message in str(caught.value)
 
 
@@ -236,12 +231,12 @@ def test_a_recipe_s_wrong_key_is_shown_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("beta: 0.2\nlerning_rate: 1e-3\n")
     with pytest.raises(UserError) as caught:
-        read_recipe(KlktoRecipe, "klkto", file)
+        klkto.METHOD.read_recipe(file)
     assert "mine.yaml:2" in str(caught.value)
     assert "learning_rate" in caught.value.nearest
     file.write_text("beta: 0.2\nschedule: cosin\n")
     with pytest.raises(UserError, match="cosine") as caught:
-        read_recipe(KlktoRecipe, "klkto", file, ["beta=0.3"])
+        klkto.METHOD.read_recipe(file, ["beta=0.3"])
     assert caught.value.where == f"{file}:2:schedule"
 
 

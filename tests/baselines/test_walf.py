@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from baselines import retention
+from baselines.driver import Options, train
 from baselines.recipe import TEXTS
-from baselines.train import Options, train
 from baselines.walf.data import GroupedBatches, Item, collate, without_last
 from baselines.walf.loss import Adaptive, Group, Tracker, by_pair, divergence
 from baselines.walf.trainer import WalfTrainer

@@ -17,8 +17,8 @@ import torch
 import transformers
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback, trainer
 
+from baselines.driver import Options, train
 from baselines.seed import causal_path
-from baselines.train import Options, train
 
 SIZES: dict[str, Any] = {
     "vocab_size": 32_000,

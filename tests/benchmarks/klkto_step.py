@@ -16,16 +16,20 @@ import torch
 from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
-from baselines.data import Answers, training_set, verdicts
 from baselines.klkto.loss import KLKTOTrainer
+from baselines.klkto.verdicts import verdicts
+from baselines.policy import load_tokenizer
+from baselines.rows import training_set
 from baselines.seed import causal_path
-from baselines.stages import example, load_tokenizer
+from baselines.trl_glue import example
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
 from tests.baselines.tiny import tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from baselines.texts import Answers
 
 SIZES: dict[str, object] = {
     "vocab_size": 16_000,

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from baselines.driver import Options, share_first_stage, train
+from baselines.methods import named
 from baselines.prompting.verbalised import stated_by_run
-from baselines.recipe import FOLDER
+from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path
-from baselines.train import Options, share_first_stage, train
 from harness.evaluation import evaluate
 from harness.retained.utility import consistency, distinct, load_text, perplexity
 from harness.sampling.hf.checkpoint import load
@@ -91,7 +92,7 @@ class Plan:
 
 def tiny_options(method: str, settings: Sequence[str], completions: Path | None = None) -> Options:
     """The tiny model's recipe of a method, and settings over it."""
-    tiny = FOLDER / method / "recipe_tiny.yaml"
+    tiny = named(method).folder / TINY
     return Options(recipe=tiny if tiny.is_file() else None, settings=settings, completions=completions)
 
 

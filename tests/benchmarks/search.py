@@ -15,8 +15,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baselines.driver import FIRST, share_first_stage, train
 from baselines.seed import causal_path
-from baselines.train import FIRST, share_first_stage, train
 from harness.evaluation import evaluate
 from harness.settings import Settings
 from tests.benchmarks.methods import Plan, cost, headline, tiny_options

@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from baselines import retention, seed
-from baselines.recipe import read_recipe
-from baselines.train import Options, train
+from baselines import retention, seed, walf
+from baselines.driver import Options, train
 from baselines.walf.data import Sentences, without_last
-from baselines.walf.trainer import Recipe
 from harness.sampling.hf import association
 from harness.sampling.hf.association import Quirks
 from harness.sampling.hf.budget import Budget
@@ -260,7 +258,7 @@ def main() -> None:
     parser.add_argument("--carried", action="store_true", help="also what carries over, split by split")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     given: Any = parser.parse_args()
-    hold_out = read_recipe(Recipe, "walf", given.recipe, given.settings).hold_out
+    hold_out = walf.METHOD.read_recipe(given.recipe, given.settings).hold_out
     target = resolve(TASK, ATTRIBUTE, given.target)
     texts = given.text.read_text(encoding="utf-8").splitlines()[:200]
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import transformers
 
-from baselines.recipe import read_recipe
+from baselines import walf
 from baselines.walf.data import Sentences, collate
-from baselines.walf.trainer import Recipe, WalfTrainer, arguments
+from baselines.walf.trainer import WalfTrainer, arguments
 from harness.sampling.hf import association
 from harness.tasks.prompts import select
 from harness.tasks.target import resolve
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from baselines.walf.data import Item
+    from baselines.walf.recipe import Recipe
 
 VOCABULARY, WIDTH, LAYERS = 4_000, 128, 2
 
@@ -73,7 +74,7 @@ def compare(masked: bool, folder: Path, steps: int) -> None:
     """Print medians and the median ratio of pairs taken in turns."""
     write = write_bert if masked else write_llama
     tokenizer = transformers.AutoTokenizer.from_pretrained(write(folder / "tokenizer"))
-    recipe = read_recipe(Recipe, "walf", settings=["gamma=0", "precision=fp32"])
+    recipe = walf.METHOD.read_recipe(settings=["gamma=0", "precision=fp32"])
     items, shape = items_of(tokenizer, masked, recipe)
     collator = partial(collate, pad=tokenizer.pad_token_id)
     trainer = WalfTrainer(

@@ -19,6 +19,7 @@ import torch
 
 from harness.errors import UserError
 from harness.sampling.hf.budget import survives
+from harness.sampling.hf.padding import padded
 from harness.terms import SLOT
 
 if TYPE_CHECKING:
@@ -183,11 +184,11 @@ def only(inputs: Inputs, sentences: Sequence[int]) -> Inputs:
 
 def tensors(inputs: Inputs, pad: int) -> dict[str, torch.Tensor]:
     """What ``scores`` takes, padded on the right."""
-    width = max(len(row) for row in inputs.rows)
+    batch = padded(inputs.rows, pad)
+    width = batch["input_ids"].shape[1]
     number, row, at, token, weight = zip(*inputs.parts, strict=True)
     return {
-        "input_ids": torch.tensor([[*r, *[pad] * (width - len(r))] for r in inputs.rows]),
-        "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in inputs.rows]),
+        **batch,
         "sentence": torch.tensor(number),
         "place": torch.tensor(row) * width + torch.tensor(at),
         "token": torch.tensor(token),

@@ -10,6 +10,7 @@ import torch
 
 from harness.errors import UserError
 from harness.sampling.hf.budget import survives
+from harness.sampling.hf.padding import filled, padded
 from harness.terms import SLOT
 
 if TYPE_CHECKING:
@@ -55,16 +56,9 @@ def log_probabilities(
 
     In a causal model the target at a position is predicted from the position before it.
     """
-    width = max(len(row.ids) for row in batch)
-    ids = torch.full((len(batch), width), pad)
-    targets = torch.full((len(batch), width), IGNORED)
-    for i, row in enumerate(batch):
-        ids[i, : len(row.ids)] = torch.tensor(row.ids)
-        targets[i, : len(row.ids)] = torch.tensor(row.targets)
-    lengths = torch.tensor([len(row.ids) for row in batch])
-    ids, targets, lengths = (x.to(model.device) for x in (ids, targets, lengths))
-    mask = torch.arange(width, device=model.device)[None] < lengths[:, None]
-    logits = model(input_ids=ids, attention_mask=mask.long()).logits
+    inputs = {name: x.to(model.device) for name, x in padded([row.ids for row in batch], pad).items()}
+    targets = filled([row.targets for row in batch], IGNORED).to(model.device)
+    logits = model(**inputs).logits
     if not masked:
         logits, targets = logits[:, :-1], targets[:, 1:]
     owner, place = (targets != IGNORED).nonzero(as_tuple=True)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from baselines.output import DRAWN
+from baselines.processes import processes
 from harness.contract import Contract
 from harness.errors import UserError, nearest
 from harness.files import read_csv
+from harness.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from baselines.data import Answers
+    from baselines.method import Job
+    from baselines.needs import OneAttribute
+    from baselines.recipe import Recipe
     from harness.runs.folder import Run
     from harness.tasks.task import Attribute, Task
 
+Answers = dict[tuple[str, str], tuple[str, ...]]
+"""(context, class) -> texts that answer as the class; context '' holds texts that fit every context."""
+OWN_DRAWS = 200
+"""Draws per training prompt when the model writes its own training texts."""
 SHORT = "words"
 """The reader of tasks whose answers are a class's wording and nothing more."""
 
@@ -92,3 +102,41 @@ def from_run(run: Run, task: Task, attribute: Attribute) -> Answers:
             found.setdefault((read.context, label), []).extend([draw.text] * draw.count)
             found.setdefault(("", label), []).extend([draw.text] * draw.count)
     return {key: tuple(texts) for key, texts in found.items()}
+
+
+def answers(job: Job[Recipe, OneAttribute]) -> Answers:
+    """The texts that are given, or the classes' wordings, or the model's own draws."""
+    about = job.about
+    if about.completions is not None:
+        return from_csv(about.completions, about.attribute, [c.id for c in about.task.contexts])
+    short = short_answers(about.task, about.attribute)
+    return short if short is not None else _own_draws(job)
+
+
+def _own_draws(job: Job[Recipe, OneAttribute]) -> Answers:
+    from harness.evaluation import evaluate
+    from harness.runs.folder import find_runs
+    from harness.settings import Settings
+
+    task, attribute = job.about.task, job.about.attribute
+    folder, state = job.stage(DRAWN), processes()
+    if state.is_main_process:
+        say(f"{task.name}'s answers are longer than a word: the model draws its own texts to train on")
+        settings = Settings(n=OWN_DRAWS, seed=job.recipe.seed, split="train", paraphrases="train", out=folder)
+        alone = replace(task, attributes={attribute.name: attribute})
+        evaluate(str(job.source.folder), alone, job.about.target.name, settings)
+    state.wait_for_everyone()
+    return from_run(find_runs([str(folder)])[0], task, attribute)
+
+
+def texts_of(answers: Answers, context: str, label: str) -> tuple[str, ...]:
+    """The texts of a class in a context, or those that fit every context."""
+    found = answers.get((context, label)) or answers.get(("", label))
+    if not found:
+        raise UserError(
+            "no text that answers as this class",
+            found=f"class {label!r} in context {context!r}",
+            expected="at least one text per class and training context",
+            hint="--completions FILE.csv with columns context,label,text, or draws of the model that hold them",
+        )
+    return found

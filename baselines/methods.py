@@ -1,0 +1,35 @@
+"""The list of the methods there are: one more is its folder and an entry here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from baselines import dpo, klkto, prompting, sft, walf
+from harness.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from baselines.method import Method
+    from baselines.needs import About
+    from baselines.recipe import Recipe
+
+METHODS: tuple[Method[Recipe, About], ...] = (
+    dpo.METHOD,
+    klkto.METHOD,
+    prompting.METHOD,
+    sft.METHOD,
+    walf.METHOD,
+)
+
+
+def named(name: str) -> Method[Recipe, About]:
+    """The method of this name."""
+    known = {m.name: m for m in METHODS}
+    if name not in known:
+        raise UserError(
+            "no such method",
+            found=name,
+            expected=", ".join(known),
+            nearest=nearest(name, known),
+            hint="distalign list methods",
+        )
+    return known[name]
