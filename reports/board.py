@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.scoring import divergence
+from harness.metrics.catalog import divergence
 from reports.load import Entry, number, part
 from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
 from reports.standing import Reason, Who, column_key, reasons, who
@@ -136,7 +136,7 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
     entry, floor = speaker.entry, speaker.score("tv", "floor")
     even = np.full_like(entry.shares, 1 / len(entry.classes))
     uniform = {
-        short: float(divergence.MEASURES[name](even, entry.shares).mean()) for short, name in MEASURES.items()
+        short: float(divergence(name).value(even, entry.shares).mean()) for short, name in MEASURES.items()
     }
     return Column(key, entry, uniform, floor, max(speaker.score("tv", "floor95") - floor, 0.0))
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harness.evaluation import enough
-from harness.scoring.divergence import tv
+from harness.metrics.tv import tv
 from harness.scoring.floor import moved
 from tests.benchmarks.stopping import CONTEXTS, stopped
 

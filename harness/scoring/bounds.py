@@ -1,9 +1,9 @@
 """Certain bounds on divergences, where outcome shares are known up to an undecided mass.
 
 The shares of a context lie in the slice {lower + u s : s >= 0, sum s = 1} of the simplex, u being undecided. Every
-measure here is convex in the model's shares, so its greatest value is at a vertex: all of u on one outcome. Its
-least value is at p = max(lower, c target), with c such that p sums to 1: each measure is a sum of terms that
-depend on an outcome through p / target, so raising p where that ratio is lowest lowers the measure the most
+divergence with bounds of its own is convex in the model's shares, so its greatest value is at a vertex: all of u on one outcome. Its
+least value is at p = max(lower, c target), with c such that p sums to 1: each is a sum of terms that
+depend on an outcome through p / target, so raising p where that ratio is lowest lowers it the most
 (water-filling). The bounds are attained, so no narrower ones exist.
 """
 
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import UserError
-from harness.scoring.divergence import MEASURES
+from harness.metrics.base import Divergence
+from harness.metrics.catalog import divergence, of
 
 if TYPE_CHECKING:
-    from harness.scoring.divergence import FloatArray
+    from harness.metrics.base import FloatArray
 
-CERTAIN = ("tv", "js", "kl_target_model", "kl_model_target", "mae")
-"""Measures with certain bounds. The variants of single papers are not convex, or not functions of p / target."""
 HALVINGS = 60
 
 
@@ -37,7 +36,7 @@ def undecided(lower: FloatArray) -> FloatArray:
 
 
 def closest(lower: FloatArray, target: FloatArray) -> FloatArray:
-    """The possible shares that are closest to the target by every measure in ``CERTAIN``."""
+    """The possible shares that are closest to the target by every divergence with bounds of its own."""
     lower, target = np.broadcast_arrays(lower, target)
     low, high = np.zeros(lower.shape[:-1]), np.ones(lower.shape[:-1])
     for _ in range(HALVINGS):
@@ -48,25 +47,26 @@ def closest(lower: FloatArray, target: FloatArray) -> FloatArray:
 
 
 def bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:
-    """Bounds ``[...]`` on a measure, per context.
+    """Bounds ``[...]`` on a divergence, per context.
 
     Args:
-        name: a measure in ``CERTAIN``.
+        name: a divergence with bounds of its own.
         lower: lower bounds ``[..., K]`` of the outcomes' shares; what they lack to 1 is undecided.
         target: shares ``[..., K]`` that sum to 1; 0 for outcomes that the target does not have.
     """
-    if name not in CERTAIN:
-        raise UserError("a measure without certain bounds", found=name, expected=", ".join(CERTAIN))
-    measure = MEASURES[name]
+    metric = divergence(name)
+    if metric.bounds != "own":
+        known = ", ".join(key for key, other in of(Divergence).items() if other.bounds == "own")
+        raise UserError("a divergence without certain bounds", found=name, expected=known)
     vertices = lower[..., None, :] + undecided(lower)[..., None, None] * np.eye(lower.shape[-1])
-    high = measure(vertices, target[..., None, :]).max(axis=-1)
+    high = metric.value(vertices, target[..., None, :]).max(axis=-1)
     # Where nothing is undecided both are the value itself; rounding must not turn them around.
-    low = np.minimum(measure(closest(lower, target), target), high)
+    low = np.minimum(metric.value(closest(lower, target), target), high)
     return Bounds(low, high)
 
 
 def mean_bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:
-    """Bounds on the mean of a measure over contexts ``[contexts, K]``: the undecided masses are free of each other."""
+    """Bounds on the mean of a divergence over contexts ``[contexts, K]``: the undecided masses are free of each other."""
     low, high = bounds(name, lower, target)
     return Bounds(low.mean(axis=0), high.mean(axis=0))
 

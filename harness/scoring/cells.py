@@ -1,115 +1,30 @@
 """Statistics of one cell (one class in one context) whose mean lies on a known side of the truth.
 
-Every measure here is a sum over cells of a function f(q, t) of the model's share q and the target's t, and the
+Every divergence with an interval of its own is a sum over cells of a function f(q, t) of the model's share q and the target's t, and the
 count X of a cell is Binomial(n, q) whatever the other cells do. So a function ``low(X)`` with
 E low(X) <= f(q, t) for every q can be found and checked one cell at a time, and its sum over cells and contexts
 has a mean that is at most the divergence: a lower limit needs only the sampling error of that sum. ``high(X)``
-is its mirror image. docs/statistics.md has the argument; this module has the functions.
+is its mirror image. docs/statistics.md has the argument; the divergences bring their own functions (``metrics``),
+this module has those that are shared.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import digamma, gammaln, rel_entr, xlog1py, xlogy
+from scipy.special import gammaln, xlog1py, xlogy
+
+from harness.metrics.tv import tv_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from harness.scoring.divergence import FloatArray
-
-    CellFunction = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    from harness.metrics.base import FloatArray
 
 _NODES = 32
 _KERNEL = 0.5
 _CAP = 0.5
 _ROOM = 5.0
 """Expected draws (or expected others) below which a side of the target counts as narrow."""
-LEAST_SHARE = 1 / 4
-"""KL(target || model) is unbounded when the model's share of a class goes to 0 unseen; limits hold for models
-that give each class at least this fraction of its target share."""
-
-
-def tv_truth(q: FloatArray, t: FloatArray) -> FloatArray:
-    """Half of |q - t|."""
-    return np.asarray(np.abs(q - t) / 2)
-
-
-def js_truth(q: FloatArray, t: FloatArray) -> FloatArray:
-    """The cell's part of the Jensen-Shannon divergence in bits."""
-    middle = (q + t) / 2
-    return np.asarray((rel_entr(q, middle) + rel_entr(t, middle)) / (2 * math.log(2)))
-
-
-def kl_model_target_truth(q: FloatArray, t: FloatArray) -> FloatArray:
-    """q ln(q / t); cells outside the target's support are the caller's business."""
-    return np.asarray(np.where(t > 0, rel_entr(q, np.where(t > 0, t, 1.0)), 0.0))
-
-
-def kl_target_model_truth(q: FloatArray, t: FloatArray) -> FloatArray:
-    """t ln(t / q)."""
-    return np.asarray(rel_entr(t, q))
-
-
-def tv_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """The plug-in, which overstates."""
-    return tv_truth(x / n, t)
-
-
-def js_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """The plug-in less its second-order bias f''(q) q (1 - q) / 2n."""
-    p = x / n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bias = np.where(t > 0, t * (1 - p) / (4 * n * math.log(2) * (p + t)), 0.0)
-    seen = x / (x + 0.25)
-    return np.asarray(js_truth(p, t) - bias * seen)
-
-
-def kl_model_target_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """x/n (G(x) - ln n t) with Grassberger's G, whose mean is q ln(q/t) but for very small nq.
-
-    G is made for Poisson counts; a binomial one varies less, for which x / 2n^2 makes up. Between whole counts it
-    is a straight line.
-    """
-    whole = np.floor(x)
-    g = digamma(np.floor(whole / 2) + 0.5) + math.log(2)
-    if (whole != x).any():
-        g = g + (x - whole) * (digamma(np.floor((whole + 1) / 2) + 0.5) + math.log(2) - g)
-    value = x / n * (g - np.log(n * np.where(t > 0, t, 1.0)) + 1 / (2 * n))
-    return np.asarray(np.where(t > 0, value, 0.0))
-
-
-def kl_target_model_estimate(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """t ln(t n / (x + 1/2)): the half makes the logarithm of a Poisson count unbiased to second order.
-
-    A binomial count varies less, for which t / 2n makes up.
-    """
-    return np.asarray(rel_entr(t, (x + 0.5) / n) + t / (2 * n))
-
-
-def no_curvature(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """TV is piecewise straight."""
-    return np.zeros(np.broadcast_shapes(x.shape, n.shape, t.shape))
-
-
-def js_curvature(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """f''(q) times the variance of a share: twice the second-order bias."""
-    p = x / n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = t * (1 - p) / (2 * n * math.log(2) * (p + t))
-    return np.asarray(np.where(t > 0, value, 0.0) * x / (x + 0.25))
-
-
-def kl_model_target_curvature(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """f''(q) times the variance of a share."""
-    return np.asarray(np.where(t > 0, (1 - x / n) / n, 0.0) * x / (x + 0.25))
-
-
-def kl_target_model_curvature(x: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
-    """f''(q) times the variance of a share."""
-    return np.asarray(t * (1 - x / n) / (x + 0.5))
 
 
 def nodes(q: FloatArray, n: FloatArray, poisson: bool = False) -> tuple[FloatArray, FloatArray]:

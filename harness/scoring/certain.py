@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.metrics.base import Divergence
+from harness.metrics.catalog import divergence, of
 from harness.scoring import floor as noise
-from harness.scoring.bounds import CERTAIN, bounds, conditional
-from harness.scoring.divergence import MEASURES
+from harness.scoring.bounds import bounds, conditional
 from harness.scoring.reference import sample_limits
-from harness.scoring.table import HEADLINE, AggregateScore, ContextScore, Interval, Score, TableScore
+from harness.scoring.table import (
+    AggregateScore,
+    ContextScore,
+    Interval,
+    Score,
+    TableScore,
+    headline,
+    smoothed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.scoring.divergence import FloatArray
+    from harness.metrics.base import FloatArray
 
-_KL = ("kl_target_model", "kl_model_target")
 NAN = float("nan")
 _ALL = 10**12
 """Draws that stand for shares known without any."""
@@ -41,12 +49,13 @@ def score_certain(
         The same scores as of counts. The value is that of the shares with the undecided mass spread in
         proportion; n is 0, for nothing was drawn.
     """
+    names, outside, raw = tuple(of(Divergence)), headline(), smoothed()
     kept = target.shape[1]
     full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
     valid = conditional(lower, kept)
     sizes = np.full(len(target), np.inf) if sizes is None else sizes
-    given, given_mean = _scored(tuple(MEASURES), valid, target, sizes)
-    scores, mean = _scored(HEADLINE, lower, full, sizes)
+    given, given_mean = _scored(names, valid, target, sizes)
+    scores, mean = _scored(outside, lower, full, sizes)
     scores, mean = given | scores, given_mean | mean
     best, worst = bounds("tv", lower[:, :kept], target)
     mass = lower[:, :kept].sum(axis=1)
@@ -55,9 +64,9 @@ def score_certain(
         ContextScore(
             n=0,
             valid=Interval(*map(float, inside[i])),
-            scores={name: scores[name][i] for name in MEASURES},
-            conditional={name: given[name][i] for name in HEADLINE},
-            unsmoothed={name: given[name][i].plugin for name in _KL},
+            scores={name: scores[name][i] for name in names},
+            conditional={name: given[name][i] for name in outside},
+            unsmoothed={name: given[name][i].plugin for name in raw},
             best_tv=float(best[i]),
             worst_tv=float(worst[i]),
             shares=_shares(valid[i]),
@@ -71,9 +80,9 @@ def score_certain(
         empty=0,
         without_valid=int((mass + undecided <= 0).sum()),
         valid=Interval(*map(float, inside.mean(axis=0))),
-        scores={name: mean[name] for name in MEASURES},
-        conditional={name: given_mean[name] for name in HEADLINE},
-        unsmoothed={name: given_mean[name].plugin for name in _KL},
+        scores={name: mean[name] for name in names},
+        conditional={name: given_mean[name] for name in outside},
+        unsmoothed={name: given_mean[name].plugin for name in raw},
         best_tv=float(best.mean()),
         worst_tv=float(worst.mean()),
         fit_p=NAN,
@@ -84,7 +93,7 @@ def score_certain(
 def _scored(
     names: tuple[str, ...], lower: FloatArray, target: FloatArray, sizes: FloatArray
 ) -> tuple[dict[str, list[Score]], dict[str, Score]]:
-    """The measures ``names`` per context, and of the mean over the contexts where they exist."""
+    """The divergences ``names`` per context, and of the mean over the contexts where they exist."""
     found = {name: _bounded(name, lower, target) for name in names}
     if np.isinf(sizes).all():
         return {n: [_score(row) for row in v] for n, v in found.items()}, {
@@ -134,15 +143,17 @@ def _total(lower: FloatArray) -> FloatArray:
 def _bounded(name: str, lower: FloatArray, target: FloatArray) -> FloatArray:
     """[contexts, (value, low, high)]; limits are nan where a paper's own variant has none."""
     total = _total(lower)[..., None]
-    value = MEASURES[name](lower / total, target)
-    if name in CERTAIN:
+    metric = divergence(name)
+    value = metric.value(lower / total, target)
+    if metric.bounds == "own":
         low, high = bounds(name, np.nan_to_num(lower), target)
-    elif name == "kl_half":
-        low, high = (b / 2 for b in bounds("kl_target_model", np.nan_to_num(lower), target))
+    elif metric.bounds == "varied":
+        scale = metric.scale(target.shape[-1])
+        low, high = (b * scale for b in bounds(metric.varies, np.nan_to_num(lower), target))
     else:
         decided = np.abs(total[..., 0] - 1) < 1e-9
         low = high = np.where(decided, value, np.nan)
-    return np.stack([np.clip(value, low, high) if name in CERTAIN else value, low, high], axis=-1)
+    return np.stack([np.clip(value, low, high) if metric.bounds == "own" else value, low, high], axis=-1)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from harness.scoring.divergence import shares
+from harness.metrics.base import shares
 from harness.scoring.floor import fit_statistic
 from harness.scoring.reference import tv_shift
 from harness.scoring.sides import Table, tv_estimate
@@ -16,7 +16,7 @@ from harness.scoring.sides import Table, tv_estimate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
 REPETITIONS = 4000
 _AT_ONCE = 4_000_000

@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.scoring.interval import Limits
 
 if TYPE_CHECKING:
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
 _REPETITIONS = 1000
 _STEPS = 400

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
 _BUDGET = 2_000_000
 _POWER = 0.8
@@ -27,7 +27,7 @@ class Null:
     """Scores of a perfect model, simulated."""
 
     values: Mapping[str, FloatArray]
-    """Measure -> [repetitions, contexts]; nan in contexts without draws."""
+    """Divergence -> [repetitions, contexts]; nan in contexts without draws."""
     fit: FloatArray
     """The likelihood-ratio statistic 2n KL(observed || target), of the same shape."""
     exact: NDArray[np.bool_]

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri, rel_entr
 
-from harness.scoring.cells import LEAST_SHARE
-from harness.scoring.divergence import MEASURES
-from harness.scoring.sides import Sides, Table, sides
+from harness.metrics.catalog import divergence
+from harness.scoring.sides import Sides, Table, cells_of, sides
 
 if TYPE_CHECKING:
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
     from harness.scoring.sides import Cumulants
 
 _LEVEL = 0.97
@@ -20,14 +19,6 @@ _LEVEL = 0.97
 _LEVEL_OF_MEAN = 0.965
 """Enough, in every case simulated, for a mean over contexts with more than ``_FEW_CLASSES``."""
 _FEW_CLASSES = 3
-_CAUTION = {
-    "tv": (1.1, 1.1),
-    "js": (1.0, 1.05),
-    "kl_target_model": (1.1, 1.0),
-    "kl_model_target": (1.0, 1.05),
-}
-"""What the standard errors of the lower and of the upper limit are multiplied by. Near the target the error of a
-lower sum of TV is understated by up to a tenth, and the least of several upper limits is a little too low."""
 _Z_OUTSIDE = 2.5
 """A second lower limit of TV must not add much to the misses of the first: 0.6%."""
 _FEW = 60
@@ -36,8 +27,6 @@ _EXACT_TAIL = 0.02
 """Of the exact interval of one share: 96%, for its coverage at many draws is no more than it says."""
 _LIKELY = float(ndtri(0.975) ** 2)
 """Twice the log of the likelihood ratio that 95% of chi-squares of one degree of freedom stay under."""
-BOUNDED = ("tv", "js")
-SAME_AS = {"mae": "tv", "kl_eps1e-10": "kl_target_model", "kl_half": "kl_target_model"}
 
 
 class Limits(NamedTuple):
@@ -63,29 +52,24 @@ def share_limits(counts: IntArray | FloatArray) -> Limits:
     return Limits(share, np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
 
 
-def scale_of(name: str, classes: int) -> float:
-    """A measure's multiple of the one it varies."""
-    return {"mae": 2 / classes, "kl_half": 0.5}.get(name, 1.0)
-
-
 def limits(
     counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...]
 ) -> dict[str, tuple[Limits, Limits]]:
-    """For each measure: limits per context ``[C]``, and of the mean over contexts.
+    """For each divergence: limits per context ``[C]``, and of the mean over contexts.
 
     Every context must have draws, a whole number of them in all. The papers' variants estimate the same quantity as
-    the measure they vary (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
+    the divergence they vary (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
     """
     table = Table(counts, target)
     found: dict[str, tuple[Limits, Limits]] = {}
     for name in names:
-        base = SAME_AS.get(name, name)
+        base = divergence(name).varies or name
         if base not in found:
             parts = sides(base, table)
             each = context_limits(base, parts, counts, target)
             of_mean = mean_limits(base, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
             found[base] = each, of_mean
-        scale = scale_of(name, counts.shape[1])
+        scale = divergence(name).scale(counts.shape[1])
         each, of_mean = found[base]
         found[name] = Limits(*(p * scale for p in each)), Limits(*(p * scale for p in of_mean))
     return {name: found[name] for name in names}
@@ -102,7 +86,7 @@ def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, targe
         if few.any():
             high[few] = np.maximum(high[few], _one_class_off(name, counts[few], target[few]))
         found = _ordered(found.estimate, low, high)
-    if name == "kl_model_target":
+    if cells_of(name).forbids:
         impossible = (np.where(target == 0, counts, 0) > 0).any(axis=1)
         return Limits(*(np.where(impossible, np.inf, part) for part in found))
     return found
@@ -117,7 +101,8 @@ def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:
 
 def _limits(name: str, parts: Sides, level: float) -> Limits:
     lows, highs = [], []
-    low_caution, high_caution = _CAUTION[name]
+    cells = cells_of(name)
+    low_caution, high_caution = cells.caution
     for upper in parts.uppers:
         z = _critical(parts.lower, upper, level)
         lows.append(_limit(parts.lower, low_caution * z, -1))
@@ -125,10 +110,9 @@ def _limits(name: str, parts: Sides, level: float) -> Limits:
     best = np.argmin(highs, axis=0)[None]
     low = np.take_along_axis(np.array(lows), best, axis=0)[0]
     high = np.take_along_axis(np.array(highs), best, axis=0)[0]
-    if name == "tv":
+    if cells.above_outside:
         low = np.maximum(low, _limit(parts.outside, np.full(low.shape, _Z_OUTSIDE), -1))
-    top = 1.0 if name in BOUNDED else np.inf
-    return _ordered(parts.estimate, np.clip(low, 0.0, top), np.clip(high, 0.0, top))
+    return _ordered(parts.estimate, np.clip(low, 0.0, cells.top), np.clip(high, 0.0, cells.top))
 
 
 def _critical(lower: Cumulants, upper: Cumulants, level: float) -> FloatArray:
@@ -150,7 +134,7 @@ def _limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
     """The value at which ``side`` would lie z standard errors away, with the variance it would have there.
 
     To first order the variance grows by third/variance per unit of the value; the skewness of the sampling error
-    takes back a third of that and the curvature of the measure its own part (Cornish-Fisher, inverted).
+    takes back a third of that and the curvature of the divergence its own part (Cornish-Fisher, inverted).
     """
     growth = (2 / 3 + 1 / (3 * z * z)) * side.third / np.maximum(side.variance, 1e-300) - side.curvature
     shift = z * z * growth
@@ -168,7 +152,7 @@ def _exact(x: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _two_classes(
     name: str, counts: IntArray | FloatArray, target: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Limits of one context with two classes: the exact interval of the share, through the measure.
+    """Limits of one context with two classes: the exact interval of the share, through the divergence.
 
     The divergence falls as the share nears the target and rises after it, so its extremes over the interval are at
     the ends and, if inside, at the target.
@@ -177,14 +161,15 @@ def _two_classes(
     n = np.rint(counts.sum(axis=1))
     low, high = _exact(x, n)
     t = target[:, 0]
-    if name == "kl_target_model":
+    metric, cells = divergence(name), cells_of(name)
+    if cells.least:
         # A share of 0 cannot be ruled out when a class was not drawn; the limit holds for shares above this.
-        low = np.where(x > 0, low, np.minimum(LEAST_SHARE * t, 0.1 / n))
-        high = np.where(x < n, high, 1 - np.minimum(LEAST_SHARE * (1 - t), 0.1 / n))
-    if name == "kl_model_target":
+        low = np.where(x > 0, low, np.minimum(cells.least * t, 0.1 / n))
+        high = np.where(x < n, high, 1 - np.minimum(cells.least * (1 - t), 0.1 / n))
+    if cells.forbids:
         low = np.where((t == 1) & (x == n), 1.0, low)
         high = np.where((t == 0) & (x == 0), 0.0, high)
-    ends = np.stack([MEASURES[name](np.stack([s, 1 - s], axis=1), target) for s in (low, high)])
+    ends = np.stack([metric.value(np.stack([s, 1 - s], axis=1), target) for s in (low, high)])
     inside = (low <= t) & (t <= high)
     return np.where(inside, 0.0, ends.min(axis=0)), ends.max(axis=0)
 
@@ -204,13 +189,14 @@ def _nearest_likely(name: str, counts: IntArray | FloatArray, target: FloatArray
         way = shares + middle[:, None] * (target - shares)
         inside = 2 * n * rel_entr(shares, way).sum(axis=1) <= _LIKELY
         near, far = np.where(inside, middle, near), np.where(inside, far, middle)
-    return np.maximum(MEASURES[name](shares + near[:, None] * (target - shares), target), 0.0)
+    return np.maximum(divergence(name).value(shares + near[:, None] * (target - shares), target), 0.0)
 
 
 def _one_class_off(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
     """The greatest divergence when one class has its exact upper limit and the others share what is left."""
     n = np.rint(counts.sum(axis=1))
-    least = LEAST_SHARE * target if name == "kl_target_model" else np.zeros(target.shape)
+    metric, cells = divergence(name), cells_of(name)
+    least = cells.least * target
     above = np.maximum((counts + target) / (n + 1)[:, None] - least, 0.0)
     greatest = np.zeros(len(n))
     for k in range(counts.shape[1]):
@@ -218,11 +204,11 @@ def _one_class_off(name: str, counts: IntArray | FloatArray, target: FloatArray)
         room = 1 - np.delete(least, k, axis=1).sum(axis=1)
         _, top = _exact(counts[:, k].astype(np.float64), n)
         top = np.minimum(top, room)
-        if name == "kl_model_target":
+        if cells.forbids:
             top = np.where(target[:, k] > 0, top, 0.0)
         moved = least + above * ((room - top) / np.maximum(others.sum(axis=1), 1e-300))[:, None]
         moved[:, k] = top
-        found = MEASURES[name](moved, target)
+        found = metric.value(moved, target)
         greatest = np.maximum(greatest, np.where(np.isfinite(found), found, 0.0))
     return greatest
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.metrics.catalog import divergence
 from harness.scoring.divergence import smoothed_shares
-from harness.scoring.interval import BOUNDED, SAME_AS, Limits, limits, scale_of
+from harness.scoring.interval import Limits, limits
+from harness.scoring.sides import cells_of
 
 if TYPE_CHECKING:
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import Cells, FloatArray, IntArray
 
 _Z = 2.0
 
@@ -34,10 +36,10 @@ def sample_limits(
     shares = smoothed_shares(counts, (counts > 0) | (target > 0))
     result = {}
     for name, (each, mean) in found.items():
-        base = SAME_AS.get(name, name)
-        scale = scale_of(name, counts.shape[1])
-        missing = scale**2 * _missing_variance(base, shares, target) / sizes
-        top = scale if base in BOUNDED else np.inf
+        scale = divergence(name).scale(counts.shape[1])
+        cells = cells_of(divergence(name).varies or name)
+        missing = scale**2 * _missing_variance(cells, shares, target) / sizes
+        top = scale * cells.top
         result[name] = _widened(each, missing, top), _widened(mean, missing.mean() / len(missing), top)
     return result
 
@@ -75,19 +77,9 @@ def _widened(found: Limits, missing: FloatArray, top: float) -> Limits:
     )
 
 
-def _missing_variance(name: str, model: FloatArray, target: FloatArray) -> FloatArray:
-    """m times: the variance that the reference gives the measure, less the one of m more draws of the model."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = model / target
-        if name == "tv":
-            by_model = np.sign(model - target) / 2
-            by_target = -by_model
-        elif name == "js":
-            by_model, by_target = (np.log2(2 * a / (model + target)) / 2 for a in (model, target))
-        elif name == "kl_model_target":
-            by_model, by_target = np.log(ratio), -ratio
-        else:
-            by_model, by_target = -1 / ratio, -np.log(ratio)
+def _missing_variance(cells: Cells, model: FloatArray, target: FloatArray) -> FloatArray:
+    """m times: the variance that the reference gives the divergence, less the one of m more draws of the model."""
+    by_model, by_target = cells.slopes(model, target)
     return _variance(by_target, target) - _variance(by_model, model)
 
 

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.metrics.catalog import divergence
+from harness.metrics.tv import tv_estimate as tv_plugin
 from harness.scoring import cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from harness.scoring.cells import CellFunction
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import CellFunction, Cells, FloatArray, IntArray
 
 _PARABOLAS = ((0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
 """Upper functions of TV: width of the parabola in standard errors, and whether it is capped far out."""
 _SQUARES = (0.5, 1.0, 1.6, 2.6)
-"""Upper functions of the other measures: multiples of their curvature at the target."""
+"""Upper functions of the other divergences: multiples of their curvature at the target."""
 _LEAST_TARGET = 1e-60
 """A smaller share is as good as this one, and its third power could not be written."""
 _EXACT_PAIRS = 800
@@ -32,7 +33,7 @@ _CHUNK = 400
 
 
 class Cumulants(NamedTuple):
-    """A statistic of each context: value, variance, third cumulant, and curvature of its measure; ``[..., C]``."""
+    """A statistic of each context: value, variance, third cumulant, and curvature of its divergence; ``[..., C]``."""
 
     value: FloatArray
     variance: FloatArray
@@ -52,7 +53,7 @@ class Cumulants(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a measure's limits are computed from, per context."""
+    """What a divergence's limits are computed from, per context."""
 
     estimate: FloatArray
     lower: Cumulants
@@ -80,30 +81,12 @@ class Sides:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    estimate: CellFunction
-    truth: Callable[[FloatArray, FloatArray], FloatArray]
-    curvature: CellFunction
-    local: float
-    """Second derivative at the target, times t / 2."""
-    least: float = 0.0
-
-
-_MEASURES = {
-    "tv": _Measure(cells.tv_estimate, cells.tv_truth, cells.no_curvature, 0.0),
-    "js": _Measure(cells.js_estimate, cells.js_truth, cells.js_curvature, 1 / (8 * np.log(2))),
-    "kl_model_target": _Measure(
-        cells.kl_model_target_estimate, cells.kl_model_target_truth, cells.kl_model_target_curvature, 0.5
-    ),
-    "kl_target_model": _Measure(
-        cells.kl_target_model_estimate,
-        cells.kl_target_model_truth,
-        cells.kl_target_model_curvature,
-        0.5,
-        cells.LEAST_SHARE,
-    ),
-}
+def cells_of(name: str) -> Cells:
+    """The cell functions of a divergence that has an interval of its own."""
+    found = divergence(name).cells
+    if found is None:
+        raise ValueError(f"{name} has no cell functions")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +109,11 @@ class _Shifted:
 class _Check:
     """Means of functions of cells at a grid of model shares, for a number of pairs (n, t)."""
 
-    def __init__(self, n: FloatArray, t: FloatArray, measure: _Measure) -> None:
+    def __init__(self, n: FloatArray, t: FloatArray, parts: Cells) -> None:
         self.n, self.t = n[:, None, None], t[:, None, None]
-        self.grid = cells.share_grid(n, t, measure.least)
+        self.grid = cells.share_grid(n, t, parts.least)
         self.x, self.weight = cells.nodes(self.grid, np.broadcast_to(n[:, None], self.grid.shape))
-        self.truth = measure.truth(self.grid, t[:, None])
+        self.truth = parts.truth(self.grid, t[:, None])
 
     def mean(self, function: CellFunction) -> FloatArray:
         """[pairs, grid]: the function's mean for each model share."""
@@ -207,11 +190,12 @@ class Table:
 
 
 def sides(name: str, table: Table) -> Sides:
-    """The sides of the measure ``name``, per context."""
-    estimate, lower, uppers = _functions(name, *table.pairs.T)
-    # The trace is spread over all directions; what counts is the one in which the measure grows.
+    """The sides of the divergence ``name``, per context."""
+    parts = cells_of(name)
+    estimate, lower, uppers = _functions(parts, *table.pairs.T)
+    # The trace is spread over all directions; what counts is the one in which the divergence grows.
     directions = max(table.place.shape[1] - 1, 1)
-    curvature = _MEASURES[name].curvature(table.x, table.n, table.t) / directions
+    curvature = parts.curvature(table.x, table.n, table.t) / directions
     return Sides(
         table.summed(estimate.at(table.x, table.n, table.t, table.pair)),
         table.below.cumulants(lower, curvature),
@@ -251,29 +235,28 @@ def _pairs(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
     return pairs[first], group[index]
 
 
-def _functions(name: str, n: FloatArray, t: FloatArray) -> tuple[_Shifted, _Shifted, list[_Shifted]]:
+def _functions(parts: Cells, n: FloatArray, t: FloatArray) -> tuple[_Shifted, _Shifted, list[_Shifted]]:
     """Estimate, lower and upper functions with their lines, for every pair of n and t."""
-    measure = _MEASURES[name]
-    checks = [_Check(n[i : i + _CHUNK], t[i : i + _CHUNK], measure) for i in range(0, len(n), _CHUNK)]
+    checks = [_Check(n[i : i + _CHUNK], t[i : i + _CHUNK], parts) for i in range(0, len(n), _CHUNK)]
     nothing = np.zeros(len(n))
-    plain = _Shifted(measure.estimate, nothing, nothing)
-    if name != "tv":
-        squares: list[CellFunction] = [partial(cells.square, scale=measure.local * m) for m in _SQUARES]
-        uppers = [_shifted(checks, n, f, 1) for f in [measure.estimate, *squares]]
-        return plain, _shifted(checks, n, measure.estimate, -1), uppers
+    plain = _Shifted(parts.estimate, nothing, nothing)
+    if parts.local:
+        squares: list[CellFunction] = [partial(cells.square, scale=parts.local * m) for m in _SQUARES]
+        uppers = [_shifted(checks, n, f, 1) for f in [parts.estimate, *squares]]
+        return plain, _shifted(checks, n, parts.estimate, -1), uppers
     estimate = _tv_estimate(n, t)
     parabolas = [partial(cells.parabola, scale=a, capped=c) for a, c in _PARABOLAS]
     uppers = [plain, *(_shifted(checks, n, f, 1) for f in parabolas)]
-    return estimate, _shifted(checks, n, measure.estimate, -1, estimate.bump), uppers
+    return estimate, _shifted(checks, n, parts.estimate, -1, estimate.bump), uppers
 
 
 def _tv_estimate(n: FloatArray, t: FloatArray) -> _Shifted:
     """The plug-in TV less as much of the kernel as takes away its mean where the model is the target."""
     x, weight = cells.nodes(t, n)
     of = x, n[:, None], t[:, None]
-    bump = (weight * cells.tv_estimate(*of)).sum(axis=1) / (weight * cells.kernel(*of)).sum(axis=1)
+    bump = (weight * tv_plugin(*of)).sum(axis=1) / (weight * cells.kernel(*of)).sum(axis=1)
     nothing = np.zeros(len(n))
-    return _Shifted(cells.tv_estimate, nothing, nothing, bump * n)
+    return _Shifted(tv_plugin, nothing, nothing, bump * n)
 
 
 def _shifted(

@@ -8,20 +8,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.metrics.base import Divergence
+from harness.metrics.catalog import of
 from harness.scoring import floor as noise
-from harness.scoring.divergence import MEASURES, best_and_worst_tv, plugins, unsmoothed
+from harness.scoring.divergence import best_and_worst_tv, plugins, unsmoothed
 from harness.scoring.interval import Limits, share_limits
 from harness.scoring.reference import sample_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
-HEADLINE = ("tv", "js")
-"""Measures that take invalid draws as mass outside the target; the others are of valid draws only."""
-_KL = ("kl_target_model", "kl_model_target")
 NAN = float("nan")
+
+
+def headline() -> tuple[str, ...]:
+    """Divergences that take invalid draws as mass outside the target; the others are of valid draws only."""
+    return tuple(key for key, metric in of(Divergence).items() if metric.invalid == "outside")
+
+
+def smoothed() -> tuple[str, ...]:
+    """Divergences that are read off counts with half a draw added."""
+    return tuple(key for key, metric in of(Divergence).items() if metric.smoothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One measure, in one context or as the mean over contexts."""
+    """One divergence, in one context or as the mean over contexts."""
 
     plugin: float
     """Read off the counts: too large on average, by about the floor when the model is good."""
@@ -80,7 +89,7 @@ class ContextScore:
 
 @dataclass(frozen=True, slots=True)
 class AggregateScore:
-    """Means over the contexts that have draws (for conditional measures: valid draws)."""
+    """Means over the contexts that have draws (for conditional scores: valid draws)."""
 
     n: int
     """Draws in all contexts."""
@@ -110,7 +119,7 @@ class TableScore:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Scores of several measures on one version of the counts."""
+    """Scores of several divergences on one version of the counts."""
 
     rows: list[dict[str, Score]]
     mean: dict[str, Score]
@@ -138,6 +147,7 @@ def score(
             contexts does not matter.
     """
     counts, invalid, target = _checked(counts, invalid, target)
+    names, outside = tuple(of(Divergence)), headline()
     sizes = np.full(len(counts), np.inf) if sizes is None else np.asarray(sizes, dtype=np.float64)
     everything, full_target = counts, target
     if invalid.any():
@@ -145,12 +155,12 @@ def score(
         full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
         # At once, as what is simulated and the limits: nearly all of it is numpy, which lets other threads run.
         with ThreadPoolExecutor(1) as beside:
-            pending = beside.submit(_block, HEADLINE, everything, full_target, sizes, seed)
-            conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
-        headline = pending.result()
+            pending = beside.submit(_block, outside, everything, full_target, sizes, seed)
+            conditional = _block(names, counts, target, sizes, seed)
+        over_all = pending.result()
     else:
-        headline = conditional = _block(tuple(MEASURES), counts, target, sizes, seed)
-    raw = {name: unsmoothed(name, counts, target) for name in _KL}
+        over_all = conditional = _block(names, counts, target, sizes, seed)
+    raw = {name: unsmoothed(name, counts, target) for name in smoothed()}
     best, worst = best_and_worst_tv(counts, invalid, target)
     valid_counts = np.stack([counts.sum(axis=1), invalid], axis=1)
     valid = share_limits(valid_counts)
@@ -158,9 +168,9 @@ def score(
         ContextScore(
             n=int(everything[i].sum()),
             valid=Interval(*(float(v[i, 0]) for v in valid)),
-            scores={name: (headline if name in HEADLINE else conditional).rows[i][name] for name in MEASURES},
-            conditional={name: conditional.rows[i][name] for name in HEADLINE},
-            unsmoothed={name: float(raw[name][i]) for name in _KL},
+            scores={name: (over_all if name in outside else conditional).rows[i][name] for name in names},
+            conditional={name: conditional.rows[i][name] for name in outside},
+            unsmoothed={name: float(values[i]) for name, values in raw.items()},
             best_tv=float(best[i]),
             worst_tv=float(worst[i]),
             shares=share_row,
@@ -175,9 +185,9 @@ def score(
         empty=int((n == 0).sum()),
         without_valid=int(((n > 0) & (n_valid == 0)).sum()),
         valid=_mean_share(valid_counts),
-        scores={name: (headline if name in HEADLINE else conditional).mean[name] for name in MEASURES},
-        conditional={name: conditional.mean[name] for name in HEADLINE},
-        unsmoothed={name: _mean(raw[name]) for name in _KL},
+        scores={name: (over_all if name in outside else conditional).mean[name] for name in names},
+        conditional={name: conditional.mean[name] for name in outside},
+        unsmoothed={name: _mean(values) for name, values in raw.items()},
         best_tv=_mean(best),
         worst_tv=_mean(worst),
         fit_p=conditional.fit_all,
@@ -207,7 +217,7 @@ def _plain(value: object) -> object:
 def _block(
     names: tuple[str, ...], counts: IntArray, target: FloatArray, sizes: FloatArray, seed: int
 ) -> _Block:
-    """The measures ``names`` of one version of the counts (with or without the invalid draws)."""
+    """The divergences ``names`` of one version of the counts (with or without the invalid draws)."""
     n = counts.sum(axis=1)
     used = n > 0
     with ThreadPoolExecutor(1) as beside:

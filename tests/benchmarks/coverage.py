@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.scoring.divergence import MEASURES, plugin
+from harness.metrics.catalog import divergence
+from harness.scoring.divergence import plugin
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
 
@@ -170,7 +171,7 @@ def run(case: Case) -> list[Row]:
     table = Table(drawn.reshape(-1, case.classes), np.tile(target, (case.samples, 1)))
     again = resampled(drawn[:RESAMPLED], rng)
     for name in NAMES:
-        truth = float(MEASURES[name](model, target).mean())
+        truth = float(divergence(name).value(model, target).mean())
         if not np.isfinite(truth):
             continue
         low, high = _intervals(name, table, drawn, target)

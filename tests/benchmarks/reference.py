@@ -29,8 +29,9 @@ from harness.importers.reference import (
     shape_readers,
     wanted,
 )
+from harness.metrics.catalog import divergence
 from harness.reading.style import OUTCOMES
-from harness.scoring.divergence import MEASURES, plugin
+from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
 from harness.scoring.interval import limits
 from harness.scoring.reference import sample_limits
@@ -71,7 +72,7 @@ def coverage(people: Floats, m: int, n: int, shift: float, samples: int) -> dict
     both = sample_limits(drawn, asked, np.full(samples, float(m)), NAMES), limits(drawn, asked, NAMES)
     found = {}
     for name in NAMES:
-        truth = float(MEASURES[name](model, people))
+        truth = float(divergence(name).value(model, people))
         held = [
             (each.low <= truth + 1e-12) & (truth - 1e-12 <= each.high) for each, _ in (b[name] for b in both)
         ]

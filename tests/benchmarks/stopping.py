@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from harness.evaluation import enough, looks
-from harness.scoring.divergence import tv
+from harness.metrics.base import tv
 from harness.scoring.floor import moved, simulate
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
@@ -22,7 +22,7 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.scoring.divergence import FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
 CONTEXTS = 14
 SETS = 5

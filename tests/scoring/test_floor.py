@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, kstest
 
-from harness.scoring.divergence import kl_model_target, tv
+from harness.metrics.kl import kl_model_target
+from harness.metrics.tv import tv
 from harness.scoring.floor import goodness_of_fit, moved, simulate, tail, tellable
 
 Row = tuple[tuple[float, ...], int, float, float, float, float, float, float | None]

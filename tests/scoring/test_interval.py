@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import multinomial
 
-from harness.scoring.divergence import MEASURES
+from harness.metrics.catalog import divergence
 from harness.scoring.interval import limits
 from harness.scoring.table import AggregateScore, ContextScore, score
 
@@ -28,7 +28,7 @@ def coverage(n: int, target: Floats, model: Floats) -> dict[str, float]:
     found = limits(counts, np.tile(target, (len(counts), 1)), NAMES)
     result = {}
     for name, (each, _) in found.items():
-        truth = float(MEASURES[name](model, target))
+        truth = float(divergence(name).value(model, target))
         result[name] = float(mass[(each.low <= truth + 1e-12) & (truth <= each.high + 1e-12)].sum())
     return result
 
@@ -75,7 +75,7 @@ def test_limits_of_rare_classes_hold_and_close_in(classes: int, t: float) -> Non
     few = [limits(rng.multinomial(60, model), target, NAMES) for _ in range(100)]
     many = limits(rng.multinomial(10**6, model), target, NAMES)
     for name in NAMES:
-        truth = MEASURES[name](model, target).mean()
+        truth = divergence(name).value(model, target).mean()
         assert sum(f[name][1].low <= truth <= f[name][1].high for f in few) >= 90, name
         # Lines are checked on a grid: a few parts in a thousand of the truth may be missing with many draws.
         _, found = many[name]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from harness.metrics.kl import LEAST_SHARE
 from harness.scoring import sides
-from harness.scoring.cells import LEAST_SHARE, nodes
+from harness.scoring.cells import nodes
 
 PAIRS = ((10, 0.5), (10, 0.05), (10, 0.97), (25, 0.2), (25, 0.0016), (100, 0.03), (100, 0.5), (400, 0.31))
 
@@ -15,8 +16,8 @@ PAIRS = ((10, 0.5), (10, 0.05), (10, 0.97), (25, 0.2), (25, 0.0016), (100, 0.03)
 @pytest.mark.parametrize("name", ["tv", "js", "kl_target_model", "kl_model_target"])
 @pytest.mark.parametrize(("n", "t"), PAIRS)
 def test_sides_hold_for_models_off_the_grid(name: str, n: int, t: float) -> None:
-    functions = sides._functions(name, np.array([float(n)]), np.array([t]))
-    measure = sides._MEASURES[name]
+    parts = sides.cells_of(name)
+    functions = sides._functions(parts, np.array([float(n)]), np.array([t]))
     least = t * LEAST_SHARE if name == "kl_target_model" else 0.0
     q = np.unique(
         np.concatenate([np.linspace(least, 1, 150), t * np.linspace(LEAST_SHARE, 3, 60)]).clip(0, 1)
@@ -24,7 +25,7 @@ def test_sides_hold_for_models_off_the_grid(name: str, n: int, t: float) -> None
     x = np.arange(n + 1.0)
     mass = binom.pmf(x, n, q[:, None])
     size, share, pair = np.full(n + 1, float(n)), np.full(n + 1, t), np.zeros(n + 1, dtype=np.int64)
-    truth = measure.truth(q, np.array(t))
+    truth = parts.truth(q, np.array(t))
     # Between grid points a line may be missed by a little: a small part of one draw.
     slack = 0.08 / n + 0.004 * np.abs(truth)
     _, lower, uppers = functions
@@ -36,11 +37,12 @@ def test_sides_hold_for_models_off_the_grid(name: str, n: int, t: float) -> None
 @pytest.mark.parametrize("name", ["tv", "js", "kl_target_model", "kl_model_target"])
 def test_estimate_is_unbiased_at_the_target_and_far_from_it(name: str) -> None:
     n, t = 100.0, 0.4
-    estimate, _, _ = sides._functions(name, np.array([n]), np.array([t]))
+    parts = sides.cells_of(name)
+    estimate, _, _ = sides._functions(parts, np.array([n]), np.array([t]))
     x = np.arange(n + 1)
     full = np.full(len(x), n), np.full(len(x), t), np.zeros(len(x), dtype=np.int64)
     for q in (t, 0.7):
-        truth = sides._MEASURES[name].truth(np.array(q), np.array(t))
+        truth = parts.truth(np.array(q), np.array(t))
         assert binom.pmf(x, n, q) @ estimate.at(x, *full) == pytest.approx(float(truth), abs=3e-4)
 
 

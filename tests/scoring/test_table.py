@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from harness.scoring.divergence import MEASURES
+from harness.metrics.base import Divergence
+from harness.metrics.catalog import of
 from harness.scoring.interval import share_limits
 from harness.scoring.table import AggregateScore, ContextScore, TableScore, score, to_json
 from tests.benchmarks.coverage import Case, run
@@ -131,7 +132,7 @@ def test_same_input_same_digits_and_order_of_contexts_does_not_matter() -> None:
     assert score(counts, invalid, target, seed=4) == first
     order = np.random.default_rng(0).permutation(len(counts))
     second = score(counts[order], invalid[order], target[order], seed=4)
-    for name in MEASURES:
+    for name in of(Divergence):
         a, b = first.aggregate.scores[name], second.aggregate.scores[name]
         assert (a.plugin, a.low, a.high) == pytest.approx((b.plugin, b.low, b.high), rel=1e-9)
         for i, k in enumerate(order):
@@ -146,7 +147,7 @@ def test_order_of_classes_does_not_matter() -> None:
     order = [2, 0, 3, 1]
     a = score(counts, invalid, target).aggregate.scores
     b = score(counts[:, order], invalid, target[:, order]).aggregate.scores
-    for name in MEASURES:
+    for name in of(Divergence):
         assert (a[name].low, a[name].high) == pytest.approx((b[name].low, b[name].high), rel=1e-9)
 
 

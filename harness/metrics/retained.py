@@ -1,0 +1,44 @@
+"""How well a model still predicts plain text."""
+
+from __future__ import annotations
+
+import math
+
+from harness.metrics.base import OfModel, Surprise, Words
+
+
+def perplexity(surprise: Surprise) -> float:
+    """``exp`` of the mean surprise of a token in nats; 1 to inf, comparable only between models of one tokenizer."""
+    return math.exp(surprise.nats / surprise.tokens)
+
+
+def bits_per_byte(surprise: Surprise) -> float:
+    """Surprise in bits over the text's UTF-8 bytes; 0 to inf, comparable between tokenizers."""
+    return surprise.nats / math.log(2) / surprise.size
+
+
+PERPLEXITY = OfModel(
+    key="perplexity",
+    title=Words("Perplexity", "困惑度"),
+    under=Words("held-out text", "留出文本"),
+    about=Words(
+        "How surprised the model is by a token of plain text; comparable only between models of one tokenizer.",
+        "模型对普通文本中一个词元的意外程度；只有分词器相同的模型才可比较。",
+    ),
+    better="lower",
+    formula="exp of the mean of -ln p(token)",
+    values="1 to inf",
+    compute=perplexity,
+)
+BITS_PER_BYTE = OfModel(
+    key="bits_per_byte",
+    title=Words("Bits per byte", "每字节比特"),
+    under=Words("held-out text", "留出文本"),
+    about=Words(
+        "The same surprise in bits over the bytes of the text; comparable between tokenizers.",
+        "同一意外程度，以比特计并除以文本字节数；不同分词器之间可以比较。",
+    ),
+    better="lower",
+    formula="sum of -log2 p(token) over the text's bytes",
+    compute=bits_per_byte,
+)
