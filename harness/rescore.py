@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import UserError
 from harness.files import write_atomic
+from harness.metrics.base import About, Said, Texts
 from harness.reading import make_reader, quality
 from harness.readings import readings
 from harness.runs.folder import Run
-from harness.scoring.outcomes import Certain, Counts, read_certain, score_outcomes, tally, to_csv
+from harness.scoring import measured
+from harness.scoring.outcomes import (
+    Certain,
+    Counts,
+    measure_outcomes,
+    read_certain,
+    score_outcomes,
+    tally,
+    to_csv,
+)
 from harness.scoring.table import to_json
 from harness.tasks.target import Sample, Target, check_names, targets_of
 from harness.tasks.task import Task, load_task
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from harness.contract import Contract
     from harness.tasks.task import Attribute
 
 SCHEMA = 1
@@ -47,16 +58,18 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     check_names(targets)
     chosen = targets_of(loaded, targets or opened.scored_targets())
     tables: Mapping[str, Counts | Certain]
+    texts: Mapping[str, Texts] = {}
     if opened.text("measure") == "draws":
-        counts = count(opened, loaded)
-        write_atomic(opened.folder / "counts.csv", to_csv(list(counts.values())))
-        tables = counts
+        found = read(opened, loaded)
+        tables = {name: one.counts for name, one in found.items()}
+        texts = {name: one.texts for name, one in found.items()}
+        write_atomic(opened.folder / "counts.csv", to_csv([one.counts for one in found.values()]))
     else:
         tables = {c.attribute: c for c in read_certain(opened.folder / "shares.csv")}
     results = [
-        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], target)
-        for attribute, found in chosen.items()
-        for target in found
+        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], texts.get(attribute), target)
+        for attribute, targets_ in chosen.items()
+        for target in targets_
     ]
     scores = {
         "schema": SCHEMA,
@@ -72,32 +85,62 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     return scores
 
 
-def count(run: Run, task: Task) -> dict[str, Counts]:
+class Read(NamedTuple):
+    """The draws of a run as one attribute's reader reads them."""
+
+    counts: Counts
+    texts: Texts
+
+
+def read(run: Run, task: Task) -> dict[str, Read]:
     """Read every draw of a run with each attribute's reader, and count."""
     keys = run.prompt_keys()
-    read = list(readings(run, task))
-    return {
-        name: tally(
-            name,
-            list(attribute.classes),
-            keys,
-            (((r.context, r.prompt), r.readings[name].label, r.draw.count) for r in read),
-        )
-        for name, attribute in task.attributes.items()
-    }
+    rows = list(readings(run, task))
+    found = {}
+    for name, attribute in task.attributes.items():
+        said: dict[tuple[str, str], list[Said]] = {}
+        for r in rows:
+            one = Said(r.draw.text, r.readings[name].label, r.draw.count)
+            said.setdefault((r.context, r.prompt), []).append(one)
+        labels = ((key, one.label, one.draws) for key, all_ in said.items() for one in all_)
+        classes = tuple(attribute.classes)
+        counts = tally(name, classes, keys, labels)
+        steering = _steering(run.contract, task, attribute)
+        found[name] = Read(counts, Texts(task.language, classes, said, steering))
+    return found
+
+
+def _steering(contract: Contract, task: Task, attribute: Attribute) -> tuple[str, ...]:
+    """The tokens that steer to a class of this attribute."""
+    about = contract.attribute or next(iter(task.attributes))
+    return contract.strip_leading if about == attribute.name else ()
 
 
 def _result(
-    run: Run, task: Task, attribute: Attribute, found: Counts | Certain, target: Target
+    run: Run,
+    task: Task,
+    attribute: Attribute,
+    found: Counts | Certain,
+    texts: Texts | None,
+    target: Target,
 ) -> dict[str, object]:
     contexts = found.contexts
-    matrix = target.matrix(task, attribute, contexts)
-    scored = score_outcomes(found, matrix, target.sizes(attribute, contexts))
+    matrix, sizes = target.matrix(task, attribute, contexts), target.sizes(attribute, contexts)
+    scored = score_outcomes(found, matrix, sizes)
+    about = About(task.name, attribute.name, tuple(attribute.classes), task.language, run.text("measure"))
+    others = measure_outcomes(found, matrix, sizes, about)
+    if texts is not None and not run.contract.labels:
+        others |= measured.of_texts(texts, about)
     counted: dict[str, object] = {"totals": {}}
     if isinstance(found, Counts):
         valid = found.folded()[:, :-1]
         counted = {"totals": found.totals(), **_reader_errors(run, task, attribute, valid)}
-    return {**describe(attribute, target, contexts, matrix), "table": to_json(scored), **counted}
+    return {
+        **describe(attribute, target, contexts, matrix),
+        "table": to_json(scored),
+        "metrics": measured.to_json(others),
+        **counted,
+    }
 
 
 def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:
@@ -105,16 +148,16 @@ def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np
     if run.contract.labels or not attribute.examples:
         return {}
     reader = make_reader(attribute.reader, attribute.classes, task.language)
-    measured = quality.measure(reader, attribute.examples, list(attribute.classes))
+    confusion = quality.measure(reader, attribute.examples, list(attribute.classes))
     corrected = [
         quality.corrected_shares(
-            {c: float(x / row.sum()) for c, x in zip(attribute.classes, row, strict=True)}, measured
+            {c: float(x / row.sum()) for c, x in zip(attribute.classes, row, strict=True)}, confusion
         )
         if row.sum()
         else None
         for row in valid
     ]
-    return {"reader": measured.to_json(), "corrected_shares": corrected}
+    return {"reader": confusion.to_json(), "corrected_shares": corrected}
 
 
 def describe(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.metrics.catalog import divergence
+from harness.metrics import catalog
+from harness.metrics.base import Counted, Divergence, OfCounts
 from reports.load import Entry, number, part
 from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
 from reports.standing import Reason, Who, column_key, reasons, who
@@ -16,15 +18,22 @@ from reports.standing import Reason, Who, column_key, reasons, who
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
 
-MEASURES = {
-    "tv": "tv",
-    "js": "js",
-    "klt": "kl_target_model",
-    "klm": "kl_model_target",
-    "mae": "mae",
-}
-"""Short names of the page -> names in ``scores.json``."""
+    from harness.metrics.base import Metric
+
+
+class Shown(NamedTuple):
+    """A number of a result with its 95% interval; nan where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def page_metrics() -> list[Metric]:
+    """The metrics that the page can show for a task, in the list's order."""
+    return [m for m in catalog.METRICS if m.place != "files" and m.needs != "model"]
 
 
 @dataclass(slots=True)
@@ -38,9 +47,20 @@ class Cell:
     rank: tuple[int, int, int] | None = None
     """Least and greatest rank, and band."""
 
-    def score(self, measure: str, value: str, group: str = "scores") -> float:
+    def score(self, metric: str, value: str, group: str = "scores") -> float:
         """A number of the result's means over contexts, such as ``score("tv", "estimate")``."""
-        return number(part(part(self.entry.aggregate, group), measure), value)
+        return number(part(part(self.entry.aggregate, group), metric), value)
+
+    def shown(self, metric: Metric) -> Shown:
+        """What the page shows of a metric."""
+        if isinstance(metric, Divergence):
+            if metric.as_drawn:
+                return Shown(self.score(metric.key, "plugin"), math.nan, math.nan)
+            return Shown(*(self.score(metric.key, kind) for kind in ("estimate", "low", "high")))
+        if isinstance(metric, OfCounts) and metric.in_table:
+            return Shown(number(part(self.entry.aggregate, metric.key), "value"), math.nan, math.nan)
+        found = part(self.entry.metrics, metric.key) if metric.key in self.entry.metrics else {}
+        return Shown(*(number(found, kind) for kind in ("value", "low", "high")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,9 @@ class Column:
     entry: Entry
     """The result that speaks for the column: of those ranked, one with the commonest n."""
     uniform: Mapping[str, float]
-    """Scores of a model that gives every class equally often."""
+    """Metrics of a model that gives every class equally often."""
+    ideal: Mapping[str, float]
+    """Metrics of a model that is the target."""
     floor: float
     """Mean TV of a perfect model, as drawn."""
     perfect: float
@@ -135,10 +157,20 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
     speaker = next(c for c in pool if c.entry.n == n)
     entry, floor = speaker.entry, speaker.score("tv", "floor")
     even = np.full_like(entry.shares, 1 / len(entry.classes))
-    uniform = {
-        short: float(divergence(name).value(even, entry.shares).mean()) for short, name in MEASURES.items()
-    }
-    return Column(key, entry, uniform, floor, max(speaker.score("tv", "floor95") - floor, 0.0))
+    uniform, ideal = (
+        {m.key: _of_shares(m, shares, entry.shares) for m in page_metrics() if m.needs == "counts"}
+        for shares in (even, entry.shares)
+    )
+    return Column(key, entry, uniform, ideal, floor, max(speaker.score("tv", "floor95") - floor, 0.0))
+
+
+def _of_shares(metric: Metric, model: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """A metric of counts, of a model whose every answer has a class."""
+    if isinstance(metric, Divergence):
+        return float(metric.value(model, target).mean())
+    if isinstance(metric, OfCounts):
+        return float(np.nanmean(metric.compute(Counted(model, np.zeros(len(model)), target))))
+    return math.nan
 
 
 def _rank(board: Board) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.errors import UserError
-from harness.rescore import count
-from harness.scoring.outcomes import score_outcomes
+from harness.metrics.base import About
+from harness.rescore import read
+from harness.scoring import measured
+from harness.scoring.outcomes import measure_outcomes, score_outcomes
 from harness.scoring.table import to_json
 from harness.tasks.target import resolve
 from reports.load import part
@@ -19,9 +21,9 @@ from reports.samples import NEEDS_MODEL, find_task
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.scoring.outcomes import Counts
+    from harness.rescore import Read
     from harness.tasks.task import Task
-    from reports.load import Entry
+    from reports.load import Entry, Json
 
 Checked = Literal["claimed", "counts", "draws"]
 EXACT = 1e-9
@@ -40,21 +42,31 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
     made: list[Entry] = []
     checked: dict[str, Checked] = {}
     wrong: dict[str, str] = {}
-    counted: dict[str, Mapping[str, Counts] | None] = {}
+    found: dict[str, Mapping[str, Read] | None] = {}
     for entry in entries:
         run = str(entry.run.manifest["run"])
         task = find_task(entry.run.text("task"))
         again = part(to_json(score_outcomes(entry.table, entry.shares, entry.sizes)), "aggregate")
         place = _first_difference(entry.aggregate, again, "") or _target(entry, task)
-        if run not in counted:
-            counted[run] = _count(entry, task)
-        found = counted[run]
-        checked[run] = "counts" if found is None else "draws"
-        if found is not None and dict(found[entry.attribute].cells) != dict(entry.table.cells):
+        if run not in found:
+            found[run] = _read(entry, task)
+        drawn = found[run]
+        own = drawn[entry.attribute] if drawn is not None else None
+        metrics = _metrics(entry, own)
+        # What ``distalign utility`` left has no interval and is claimed as it is.
+        claimed = {
+            key: value
+            for key, value in entry.metrics.items()
+            if key in metrics and isinstance(value, dict) and "interval" in value
+        }
+        recomputed = {key: metrics[key] for key in claimed}
+        place = place or _first_difference(claimed, recomputed, "metrics")
+        checked[run] = "counts" if own is None else "draws"
+        if own is not None and dict(own.counts.cells) != dict(entry.table.cells):
             place = f"counts.csv: {entry.attribute}"
         if place:
             wrong.setdefault(run, place)
-        made.append(replace(entry, aggregate=again))
+        made.append(replace(entry, aggregate=again, metrics={**entry.metrics, **metrics}))
     return made, {run: how for run, how in checked.items() if run not in wrong}, wrong
 
 
@@ -73,14 +85,24 @@ def _target(entry: Entry, task: Task | None) -> str:
     return "" if same else f"target {target.name}"
 
 
-def _count(entry: Entry, task: Task | None) -> Mapping[str, Counts] | None:
-    """The draws of a run counted again; None where they, or the task that read them, are not at hand."""
+def _metrics(entry: Entry, own: Read | None) -> Json:
+    """The metrics that the score table does not have: of counts, and of texts where the draws are at hand."""
+    run = entry.run
+    about = About(run.text("task"), entry.attribute, entry.classes, run.text("language"), run.text("measure"))
+    found = measure_outcomes(entry.table, entry.shares, entry.sizes, about)
+    if own is not None and not run.contract.labels:
+        found |= measured.of_texts(own.texts, about)
+    return dict(measured.to_json(found))
+
+
+def _read(entry: Entry, task: Task | None) -> Mapping[str, Read] | None:
+    """The draws of a run read again; None where they, or the task that read them, are not at hand."""
     run = entry.run
     if entry.certain or task is None or task.hash != entry.task_hash:
         return None
     if any(about.reader.get("name") in NEEDS_MODEL for about in task.attributes.values()):
         return None
-    return count(run, task) if any((run.folder / "draws").glob("part-*.parquet")) else None
+    return read(run, task) if any((run.folder / "draws").glob("part-*.parquet")) else None
 
 
 def _first_difference(claimed: object, found: object, place: str) -> str:
@@ -92,6 +114,7 @@ def _first_difference(claimed: object, found: object, place: str) -> str:
         )
         return next(filter(None, inner), "")
     if isinstance(claimed, int | float) and isinstance(found, int | float):
-        loose = NOISE if place.rsplit(".", 1)[-1] in SIMULATED else EXACT
+        simulated = place.rsplit(".", 1)[-1] in SIMULATED or place.startswith("metrics.")
+        loose = NOISE if simulated else EXACT
         return "" if math.isclose(claimed, found, rel_tol=loose, abs_tol=loose) else place
     return "" if claimed == found else place or "scores"

@@ -11,7 +11,8 @@ import yaml
 
 from harness.errors import UserError
 from harness.files import replacing
-from reports.board import build
+from harness.metrics.base import Divergence
+from reports.board import build, page_metrics
 from reports.load import entries
 from reports.tables import records
 from reports.text import show
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from harness.metrics.base import Metric
+
     Record = dict[str, object]
 
-HEAD = ("rank", "model", "method", "TV", "95% interval", "JS", "valid", "n")
 _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -43,6 +45,15 @@ def load(runs: Sequence[str]) -> list[Record]:
     return records(build(found), {})
 
 
+def _beside() -> list[Metric]:
+    """The metrics that stand beside the TV in a table: those that the page shows from the start."""
+    return [m for m in page_metrics() if m.place == "shown" and m.key != "tv"]
+
+
+def _head() -> tuple[str, ...]:
+    return ("rank", "model", "method", "TV", "95% interval", *(m.title.en for m in _beside()), "n")
+
+
 def markdown(rows: Sequence[Record]) -> str:
     """A table per task and target; results that are not ranked are left out, with a line that says so."""
 
@@ -51,7 +62,7 @@ def markdown(rows: Sequence[Record]) -> str:
 
     blocks = []
     for title, lines in _tables(rows, clean):
-        head = f"| {' | '.join(HEAD)} |\n| {' | '.join('---' for _ in HEAD)} |"
+        head = f"| {' | '.join(clean(h) for h in _head())} |\n| {' | '.join('---' for _ in _head())} |"
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         blocks.append(f"**{title}**\n\n{head}\n{body}")
     return "\n\n".join([*blocks, *_left_out(rows)]) + "\n"
@@ -66,9 +77,13 @@ def latex(rows: Sequence[Record]) -> str:
     blocks = []
     for title, lines in _tables(rows, clean):
         body = "\n".join(" & ".join(line) + r" \\" for line in lines)
-        head = " & ".join(clean(h) for h in HEAD)
+        head = " & ".join(clean(h) for h in _head())
         blocks.append(
-            "\\begin{table}\n\\caption{" + title + "}\n\\begin{tabular}{rllrrrrr}\n\\toprule\n"
+            "\\begin{table}\n\\caption{"
+            + title
+            + "}\n\\begin{tabular}{rll"
+            + "r" * (len(_head()) - 3)
+            + "}\n\\toprule\n"
             f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
         )
     return "\n\n".join([*blocks, *(f"% {line}" for line in _left_out(rows))]) + "\n"
@@ -95,17 +110,23 @@ def _order(row: Record) -> tuple[float, str]:
 def _line(row: Record, clean: Callable[[object], str]) -> list[str]:
     low, high = row["rank_low"], row["rank_high"]
     rank = str(low) if low == high else f"{low}–{high}"
-    numbers = [f"{cast('float', row[k]):.3f}" for k in ("tv", "tv_low", "tv_high", "js")]
+    numbers = [f"{cast('float', row[k]):.3f}" for k in ("tv", "tv_low", "tv_high")]
     return [
         clean(rank),
         clean(row["model"]),
         clean(row["method"] or "untuned"),
         numbers[0],
         f"{numbers[1]} to {numbers[2]}",
-        numbers[3],
-        clean(f"{100 * cast('float', row['valid']):.1f}%"),
+        *(clean(_number(row, metric)) for metric in _beside()),
         str(row["n"]),
     ]
+
+
+def _number(row: Record, metric: Metric) -> str:
+    value = row[f"{metric.key}_plugin" if isinstance(metric, Divergence) and metric.as_drawn else metric.key]
+    if not isinstance(value, int | float):
+        return "–"
+    return f"{100 * value:.1f}%" if metric.percent else f"{value:.3f}"
 
 
 def _left_out(rows: Sequence[Record]) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 from pydantic_core import from_json
 
 from harness.errors import UserError
+from harness.metrics.base import OfModel, OfTexts
+from harness.metrics.catalog import of
 from harness.runs.folder import find_runs
 from harness.scoring.outcomes import Certain, read_certain, read_counts
 from reports.samples import texts
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from reports.samples import Texts
 
 Json = dict[str, object]
+FILE = "utility.json"
+"""What ``distalign utility`` leaves beside a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Entry:
     are certain, with the undecided mass as a last column."""
     aggregate: Json
     """Scores over all contexts, as in ``scores.json``."""
+    metrics: Json
+    """Metrics that the score table does not have, as in ``scores.json``; of the model itself, and of texts of a run
+    that was scored before these were, as in ``utility.json``."""
     task_hash: str
     """The task's files when the run was scored."""
     reader: tuple[float, int] | None = None
@@ -105,13 +112,27 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
     tables = {table.attribute: table for table in made}
     results = scores.get("results")
     where = str(run.folder / "scores.json")
+    beside = _beside(run)
     if not isinstance(results, list):
         raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
-    read = [_entry(run, result, tables, str(scores.get("task_hash", "")), where) for result in results]
+    read = [
+        _entry(run, result, beside, tables, str(scores.get("task_hash", "")), where) for result in results
+    ]
     if seed is None:
         return read
     pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in read}}
     return [replace(entry, texts=pools[entry.attribute]) for entry in read]
+
+
+def _beside(run: Run) -> Json:
+    """What ``distalign utility`` left beside a run, by metric."""
+    if not (run.folder / FILE).is_file():
+        return {}
+    found = run.load(FILE)
+    numbers: Json = {}
+    for block in ("draws", "perplexity"):
+        numbers |= cast("Json", found.get(block) or {})
+    return {k: {"value": numbers[k]} for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
 
 
 def _parsed(path: Path) -> Json:
@@ -128,7 +149,7 @@ def _parsed(path: Path) -> Json:
 
 
 def _entry(
-    run: Run, result: Json, tables: Mapping[str, Counts | Certain], task_hash: str, where: str
+    run: Run, result: Json, beside: Json, tables: Mapping[str, Counts | Certain], task_hash: str, where: str
 ) -> Entry:
     try:
         attribute = str(result["attribute"])
@@ -140,6 +161,7 @@ def _entry(
         sizes = np.array(sample.get("independent", [math.inf] * len(contexts)), dtype=np.float64)
         aggregate = part(cast("Json", result["table"]), "aggregate")
         number(part(part(aggregate, "scores"), "tv"), "estimate")
+        metrics = beside | cast("Json", result.get("metrics") or {})
     except (KeyError, TypeError, ValueError) as err:
         raise UserError(
             f"scores of another layout: {err}", where=where, hint=f"distalign score {run.folder}"
@@ -162,6 +184,7 @@ def _entry(
         table,
         table.by_context(),
         aggregate,
+        metrics,
         task_hash,
         _accuracy(result.get("reader")),
     )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.metrics.base import Divergence, OfCounts
+from reports.board import page_metrics
 from reports.standing import Reason
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def render(board: Board, data: Mapping[str, object]) -> str:
     """The page's HTML."""
     style = (TEMPLATES / "board.css").read_text(encoding="utf-8")
     script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    words = json.loads((TEMPLATES / "i18n.json").read_text(encoding="utf-8"))
+    words = all_words()
     english: dict[str, str] = words["en"]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -50,6 +52,18 @@ def render(board: Board, data: Mapping[str, object]) -> str:
         words_json=as_data(words),
         data_json=as_data(data),
     )
+
+
+def all_words() -> dict[str, dict[str, str]]:
+    """The page's words by language; those of the metrics come from their list."""
+    words: dict[str, dict[str, str]] = json.loads((TEMPLATES / "i18n.json").read_text(encoding="utf-8"))
+    for metric in page_metrics():
+        for kind, texts in (("metric", metric.title), ("under", metric.under), ("about", metric.about)):
+            for language, text in texts._asdict().items():
+                own = isinstance(metric, Divergence) or (isinstance(metric, OfCounts) and metric.in_table)
+                more = "" if own or kind != "about" else words[language]["bootstrap"]
+                words[language][f"{kind}_{metric.key}"] = text + more
+    return words
 
 
 def _hash(text: str) -> Markup:

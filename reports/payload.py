@@ -8,9 +8,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
+from harness.metrics.base import OfModel
+from harness.metrics.catalog import of
 from harness.terms import INVALID
-from reports.board import MEASURES, engine
+from reports.board import engine, page_metrics
 from reports.command import command
+from reports.load import FILE
 from reports.published import published
 from reports.samples import find_task
 from reports.standing import sampling, seen
@@ -19,6 +22,7 @@ from reports.text import link, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.metrics.base import Metric
     from reports.board import Board, Cell
     from reports.check import Checked
     from reports.load import Entry
@@ -29,9 +33,9 @@ TEXT_BUDGET = 1_500_000
 LONGEST_TEXT = 1_200
 CELL_KEYS = [
     *("row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked"),
-    *("tv", "lo", "hi", "plugin", "floor", "perfect", "valid", "conditional", "best", "worst"),
-    *("js", "jsLo", "jsHi", "klt", "kltLo", "kltHi", "klm", "klmLo", "klmHi", "mae"),
+    *("tv", "lo", "hi", "plugin", "floor", "perfect", "conditional", "best", "worst"),
 ]
+"""Before the other metrics of a cell, each with its limits (``jsLo``, ``jsHi``)."""
 
 
 class Strings:
@@ -60,12 +64,18 @@ def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
         "invalid": list(INVALID),
         "columns": _columns(board),
         "rows": _rows(board),
-        "cellKeys": CELL_KEYS,
+        "metrics": [{"key": m.key, "percent": m.percent, "hidden": m.place == "offered"} for m in _others()],
+        "cellKeys": [*CELL_KEYS, *(m.key + end for m in _others() for end in ("", "Lo", "Hi"))],
         "cells": [_cell(c, index[_key(c)], checked) for c in board.cells],
         "runs": runs,
         "published": published(),
         "strings": list(strings.found),
     }
+
+
+def _others() -> list[Metric]:
+    """The metrics that stand beside the TV."""
+    return [m for m in page_metrics() if m.key != "tv"]
 
 
 def _key(cell: Cell) -> tuple[str, int]:
@@ -125,6 +135,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
                     f"{k} {show(v, 60)}" for k, v in json.loads(sampling(entry)).items() if v != []
                 ),
                 "uniform": {k: short(v) for k, v in column.uniform.items()},
+                "ideal": {k: short(v) for k, v in column.ideal.items()},
                 "floor": short(column.floor),
                 "perfect": short(column.perfect),
             }
@@ -163,30 +174,21 @@ def _rows(board: Board) -> list[dict[str, object]]:
 
 
 def _utility(cells: list[Cell]) -> dict[str, object]:
-    """What ``distalign utility`` left beside the runs of a row: a headline, diversity, and every number."""
+    """What ``distalign utility`` left beside the runs of a row: a headline, and every number."""
     numbers: dict[str, float] = {}
-    diversity = []
     for run in {id(c.entry.run): c.entry.run for c in cells}.values():
-        if not (run.folder / "utility.json").is_file():
+        if not (run.folder / FILE).is_file():
             continue
-        found = run.load("utility.json")
+        found = run.load(FILE)
         perplexity = found.get("perplexity")
         if isinstance(perplexity, dict):
-            numbers.update(
-                {k: perplexity[k] for k in ("perplexity", "bits_per_byte") if _is_number(perplexity.get(k))}
-            )
+            numbers.update({k: perplexity[k] for k in of(OfModel) if _is_number(perplexity.get(k))})
         for task, metrics in _tasks(found).items():
             numbers.update({f"{task} {name}": value for name, value in metrics.items() if _is_number(value)})
-        drawn = found.get("draws")
-        if isinstance(drawn, dict):
-            diversity += [float(drawn["distinct_2"])] if _is_number(drawn.get("distinct_2")) else []
-            if _is_number(drawn.get("consistent")):
-                numbers["consistent"] = float(cast("float", drawn["consistent"]))
     headline = next(iter(numbers), "")
     return {
         "name": show(headline),
         "main": short(numbers[headline]) if headline else None,
-        "diversity": short(sum(diversity) / len(diversity)) if diversity else None,
         "all": [[show(name), short(float(value))] for name, value in numbers.items()],
     }
 
@@ -205,12 +207,11 @@ def _cell(cell: Cell, run: int, checked: Mapping[str, Checked]) -> list[object]:
     entry = cell.entry
     rank = cell.rank or (None, None, None)
     numbers = [cell.score("tv", k) for k in ("estimate", "low", "high", "plugin", "floor")]
-    numbers += [max(cell.score("tv", "floor95") - cell.score("tv", "floor"), 0.0), entry.valid]
+    numbers += [max(cell.score("tv", "floor95") - cell.score("tv", "floor"), 0.0)]
     numbers += [cell.score("tv", "estimate", "conditional")]
     numbers += [float(cast("float", entry.aggregate[k])) for k in ("best_tv", "worst_tv")]
-    for name in ("js", "klt", "klm"):
-        numbers += [cell.score(MEASURES[name], k) for k in ("estimate", "low", "high")]
-    numbers.append(cell.score("mae", "plugin"))
+    for metric in _others():
+        numbers += cell.shown(metric)
     apart = [[kind, show(detail)] for kind, detail in cell.apart]
     how = checked.get(str(entry.run.manifest["run"]), "claimed")
     return [cell.row, cell.col, run, apart, sorted(seen(entry)), *rank, how, *map(short, numbers)]

@@ -9,14 +9,17 @@ import math
 from typing import TYPE_CHECKING, cast
 
 from harness import __version__
+from harness.metrics import catalog
+from harness.metrics.base import Divergence, OfCounts
 from harness.scoring.outcomes import KEYS, Certain, Counts
-from reports.board import MEASURES, engine
+from reports.board import engine
 from reports.standing import sampling
 from reports.text import cell as safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.metrics.base import Metric
     from reports.board import Board, Cell
     from reports.check import Checked
 
@@ -53,14 +56,12 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
         "rank_high": rank[1],
         "band": rank[2],
     }
-    for name in MEASURES.values():
-        for value in ("estimate", "low", "high", "plugin", "floor", "floor95", "p"):
-            record[name if value == "estimate" else f"{name}_{value}"] = _plain(cell.score(name, value))
+    for metric in catalog.METRICS:
+        record |= _numbers(cell, metric)
     record |= {
         "tv_of_valid": _plain(cell.score("tv", "estimate", "conditional")),
         "tv_best": _plain(float(cast("float", entry.aggregate["best_tv"]))),
         "tv_worst": _plain(float(cast("float", entry.aggregate["worst_tv"]))),
-        "valid": _plain(entry.valid),
         "n": entry.n,
         "draws": entry.draws,
         "measure": run.text("measure"),
@@ -73,6 +74,21 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
         "checked": checked,
     }
     return record
+
+
+def _numbers(cell: Cell, metric: Metric) -> dict[str, object]:
+    """The columns of one metric."""
+    key = metric.key
+    if isinstance(metric, Divergence):
+        values = ("estimate", "low", "high", "plugin", "floor", "floor95", "p")
+        return {key if v == "estimate" else f"{key}_{v}": _plain(cell.score(key, v)) for v in values}
+    shown = cell.shown(metric)
+    if metric.needs == "model" or (isinstance(metric, OfCounts) and metric.in_table):
+        return {key: _plain(shown.value)}
+    found = cell.entry.metrics.get(key)
+    how = found.get("interval") if isinstance(found, dict) else None
+    low, high = map(_plain, shown[1:])
+    return {key: _plain(shown.value), f"{key}_low": low, f"{key}_high": high, f"{key}_interval": how}
 
 
 def _plain(value: float) -> float | None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import math
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,24 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli.main import run as distalign
-from harness.contract import Contract
 from harness.errors import UserError
+from harness.metrics import writing
+from harness.metrics.base import PerPrompt, Said, Texts
 from harness.retained.utility import (
-    consistency,
-    distinct,
     lm_eval_scores,
     load_text,
     perplexity,
     save,
     windows,
 )
-from harness.runs.folder import Chunk, Run
 from harness.sampling.hf.checkpoint import Checkpoint, load
 from harness.sampling.hf.source import find
-from harness.tasks.task import load_task
-from harness.terms import Draw
 from tests.baselines.tiny import TEXT, write_tiny
-from tests.helpers import write_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,44 +152,43 @@ def test_lm_eval_scores_a_local_task(checkpoint: Checkpoint, local: Path) -> Non
         lm_eval_scores(checkpoint, ["drink"], include=local)
 
 
-def drawn(contract: Contract, *draws: Draw) -> Run:
-    chunks = [Chunk("leeds", "ask", 0, sum(d.count for d in draws), 0, draws)]
-    shown = {"first_rendered": "user: Which?"}
-    return cast("Run", SimpleNamespace(contract=contract, chunks=lambda: iter(chunks), load=lambda _: shown))
+def texts(*said: Said, language: str = "en", steering: tuple[str, ...] = ()) -> Texts:
+    return Texts(language, ("tea", "coffee"), {("leeds", "ask"): said}, steering)
 
 
-def test_consistency_counts_draws_whose_text_follows_their_token(tmp_path: Path) -> None:
-    task = load_task(str(write_task(tmp_path)))
-    contract = Contract(strip_leading=("0", "1"), attribute="drink")
-    run = drawn(
-        contract,
-        Draw("0Tea", 6),
-        Draw("1Coffee", 3),
-        Draw("0Coffee", 2),
-        Draw("1mumble", 1),
-        Draw("Tea", 8),
+def value(found: PerPrompt) -> float:
+    (number,), (weight,) = found
+    return float(number) if weight else math.nan
+
+
+def test_consistency_counts_draws_whose_text_follows_their_token() -> None:
+    said = (
+        Said("0Tea", "tea", 6),
+        Said("1Coffee", "coffee", 3),
+        Said("0Coffee", "coffee", 2),
+        Said("1mumble", "unparsed", 1),
+        Said("Tea", "tea", 8),
     )
-    found = consistency(run, task)
-    assert found is not None
-    assert found.steered == 12 / 20
-    assert found.agreeing == 9 / 12
-    assert consistency(drawn(Contract(), Draw("0Tea", 6)), task) is None
+    found = texts(*said, steering=("0", "1"))
+    assert value(writing.steered(found)) == 12 / 20
+    assert value(writing.consistent(found)) == 9 / 12
+    without = texts(*said)
+    assert math.isnan(value(writing.steered(without)))
+    assert math.isnan(value(writing.consistent(without)))
 
 
 def test_distinct_n_of_known_texts() -> None:
-    run = drawn(Contract(), Draw("a b c", 1), Draw("a b d", 1))
-    assert distinct(run, "en", 1) == 4 / 6
-    assert distinct(run, "en", 2) == 3 / 4
-    assert math.isnan(distinct(run, "en", 4))
-    assert distinct(drawn(Contract(), Draw("茶，咖啡", 1)), "zh", 1) == 1.0
-    assert distinct(drawn(Contract(), Draw("a b", 50)), "en", 1) == 2 / 100
+    found = texts(Said("a b c", "tea", 1), Said("a b d", "tea", 1))
+    assert value(writing.distinct(found, 1)) == 4 / 6
+    assert value(writing.distinct(found, 2)) == 3 / 4
+    assert math.isnan(value(writing.distinct(found, 4)))
+    assert value(writing.distinct(texts(Said("茶，咖啡", "tea", 1), language="zh"), 1)) == 1.0
+    assert value(writing.distinct(texts(Said("a b", "tea", 50)), 1)) == 2 / 100
 
 
 def test_distinct_n_does_not_fall_with_more_draws_of_the_same_kind() -> None:
-    kinds = [f"w{i} x{i}" for i in range(400)]
-    few = drawn(Contract(), *(Draw(k, 1) for k in kinds[:100]))
-    many = drawn(Contract(), *(Draw(k, 1) for k in kinds))
-    assert distinct(few, "en", 1) == distinct(many, "en", 1) == 1.0
+    kinds = [Said(f"w{i} x{i}", "tea", 1) for i in range(400)]
+    assert value(writing.distinct(texts(*kinds[:100]), 1)) == value(writing.distinct(texts(*kinds), 1)) == 1.0
 
 
 def test_findings_on_the_same_weights_add_up_and_others_replace_them(tmp_path: Path) -> None:

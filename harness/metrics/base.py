@@ -157,7 +157,7 @@ class Said(NamedTuple):
     text: str
     label: str
     """A class, or why it is none."""
-    count: int
+    draws: int
 
 
 Key = tuple[str, str]

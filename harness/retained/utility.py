@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.errors import UserError, missing_package, nearest
 from harness.files import read_text, write_atomic
-from harness.readings import readings
+from harness.metrics.base import About, OfTexts, Surprise
+from harness.metrics.catalog import of
+from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY
+from harness.rescore import read
 from harness.runs.folder import Run
+from harness.scoring.measured import of_texts
 from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.sampling.hf.checkpoint import Checkpoint
     from harness.tasks.task import Task
@@ -99,10 +99,10 @@ def perplexity(checkpoint: Checkpoint, text: str, window: int = 0, stride: int =
             logits = model(input_ids=piece).logits[0, -keep - 1 : -1].float()
         logs = logits.log_softmax(-1).gather(-1, piece[0, -keep:, None])
         total -= float(logs.double().sum())
-    size = len(text.encode("utf-8"))
+    surprise = Surprise(total, len(ids) - 1, len(text.encode("utf-8")))
     return Perplexity(
-        perplexity=math.exp(total / (len(ids) - 1)),
-        bits_per_byte=total / math.log(2) / size,
+        perplexity=PERPLEXITY.compute(surprise),
+        bits_per_byte=BITS_PER_BYTE.compute(surprise),
         tokens=len(ids) - 1,
         window=window,
         stride=stride,
@@ -197,78 +197,14 @@ def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Consistency:
-    """Whether what a draw says agrees with the steering token it begins with."""
-
-    steered: float
-    """Share of draws that begin with a steering token."""
-    agreeing: float
-    """Of these, the share whose text is read as the token's class; nan when there are none."""
-
-
-def consistency(run: Run, task: Task) -> Consistency | None:
-    """Semantic consistency of a run's draws; None for a checkpoint without steering tokens."""
-    tokens = run.contract.strip_leading
-    name = run.contract.attribute or next(iter(task.attributes))
-    if not tokens or name not in task.attributes:
-        return None
-    classes = list(task.attributes[name].classes)
-    total = steered = agreeing = 0
-    for read in readings(run, task, [name]):
-        total += read.draw.count
-        index = next((i for i, t in enumerate(tokens) if read.draw.text.startswith(t)), None)
-        if index is not None:
-            steered += read.draw.count
-            agreeing += read.draw.count * (read.readings[name].label == classes[index])
-    return Consistency(steered / total, agreeing / steered if steered else math.nan)
-
-
-def distinct(run: Run, language: str, n: int, draws: int = 100, seed: int = 0) -> float:
-    """distinct-n: different n-grams over all n-grams of a prompt's draws, averaged over prompts.
-
-    The ratio falls as texts are added, so each prompt is taken at the same number of ``draws``, picked by
-    ``seed``; a prompt with fewer gives all it has. Words in English, characters in Chinese.
-
-    Returns:
-        0 to 1; nan where no draw is ``n`` units long.
-    """
-    rng = np.random.default_rng(seed)
-    texts: dict[tuple[str, str], Counter[str]] = {}
-    for chunk in run.chunks():
-        into = texts.setdefault((chunk.context, chunk.prompt), Counter())
-        for draw in chunk.draws:
-            into[draw.text] += draw.count
-    ratios = []
-    for counts in texts.values():
-        sizes = np.array(list(counts.values()))
-        picked = rng.multivariate_hypergeometric(sizes, min(draws, int(sizes.sum())))
-        grams: Counter[tuple[str, ...]] = Counter()
-        for text, times in zip(counts, picked, strict=True):
-            if times:
-                for gram in _grams(text, language, n):
-                    grams[gram] += int(times)
-        if grams:
-            ratios.append(len(grams) / grams.total())
-    return float(np.mean(ratios)) if ratios else math.nan
-
-
-def _grams(text: str, language: str, n: int) -> Iterable[tuple[str, ...]]:
-    units = re.findall(r"\w" if language == "zh" else r"\w+", text.casefold())
-    return (tuple(units[i : i + n]) for i in range(len(units) - n + 1))
-
-
-def of_draws(run: Run, task: Task) -> dict[str, object]:
-    """What a run's own draws say: semantic consistency, where it applies, and diversity."""
-    agreed = consistency(run, task)
-    found: dict[str, object] = {f"distinct_{n}": _finite(distinct(run, task.language, n)) for n in (1, 2)}
-    if agreed is not None:
-        found |= {"steered": agreed.steered, "consistent": _finite(agreed.agreeing)}
+def of_draws(run: Run, task: Task) -> dict[str, float | None]:
+    """What a run's own draws say: diversity, and semantic consistency where there are steering tokens."""
+    found: dict[str, float | None] = {"distinct_1": None, "distinct_2": None}
+    for attribute, (_, texts) in read(run, task).items():
+        about = About(task.name, attribute, texts.classes, task.language, "draws")
+        values = of_texts(texts, about)
+        found |= {key: values[key].plugin for key in of(OfTexts) if key in values}
     return found
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.files import read_csv
-from harness.scoring import table
+from harness.metrics.base import Counted
+from harness.scoring import measured, table
 from harness.scoring.certain import score_certain
 from harness.terms import INVALID
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from harness.scoring.divergence import FloatArray
+    from harness.metrics.base import About, FloatArray, IntArray
 
 KEYS = ("attribute", "context", "prompt", "outcome")
 """The first columns of both files."""
@@ -105,6 +106,14 @@ class Certain(Outcomes[float]):
 
 def _folded(rows: NDArray[Scalar], classes: int) -> NDArray[Scalar]:
     return np.concatenate([rows[:, :classes], rows[:, classes:].sum(axis=1, keepdims=True)], axis=1)
+
+
+def measure_outcomes(
+    found: Counts | Certain, target: FloatArray, sizes: FloatArray, about: About
+) -> dict[str, measured.Measured]:
+    """The metrics of counts that the score table does not have."""
+    rows: IntArray | FloatArray = found.folded()
+    return measured.of_counts(Counted(rows[:, :-1], rows[:, -1], target), sizes, about)
 
 
 def score_outcomes(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> table.TableScore:

@@ -1,7 +1,11 @@
-/* The board: one row per model and method, either all tasks at once or every measure of one. */
+/* The board: one row per model and method, either all tasks at once or every metric of one. */
 
 const PAGE = 50;
-const MEASURES = ["tv", "plugin", "js", "klt", "klm", "mae", "valid"];
+/* Metrics beside the TV that some result here has, and those that a table of all tasks can show. */
+const METRICS = P.metrics.filter(({ key }) => P.cells.some((cell) => !missing(cell[key])));
+const CHOICES = ["tv", "plugin", ...METRICS.map(({ key }) => key)];
+const PERCENT = new Set(METRICS.filter((metric) => metric.percent).map(({ key }) => key));
+const chosenMetric = () => (CHOICES.includes(state.metric) ? state.metric : "tv");
 const distinct = (values) => [...new Set(values.filter((v) => v !== "" && !missing(v)))].sort();
 
 function shownColumns() {
@@ -61,11 +65,11 @@ function fields(columns, inFocus) {
     { key: "checked", name: t("checked"), value: (row) => checkedOf(row, inFocus), show: (row) => t("checked_" + checkedOf(row, inFocus)) },
   ];
   if (inFocus !== null) return [...id, ...focusFields(inFocus), ...cost];
-  const measure = MEASURES.includes(state.measure) ? state.measure : "tv";
+  const metric = chosenMetric();
   const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t("overall_under"), value: (row) => sortedOverall(row, columns), show: (row) => overallCell(row, columns), num: true }] : [];
   const tasks = columns.map((col) => ({
     key: "c" + col, col, name: P.columns[col].about, under: `→ ${P.columns[col].target}${P.columns[col].mark ? ` [${P.columns[col].mark}]` : ""}`, num: true,
-    value: (row) => cellOf(row, col)?.[measure], show: (row) => taskCell(cellOf(row, col), measure),
+    value: (row) => cellOf(row, col)?.[metric], show: (row) => taskCell(cellOf(row, col), metric),
   }));
   return [...id, ...many, ...tasks, ...cost];
 }
@@ -73,16 +77,13 @@ function fields(columns, inFocus) {
 function focusFields(col) {
   const top = Math.max(0.02, P.columns[col].uniform.tv || 0, ...P.cells.filter((cell) => cell.col === col && !cell.apart.length).map((cell) => cell.hi));
   const plain = (key, digits = 3) => ({
-    key, name: t("measure_" + key), under: t("under_" + key), num: true,
+    key, name: t("metric_" + key), under: t("under_" + key), num: true,
     value: (row) => cellOf(row, col)?.[key],
-    show: (row) => { const cell = cellOf(row, col); return cell && !missing(cell[key]) ? [num(cell[key], digits), interval(cell[key + "Lo"], cell[key + "Hi"], digits)] : "–"; },
+    show: (row) => { const cell = cellOf(row, col); return cell && !missing(cell[key]) ? [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), interval(cell[key + "Lo"], cell[key + "Hi"], digits)] : "–"; },
   });
   return [
-    { key: "tv", name: t("measure_tv"), under: t("under_tv"), num: true, value: (row) => cellOf(row, col)?.tv, show: (row) => tvCell(cellOf(row, col), top) },
-    plain("plugin"), plain("floor"), plain("js"), plain("klt"), plain("klm"), plain("mae"),
-    { key: "valid", name: t("measure_valid"), under: t("under_valid"), num: true, value: (row) => cellOf(row, col)?.valid, show: (row) => pct(cellOf(row, col)?.valid, 1) },
-    plain("conditional"),
-    { key: "diversity", name: t("diversity"), under: t("diversity_under"), num: true, value: (row) => P.rows[row].utility.diversity, show: (row) => num(P.rows[row].utility.diversity) },
+    { key: "tv", name: t("metric_tv"), under: t("under_tv"), num: true, value: (row) => cellOf(row, col)?.tv, show: (row) => tvCell(cellOf(row, col), top) },
+    plain("plugin"), plain("floor"), ...METRICS.map(({ key }) => plain(key)), plain("conditional"),
   ];
 }
 
@@ -118,10 +119,10 @@ function modelCell(row) {
   ];
 }
 
-function taskCell(cell, measure) {
-  if (!cell || missing(cell[measure])) return h("span", { class: "quiet" }, "–");
-  const value = measure === "valid" ? pct(cell.valid, 1) : num(cell[measure]);
-  return [value, interval(cell[measure === "tv" ? "lo" : measure + "Lo"], cell[measure === "tv" ? "hi" : measure + "Hi"])];
+function taskCell(cell, metric) {
+  if (!cell || missing(cell[metric])) return h("span", { class: "quiet" }, "–");
+  const value = PERCENT.has(metric) ? pct(cell[metric], 1) : num(cell[metric]);
+  return [value, interval(cell[metric === "tv" ? "lo" : metric + "Lo"], cell[metric === "tv" ? "hi" : metric + "Hi"])];
 }
 
 function tvCell(cell, top) {
@@ -162,7 +163,7 @@ function checkedOf(row, inFocus) {
 
 /* ---- the table ---- */
 
-const hiddenFields = () => new Set((state.hide || "mae,conditional,diversity").split(","));
+const hiddenFields = () => new Set((state.hide || ["conditional", ...METRICS.filter((metric) => metric.hidden).map(({ key }) => key)].join(",")).split(","));
 
 function boardTable(columns, inFocus) {
   const hidden = hiddenFields();
@@ -227,16 +228,15 @@ function bodyCell(field, row) {
 
 /* What a perfect model and an even guess would score: pinned above, never ranked. */
 function referenceRows(shown, columns, inFocus) {
-  const perfect = (col) => ({ tv: 0, lo: 0, hi: P.columns[col].perfect, perfect: P.columns[col].perfect, plugin: P.columns[col].floor, floor: P.columns[col].floor, js: 0, klt: 0, klm: 0, mae: 0, valid: 1, conditional: 0 });
-  const uniform = (col) => ({ ...P.columns[col].uniform, perfect: P.columns[col].perfect, plugin: P.columns[col].uniform.tv, valid: 1, conditional: P.columns[col].uniform.tv });
+  const perfect = (col) => ({ ...P.columns[col].ideal, lo: 0, hi: P.columns[col].perfect, perfect: P.columns[col].perfect, plugin: P.columns[col].floor, floor: P.columns[col].floor, conditional: 0 });
+  const uniform = (col) => ({ ...P.columns[col].uniform, perfect: P.columns[col].perfect, plugin: P.columns[col].uniform.tv, conditional: P.columns[col].uniform.tv });
   const line = (name, of) => {
+    const shownAs = (value, key) => (missing(value) ? "" : PERCENT.has(key) ? pct(value, 0) : num(value));
     const numbers = (field) => {
-      const measure = MEASURES.includes(state.measure) ? state.measure : "tv";
-      if (field.col !== undefined) return measure === "valid" ? "100%" : num(of(field.col)[measure]);
+      if (field.col !== undefined) return shownAs(of(field.col)[chosenMetric()], chosenMetric());
       if (field.key === "overall") return num(mean(columns.map((col) => of(col).tv)));
       if (inFocus === null) return "";
-      if (field.key === "valid") return "100%";
-      return field.key in of(inFocus) ? num(of(inFocus)[field.key]) : "";
+      return shownAs(of(inFocus)[field.key], field.key);
     };
     return h("tr", {}, shown.map((field) => field.head
       ? h("th", { scope: "row", class: "k-model" }, t(name), h("span", { class: "tag" }, t("reference")))
@@ -264,7 +264,7 @@ function controls(columns, inFocus, all) {
     choice("target", distinct(P.columns.map((c) => c.target))),
     choice("method", distinct(P.rows.map((r) => r.method)), methodName),
     choice("size", SIZES.map(([key]) => key).filter((key) => P.rows.some((r) => sizeGroup(r.size) === key)), (value) => t("size_" + value)),
-    inFocus === null ? select(t("filter_measure"), MEASURES.map((key) => [key, t("measure_" + key)]), state.measure || "tv", set("measure"), "f-measure") : null,
+    inFocus === null ? select(t("filter_metric"), CHOICES.map((key) => [key, t("metric_" + key)]), chosenMetric(), set("metric"), "f-metric") : null,
     h("details", { class: "columns", id: "f-columns" }, h("summary", {}, t("columns")),
       h("div", { class: "choices" }, all.filter((field) => !field.head).map((field) =>
         h("label", {}, h("input", { type: "checkbox", id: "f-col-" + field.key, checked: !hidden.has(field.key), onchange: (event) => toggle(field.key, event.target.checked) }), " ", field.name)))));
@@ -294,7 +294,7 @@ function columnNotes(col) {
 
 function apartSection() {
   if (!apart.length) return null;
-  const head = [t("model"), t("method"), t("task_target"), t("reason"), t("measure_tv"), "n"];
+  const head = [t("model"), t("method"), t("task_target"), t("reason"), t("metric_tv"), "n"];
   return h("section", { class: "apart" },
     h("h2", { id: "apart-title" }, t("apart")),
     h("p", { class: "lead" }, t("apart_lead")),

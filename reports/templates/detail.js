@@ -34,12 +34,11 @@ const facts = (entries) => h("dl", { class: "facts" }, entries.filter(Boolean).m
 const section = (title, ...children) => h("section", {}, h("h3", {}, title), children);
 
 function numbersSection(cell) {
-  const line = (key, digits = 3) => (missing(cell[key]) ? null : [t("measure_" + key), [num(cell[key], digits), " ", interval(cell[key + "Lo"], cell[key + "Hi"], digits)]]);
+  const line = (key, digits = 3) => (missing(cell[key]) ? null : [t("metric_" + key), [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), " ", interval(cell[key + "Lo"], cell[key + "Hi"], digits)]]);
   return section(t("numbers"),
     h("p", { class: "verdict" }, verdictOf(cell)),
     pairs([
-      [t("measure_tv"), [num(cell.tv), " ", interval(cell.lo, cell.hi)]], line("plugin"), line("floor"), line("js"), line("klt"), line("klm"), line("mae"),
-      [t("measure_valid"), pct(cell.valid, 1)], line("conditional"),
+      [t("metric_tv"), [num(cell.tv), " ", interval(cell.lo, cell.hi)]], line("plugin"), line("floor"), ...METRICS.map(({ key }) => line(key)), line("conditional"),
       missing(cell.best) ? null : [t("bounds"), span(cell.best, cell.worst)],
       [t("rank"), rankText(cell.rankLo, cell.rankHi)], [t("checked"), t("how_" + cell.checked)],
       ...P.rows[cell.row].utility.all.map(([name, value]) => [name, num(value)]),

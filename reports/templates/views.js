@@ -137,14 +137,14 @@ function courseView() {
 function courseSection(training, col, points) {
   const label = t("course_label", { training, task: columnName(col) });
   return section(`${training}: ${columnName(col)}`, h("figure", {}, courseChart(points, points[0].perfect, label), h("figcaption", { class: "quiet small" }, t("course_caption"))),
-    scroller(label, h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, [t("step"), t("measure_tv")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
+    scroller(label, h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, [t("step"), t("metric_tv")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
       h("tbody", {}, points.map((p) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: address({ view: "row", row: P.rows[p.row].id, col: P.columns[col].id }) }, whole(p.step))), h("td", { class: "num" }, num(p.value), interval(p.lo, p.hi))))))));
 }
 
 /* ---- how to read ---- */
 
 function guideView() {
-  const terms = ["tv", "plugin", "floor", "js", "klt", "klm", "mae", "valid", "conditional", "bounds", "rank", "overall", "perfect", "uniform", "apart", "utility", "diversity", "checked"];
+  const terms = ["tv", "plugin", "floor", ...METRICS.map(({ key }) => key), "conditional", "bounds", "rank", "overall", "perfect", "uniform", "apart", "utility", "checked"];
   return [heading(t("guide")), h("p", { class: "lead" }, t("guide_lead")),
-    h("dl", { class: "guide" }, terms.map((key) => [h("dt", {}, WORDS.en["measure_" + key] ? t("measure_" + key) : t(key)), h("dd", {}, t("about_" + key))]))];
+    h("dl", { class: "guide" }, terms.map((key) => [h("dt", {}, WORDS.en["metric_" + key] ? t("metric_" + key) : t(key)), h("dd", {}, t("about_" + key))]))];
 }

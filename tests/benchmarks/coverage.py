@@ -238,7 +238,7 @@ def report(rows: list[Row], needed: float) -> list[str]:
     for contexts in sorted({r.contexts for r in rows}):
         lines.append(f"\n{'one context' if contexts == 1 else f'mean over {contexts} contexts'}")
         lines.append(
-            "| measure | classes | cells | least coverage | mean | below 94% | width/naive: mean of cells | total "
+            "| metric | classes | cells | least coverage | mean | below 94% | width/naive: mean of cells | total "
             "| naive: least coverage | mean |\n|---|---|---|---|---|---|---|---|---|---|"
         )
         for name in NAMES:

@@ -23,7 +23,7 @@ from baselines.prompting.verbalised import stated_by_run
 from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path
 from harness.evaluation import evaluate
-from harness.retained.utility import consistency, distinct, load_text, perplexity
+from harness.retained.utility import load_text, of_draws, perplexity
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find
 from harness.settings import Settings
@@ -148,9 +148,9 @@ def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
             run = evaluate(str(folder), task, plan.target, settings)
             row[f"{split}/{measure}"] = headline(run)
             if (split, measure) == ("train", "draws"):
-                agreed = consistency(run, task)
-                row["consistent"] = agreed.agreeing if agreed else None
-                row["distinct_2"] = distinct(run, task.language, 2)
+                agreed = of_draws(run, task)
+                row["consistent"] = agreed.get("consistent")
+                row["distinct_2"] = agreed["distinct_2"]
             if arm.name.endswith("verbalised") and measure == "draws":
                 row[f"{split}/stated"] = stated(run, plan)
     row["perplexity"] = cost(folder, plan.task)

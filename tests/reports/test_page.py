@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reports.leaderboard import leaderboard
-from reports.page import TEMPLATES, as_data
+from reports.page import TEMPLATES, all_words, as_data
 from reports.published import published
 from reports.text import cell, link, show
 from tests.reports.hostile import CANARY, HOSTILE, LONG
@@ -187,7 +187,7 @@ def test_both_languages_have_every_word_and_every_placeholder() -> None:
 
 
 def test_scripts_name_only_words_that_exist() -> None:
-    words = json.loads((TEMPLATES / "i18n.json").read_text(encoding="utf-8"))["en"]
+    words = all_words()["en"]
     scripts = "".join(p.read_text(encoding="utf-8") for p in sorted(TEMPLATES.glob("*.js")))
     assert set(re.findall(r'\bt\("(\w+)"[,)]', scripts)) - set(words) == set()
     flags = {flag for row in published() for flag in row["flags"]}  # type: ignore[attr-defined]  # a list of flags
