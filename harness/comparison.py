@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
-from harness.scoring.compare import Difference, adjusted, difference
-from harness.scoring.outcomes import Counts, read_counts
+from harness.scoring.compare import Difference, Distances, adjusted, difference
+from harness.scoring.outcomes import distances_of, read_certain, read_counts
 from harness.tasks.target import check_names, resolve
 from harness.tasks.task import load_task
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from harness.scoring.outcomes import Certain, Counts
+    from harness.tasks.target import Target
+    from harness.tasks.task import Attribute, Task
 
 LEVEL = 0.05
 
@@ -176,17 +178,9 @@ def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
 
 
 def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
-    if one.text("measure") != "draws":
-        raise UserError(
-            "only runs with draws have an interval on their difference",
-            where=str(one.folder),
-            found=one.text("measure"),
-            expected="draws; exact and choices runs are compared by their bounds",
-            hint="distalign score RUN",
-        )
     task = load_task(one.task_source())
     wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
-    tables = [{c.attribute: c for c in read_counts(run.folder / "counts.csv")} for run in (one, two)]
+    tables = [{found.attribute: found for found in _outcomes(run)} for run in (one, two)]
     names = (one.text("adapter") or one.text("model"), two.text("adapter") or two.text("model"))
     results = []
     for attribute in task.attributes.values():
@@ -194,10 +188,10 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
         contexts = [c for c in first.contexts if c in second.contexts]
         for name in wanted:
             target = resolve(task, attribute, name)
-            shares = target.matrix(task, attribute, contexts)
-            full = np.concatenate([shares, np.zeros((len(shares), 1))], axis=1)
-            sizes = target.sizes(attribute, contexts)
-            d = difference(_cells(first, contexts), _cells(second, contexts), full, sizes=sizes)
+            d = difference(
+                _distances(task, attribute, target, first, contexts),
+                _distances(task, attribute, target, second, contexts),
+            )
             results.append(
                 Compared(
                     task.name, attribute.name, target.name, d, tuple(contexts), (one.n, two.n), d.p, names
@@ -206,9 +200,21 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
     return results
 
 
-def _cells(counts: Counts, contexts: Sequence[str]) -> NDArray[np.int64]:
-    index = {c: i for i, c in enumerate(counts.contexts)}
-    return counts.folded()[[index[c] for c in contexts]]
+def _outcomes(run: Run) -> Sequence[Counts | Certain]:
+    if run.text("measure") in ("", "draws"):
+        return read_counts(run.folder / "counts.csv")
+    return read_certain(run.folder / "shares.csv")
+
+
+def _distances(
+    task: Task, attribute: Attribute, target: Target, found: Counts | Certain, contexts: Sequence[str]
+) -> Distances:
+    """A model's distances in the contexts that both have, in their order."""
+    own = found.contexts
+    each = distances_of(found, target.matrix(task, attribute, own), target.sizes(attribute, own))
+    place = [own.index(c) for c in contexts]
+    shift = None if each.shift is None else each.shift[place]
+    return Distances(each.value[place], each.variance[place], shift)
 
 
 def _plain(value: object) -> object:

@@ -11,6 +11,8 @@ import numpy as np
 
 from harness.metrics import catalog
 from harness.metrics.base import Counted, Divergence, OfCounts
+from harness.scoring.compare import Distances, distances
+from harness.scoring.outcomes import distances_of
 from reports.load import Entry, number, part
 from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
 from reports.standing import Reason, Who, column_key, reasons, who
@@ -192,6 +194,38 @@ def corrected(entry: Entry) -> Corrected:
     if entry.certain:
         return certain_tv(np.asarray(entry.rows, dtype=np.float64), entry.shares, entry.sizes)
     return corrected_tv(np.asarray(entry.rows, dtype=np.int64), entry.shares, entry.sizes)
+
+
+def board_distances(board: Board) -> list[Distances | None]:
+    """TV of each context with its chance for every ranked cell, in the order of the board's cells."""
+    found: dict[int, Distances] = {}
+    for col in range(len(board.columns)):
+        alike: dict[tuple[int, bytes, bytes], list[Cell]] = {}
+        for cell in board.ranked(col):
+            entry = cell.entry
+            if entry.certain:
+                found[id(cell)] = distances_of(entry.table, entry.shares, entry.sizes)
+            else:
+                key = (entry.n, entry.shares.tobytes(), entry.sizes.tobytes())
+                alike.setdefault(key, []).append(cell)
+        for cells in alike.values():
+            found |= _distances([id(c) for c in cells], [c.entry for c in cells])
+    return [found.get(id(cell)) for cell in board.cells]
+
+
+def _distances(keys: Sequence[int], group: Sequence[Entry]) -> dict[int, Distances]:
+    """Of counts against the same target, all at once."""
+    first, size = group[0], len(group)
+    k, contexts = len(first.classes), len(first.contexts)
+    rows = np.concatenate([np.asarray(e.rows, dtype=np.int64) for e in group])
+    counts = np.concatenate([rows[:, :k], rows[:, k:].sum(axis=1, keepdims=True)], axis=1)
+    full = np.concatenate([first.shares, np.zeros((contexts, 1))], axis=1)
+    value, variance, shift = distances(counts, np.tile(full, (size, 1)), np.tile(first.sizes, size))
+    made = {}
+    for i, key in enumerate(keys):
+        own = slice(i * contexts, (i + 1) * contexts)
+        made[key] = Distances(value[own], variance[own], None if shift is None else shift[own])
+    return made
 
 
 def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:

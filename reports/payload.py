@@ -7,11 +7,13 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from harness import __version__
 from harness.metrics.base import OfModel
 from harness.metrics.catalog import of
 from harness.terms import INVALID
-from reports.board import engine, page_metrics
+from reports.board import board_distances, engine, page_metrics
 from reports.command import command
 from reports.load import FILE
 from reports.published import published
@@ -22,7 +24,10 @@ from reports.text import link, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from harness.metrics.base import Metric
+    from harness.scoring.compare import Distances
     from reports.board import Board, Cell
     from reports.check import Checked
     from reports.load import Entry
@@ -34,6 +39,7 @@ LONGEST_TEXT = 1_200
 CELL_KEYS = [
     *("row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked"),
     *("tv", "lo", "hi", "plugin", "floor", "perfect", "conditional", "best", "worst"),
+    *("each", "errors", "shift"),
 ]
 """Before the other metrics of a cell, each with its limits (``jsLo``, ``jsHi``)."""
 
@@ -66,7 +72,10 @@ def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
         "rows": _rows(board),
         "metrics": [{"key": m.key, "percent": m.percent, "hidden": m.place == "offered"} for m in _others()],
         "cellKeys": [*CELL_KEYS, *(m.key + end for m in _others() for end in ("", "Lo", "Hi"))],
-        "cells": [_cell(c, index[_key(c)], checked) for c in board.cells],
+        "cells": [
+            _cell(c, index[_key(c)], checked, apart)
+            for c, apart in zip(board.cells, board_distances(board), strict=True)
+        ],
         "runs": runs,
         "published": published(),
         "strings": list(strings.found),
@@ -203,18 +212,40 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _cell(cell: Cell, run: int, checked: Mapping[str, Checked]) -> list[object]:
+def _cell(cell: Cell, run: int, checked: Mapping[str, Checked], distances: Distances | None) -> list[object]:
     entry = cell.entry
     rank = cell.rank or (None, None, None)
     numbers = [cell.score("tv", k) for k in ("estimate", "low", "high", "plugin", "floor")]
     numbers += [max(cell.score("tv", "floor95") - cell.score("tv", "floor"), 0.0)]
     numbers += [cell.score("tv", "estimate", "conditional")]
     numbers += [float(cast("float", entry.aggregate[k])) for k in ("best_tv", "worst_tv")]
-    for metric in _others():
-        numbers += cell.shown(metric)
+    others = [number for metric in _others() for number in cell.shown(metric)]
     apart = [[kind, show(detail)] for kind, detail in cell.apart]
     how = checked.get(str(entry.run.manifest["run"]), "claimed")
-    return [cell.row, cell.col, run, apart, sorted(seen(entry)), *rank, how, *map(short, numbers)]
+    return [
+        cell.row,
+        cell.col,
+        run,
+        apart,
+        sorted(seen(entry)),
+        *rank,
+        how,
+        *map(short, numbers),
+        *_each(distances),
+        *map(short, others),
+    ]
+
+
+def _each(distances: Distances | None) -> list[list[float | None]]:
+    """Distance and standard error of each context, and by how much a sampled target moves it; empty where unranked."""
+    if distances is None:
+        return [[], [], []]
+    value, variance, shift = distances
+    return [_rounded(value), _rounded(np.sqrt(variance)), [] if shift is None else _rounded(shift.ravel())]
+
+
+def _rounded(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if math.isnan(v) else v for v in np.round(values, 5).tolist()]
 
 
 def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict[tuple[str, int], int]]:

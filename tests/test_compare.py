@@ -13,7 +13,9 @@ from scipy import stats
 from harness import compare, evaluate
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.scoring.compare import adjusted, difference
+from harness.scoring.compare import Difference, adjusted, distances
+from harness.scoring.compare import difference as paired
+from harness.scoring.sides import tv_moments
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.runs.folder import Run
+
+
+def difference(
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    target: NDArray[np.float64],
+    sizes: NDArray[np.float64] | None = None,
+) -> Difference:
+    return paired(*(distances(counts, target, sizes) for counts in (a, b)))
 
 
 def known(out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None) -> Run:
@@ -41,7 +52,7 @@ def test_a_known_difference_is_found_and_none_where_there_is_none(tmp_path: Path
 def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
     one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1)
     (there,), (back,) = compare(one, two).results, compare(two, one).results
-    assert there.difference.estimate == pytest.approx(-back.difference.estimate, abs=0.01)
+    assert there.difference.estimate == pytest.approx(-back.difference.estimate, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -126,17 +137,15 @@ def test_intervals_hold_the_difference_and_equal_models_are_seldom_told_apart(
     models: Callable[[NDArray[np.float64], np.random.Generator], Sampled],
     contexts: int,
     n: tuple[int, int],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """60 pairs: at exactly 5% more than 8 misses happen once in two hundred times."""
-    monkeypatch.setattr("harness.scoring.compare.REPETITIONS", 1000)
     rng = np.random.default_rng(4)
     missed = called = 0
-    for seed in range(60):
+    for _ in range(60):
         target = rng.dirichlet(np.full(4, 2.0), size=contexts)
         shares, truth = models(target, rng)
         a, b = (rng.multinomial(k, s) for k, s in zip(n, shares, strict=True))
-        found = difference(a, b, target, seed=seed)
+        found = difference(a, b, target)
         missed += not found.low <= truth <= found.high
         called += found.p < 0.05
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high) or 0.02 < found.p < 0.1
@@ -144,16 +153,31 @@ def test_intervals_hold_the_difference_and_equal_models_are_seldom_told_apart(
     assert called <= 8 if truth == 0 else called > 50
 
 
-def test_the_interval_is_no_wider_than_what_the_estimate_varies_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.scoring.compare.REPETITIONS", 1000)
+def test_the_interval_is_no_wider_than_what_the_estimate_varies_by() -> None:
     rng = np.random.default_rng(8)
     target = rng.dirichlet(np.full(4, 2.0), size=20)
-    found = [
-        difference(rng.multinomial(60, target), rng.multinomial(60, target), target, seed=seed)
-        for seed in range(60)
-    ]
+    found = [difference(rng.multinomial(60, target), rng.multinomial(60, target), target) for _ in range(60)]
     width = np.mean([f.high - f.low for f in found])
     assert width < 1.3 * 2 * 1.96 * np.std([f.estimate for f in found])
+
+
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [
+        ([0.5, 0.5], [0.5, 0.5]),
+        ([0.97, 0.03], [0.97, 0.03]),
+        ([0.9, 0.1, 0.0], [0.7, 0.3, 0.0]),
+        ([0.94, 0.04, 0.02], [0.95, 0.05, 0.0]),
+        ([0.4, 0.3, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]),
+        ([0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]),
+    ],
+)
+def test_a_context_s_variance_is_that_of_many_runs(model: list[float], target: list[float]) -> None:
+    n, runs = 100, 3000
+    counts = np.random.default_rng(5).multinomial(n, model, size=runs)
+    wanted = np.broadcast_to(np.array(target), counts.shape)
+    values, variances = tv_moments(counts, wanted, np.broadcast_to(np.array(model), counts.shape))
+    assert np.sqrt(variances[0]) == pytest.approx(values.std(), rel=0.08)
 
 
 def test_equal_counts_are_no_difference() -> None:

@@ -12,8 +12,8 @@ from baselines.texts import from_run
 from harness.contract import Contract
 from harness.reading import Answer, DrawReader, Reader, Reading
 from harness.readings import reader_of, readings
-from harness.rescore import count, score
-from harness.retained.utility import consistency
+from harness.rescore import read, score
+from harness.retained.utility import of_draws
 from harness.runs.folder import writing
 from harness.runs.identity import identity, manifest
 from harness.sampling.base import ModelCard
@@ -98,7 +98,7 @@ def test_all_who_read_a_run_read_alike(case: str, tmp_path: Path) -> None:
         by_label[found] = by_label.get(found, 0) + draw.count
     assert by_label == expected
 
-    counted = {o: n for o, n in count(run, task)["gender"].totals().items() if n}
+    counted = {o: n for o, n in read(run, task)["gender"].counts.totals().items() if n}
     assert counted == {o: 2 * n for o, n in expected.items()}
     shown_texts = texts(run, "gender")
     assert shown_texts is not None
@@ -119,10 +119,9 @@ def test_consistency_reads_what_follows_the_reasoning(tmp_path: Path) -> None:
     task = load_task("gender_us")
     first, second = task.attributes["gender"].classes
     draws = [Draw(f"0 {second}?</think>{first}", 3), Draw(f"1 {second}", 1), Draw(f"</think>{first}", 4)]
-    found = consistency(written(tmp_path, THINKS, STEERED, draws), task)
-    assert found is not None
-    assert found.steered == 4 / 8
-    assert found.agreeing == 3 / 4
+    found = of_draws(written(tmp_path, THINKS, STEERED, draws), task)
+    assert found["steered"] == 4 / 8
+    assert found["consistent"] == 3 / 4
 
 
 class Counting(Reader):

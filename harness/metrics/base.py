@@ -61,6 +61,7 @@ class Metric:
     percent: bool = False
     """Shown as a percentage."""
     applies: Callable[[About], bool] = everywhere
+    needs: Needs = "counts"
 
 
 def shares(counts: IntArray | FloatArray) -> FloatArray:
@@ -95,7 +96,6 @@ class OfCounts(Metric):
     """``[..., contexts]``; nan where it does not exist."""
     in_table: bool = False
     """Whether ``scoring.table`` computes it, with an interval that is no bootstrap."""
-    needs: Needs = "counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,6 @@ class Divergence(Metric):
     that depend on an outcome through q / t), those of the metric it varies, or none."""
     as_drawn: bool = False
     """The page shows the plug-in."""
-    needs: Needs = "counts"
 
 
 class Said(NamedTuple):

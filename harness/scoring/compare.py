@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -11,15 +11,28 @@ from scipy import stats
 from harness.metrics.base import shares
 from harness.scoring.floor import fit_statistic
 from harness.scoring.reference import tv_shift
-from harness.scoring.sides import Table, tv_estimate
+from harness.scoring.sides import tv_moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.metrics.base import FloatArray, IntArray
 
-REPETITIONS = 4000
-_AT_ONCE = 4_000_000
+NAN = float("nan")
+_UNDECIDED = float(stats.norm.ppf(0.975))
+"""The mass that a run without draws left undecided counts as a 95% error."""
+
+
+class Distances(NamedTuple):
+    """One model's TV in each context, bias-corrected, with both kinds of chance that it carries."""
+
+    value: FloatArray
+    """``[contexts]``; nan where nothing was drawn."""
+    variance: FloatArray
+    """By the draws."""
+    shift: FloatArray | None
+    """``[contexts, cells]``: by how much the chance of a sampled target moves the TV, in independent directions. It
+    moves two models that err to the same side as one, two on opposite sides apart. None where targets are exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,95 +48,71 @@ class Difference:
     """Per context: bias-corrected difference with its own 95% interval; nan where a model has no draw."""
 
 
-def difference(
-    a: IntArray, b: IntArray, target: FloatArray, *, sizes: FloatArray | None = None, seed: int = 0
-) -> Difference:
-    """Paired difference of the mean TV.
-
-    Two levels are resampled: contexts jointly for both models, and the draws within each. A context's difference
-    varies by both, so what the draws explain is first taken out of the spread between contexts; otherwise it would
-    count twice. What is left is estimated from few contexts, and as uncertain as a t distribution has it.
+def distances(counts: IntArray, target: FloatArray, sizes: FloatArray | None = None) -> Distances:
+    """TV of each context from counts.
 
     Args:
-        a: counts of model A, contexts x cells (invalid mass as a last cell).
-        b: counts of model B, in the same contexts and cells.
+        counts: contexts x cells (invalid mass as a last cell).
         target: shares of the cells.
         sizes: as how many independent replies each target counts, see ``table.score``.
-        seed: of the resampling.
     """
-    used = (a.sum(axis=1) > 0) & (b.sum(axis=1) > 0)
-    count = int(used.sum())
-    nan = float("nan")
-    if not count:
-        return Difference(nan, nan, nan, nan, 0, ((nan, nan, nan),) * len(a))
-    noise_a, noise_b = np.random.SeedSequence(seed).spawn(2)
-    corrected_a, error_a = _resampled(a[used], target[used], noise_a)
-    corrected_b, error_b = _resampled(b[used], target[used], noise_b)
-    if sizes is not None:
-        error_a = error_a + _asked(a[used], b[used], target[used], sizes[used], seed)
-    each = corrected_a - corrected_b
-    error = error_a - error_b
-    value = float(each.mean())
-    within = float(error.var(axis=0).mean()) / count
-    degrees = max(count - 1, 1)
-    spread = float(((each - value) ** 2).sum() / degrees) / count
-    between = max(spread - within, 0.0)
-    rng = np.random.default_rng([seed, 3])
-    moved = error.mean(axis=1)
-    if between:
-        chosen = rng.integers(count, size=(len(error), count))
-        residual = (each - value) * np.sqrt(between / spread * count / degrees)
-        moved += residual[chosen].mean(axis=1) * np.sqrt(degrees / rng.chisquare(degrees, len(moved)))
-    low, high = value - np.quantile(moved, [0.975, 0.025])
-    reached = min((moved >= abs(value)).sum(), (moved <= -abs(value)).sum())
-    p = min(1.0, 2 * (reached + 1) / (len(moved) + 1))
-    if reached < 10 and between + within > 0:
-        # The tail of a few thousand repetitions ends where a t distribution goes on (Welch and Satterthwaite).
-        freedom = degrees * ((between + within) / between) ** 2 if between else np.inf
-        p = min(p, 2 * stats.t.sf(abs(value) / np.sqrt(between + within), freedom))
-    rows = np.full((len(a), 3), nan)
-    rows[used, 0] = each
-    rows[used, 1] = each - np.quantile(error, 0.975, axis=0)
-    rows[used, 2] = each - np.quantile(error, 0.025, axis=0)
-    return Difference(value, float(low), float(high), float(p), count, tuple(map(tuple, rows.tolist())))
+    used = counts.sum(axis=1) > 0
+    value, variance = np.full((2, len(counts)), np.nan)
+    if used.any():
+        seen, wanted = counts[used], target[used]
+        # Half a draw in every cell: an outcome not seen in n draws may still have a share. Observed shares lie farther
+        # from the target than the model's, by what the fit would be of a perfect model (James and Stein).
+        cells = np.where((seen > 0) | (wanted > 0), seen + 0.5, 0.0)
+        degrees = (cells > 0).sum(axis=1) - 1
+        pull = np.minimum(1.0, degrees / np.maximum(fit_statistic(seen, wanted), 1e-9))[:, None]
+        likely = pull * wanted + (1 - pull) * cells / cells.sum(axis=1, keepdims=True)
+        value[used], variance[used] = tv_moments(seen, wanted, likely)
+    return Distances(value, variance, tv_shift(np.nan_to_num(shares(counts)) - target, target, sizes))
 
 
-def _asked(
-    a: IntArray,
-    b: IntArray,
-    target: FloatArray,
-    sizes: FloatArray,
-    seed: int,
-) -> FloatArray | float:
-    """What the chance of a sampled target adds to the errors: the part that it does not move for both alike."""
-    shifts = [tv_shift(shares(counts) - target, target, sizes) for counts in (a, b)]
-    if shifts[0] is None or shifts[1] is None:
-        return 0.0
-    spread = np.sqrt(((shifts[0] - shifts[1]) ** 2).sum(axis=-1))
-    return np.asarray(np.random.default_rng([seed, 7]).normal(0.0, 1.0, (REPETITIONS, len(a))) * spread)
+def certain_distances(
+    lower: FloatArray, undecided: FloatArray, target: FloatArray, sizes: FloatArray | None = None
+) -> Distances:
+    """TV of each context from shares that were computed; the decided mass stands for the rest.
 
-
-def _resampled(
-    counts: IntArray, target: FloatArray, noise: np.random.SeedSequence
-) -> tuple[FloatArray, FloatArray]:
-    """Bias-corrected TV per context as it is reported, and its resampled errors [repetitions, contexts]."""
-    n = counts.sum(axis=1)
-    estimate = tv_estimate(Table(counts, target))
-    # Half a draw in every cell: an outcome not seen in n draws may still have a share. Observed shares lie farther
-    # from the target than the model's, by what the fit would be of a perfect model (James and Stein).
-    cells = np.where((counts > 0) | (target > 0), counts + 0.5, 0.0)
-    degrees = (cells > 0).sum(axis=1) - 1
-    pull = np.minimum(1.0, degrees / np.maximum(fit_statistic(counts, target), 1e-9))[:, None]
-    likely = pull * target + (1 - pull) * cells / cells.sum(axis=1, keepdims=True)
-    rng = np.random.default_rng(noise)
-    rows = max(1, _AT_ONCE // counts.size)
-    again = np.concatenate(
-        [
-            estimate(rng.multinomial(np.broadcast_to(n, (min(rows, REPETITIONS - done), len(n))), likely))
-            for done in range(0, REPETITIONS, rows)
-        ]
+    Args:
+        lower: contexts x cells, lower bounds of the shares.
+        undecided: the mass of each context that is not decided.
+        target: shares of the cells.
+        sizes: see ``distances``.
+    """
+    mass = lower.sum(axis=-1, keepdims=True)
+    off = lower / np.where(mass > 0, mass, 1) - target
+    return Distances(
+        np.abs(off).sum(axis=-1) / 2, (undecided / _UNDECIDED) ** 2, tv_shift(off, target, sizes)
     )
-    return estimate(counts), again - again.mean(axis=0)
+
+
+def difference(a: Distances, b: Distances) -> Difference:
+    """Paired difference of the mean TV of two models over the same contexts.
+
+    A context's difference varies by its draws and from context to context, so what the draws explain is first taken
+    out of the spread between contexts; otherwise it would count twice. What is left is estimated from few contexts,
+    and as uncertain as a t distribution has it (Welch and Satterthwaite for both kinds of chance together).
+    """
+    each, variance = a.value - b.value, a.variance + b.variance
+    if a.shift is not None and b.shift is not None:
+        variance = variance + ((a.shift - b.shift) ** 2).sum(axis=-1)
+    used = ~np.isnan(each)
+    count = int(used.sum())
+    margin = _UNDECIDED * np.sqrt(variance)
+    rows = tuple(map(tuple, np.stack([each, each - margin, each + margin], axis=1).tolist()))
+    if not count:
+        return Difference(NAN, NAN, NAN, NAN, 0, rows)
+    value = float(each[used].mean())
+    within = float(variance[used].mean()) / count
+    degrees = max(count - 1, 1)
+    between = max(float(((each[used] - value) ** 2).sum() / degrees) / count - within, 0.0)
+    error = float(np.sqrt(within + between))
+    freedom = degrees * ((between + within) / between) ** 2 if between else np.inf
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    p = float(2 * stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+    return Difference(value, value - half, value + half, p, count, rows)
 
 
 def adjusted(p: Sequence[float]) -> list[float]:

@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.files import read_csv
 from harness.metrics.base import Counted
-from harness.scoring import measured, table
+from harness.scoring import compare, measured, table
 from harness.scoring.certain import score_certain
 from harness.terms import INVALID
 
@@ -122,6 +122,14 @@ def score_outcomes(found: Counts | Certain, target: FloatArray, sizes: FloatArra
         return score_certain(found.folded(), found.by_context()[:, -1], target, sizes=sizes)
     counts = found.folded()
     return table.score(counts[:, :-1], counts[:, -1], target, sizes=sizes, seed=0)
+
+
+def distances_of(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> compare.Distances:
+    """TV of each context with its chance; what is no class lies outside the target."""
+    full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
+    if isinstance(found, Certain):
+        return compare.certain_distances(found.folded(), found.by_context()[:, -1], full, sizes)
+    return compare.distances(found.folded(), full, sizes)
 
 
 def tally(

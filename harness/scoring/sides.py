@@ -18,7 +18,7 @@ from harness.metrics.tv import tv_estimate as tv_plugin
 from harness.scoring import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from harness.metrics.base import CellFunction, Cells, FloatArray, IntArray
 
@@ -205,11 +205,34 @@ def sides(name: str, table: Table) -> Sides:
     )
 
 
-def tv_estimate(table: Table) -> Callable[[IntArray], FloatArray]:
-    """The bias-corrected TV of each context as a function of counts ``[..., C, K]`` with the table's n and targets."""
-    estimate = _tv_estimate(*table.pairs.T)
-    n, t, pair = table.n[table.place], table.t[table.place], table.pair[table.place]
-    return lambda counts: np.asarray(estimate.at(counts.astype(np.float64), n, t, pair).sum(axis=-1))
+def tv_moments(counts: IntArray, target: FloatArray, likely: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The bias-corrected TV of each context ``[C]`` and its variance when the model has the shares ``likely``.
+
+    A cell's count is binomial. What its function leaves over a straight line is much like a parabola, so that of two
+    cells whose counts correlate by r the lines' values correlate by r and what is left by r^2 (Mehler, 1866).
+    """
+    shape = counts.shape
+    x = counts.ravel().astype(np.float64)
+    n = np.broadcast_to(counts.sum(axis=1, keepdims=True), shape).ravel().astype(np.float64)
+    t = np.where(target > 0, np.maximum(target, _LEAST_TARGET), 0.0).ravel()
+    pairs, pair = _pairs(n, t)
+    estimate = _tv_estimate(*pairs.T)
+    nodes, weight = cells.nodes(likely.ravel(), n)
+    w = estimate.at(nodes, n[:, None], t[:, None], pair[:, None])
+    w, gap = (v - (weight * v).sum(axis=1, keepdims=True) for v in (w, nodes))
+    ww, wx, xx = (
+        np.einsum("cq,cq,cq->c", weight, a, b).reshape(shape) for a, b in ((w, w), (w, gap), (gap, gap))
+    )
+    line = wx / np.sqrt(np.maximum(xx, 1e-300))
+    rest = np.sqrt(np.maximum(ww - line**2, 0.0))
+    odds = np.sqrt(likely / np.maximum(1 - likely, 1e-12))
+    related = -np.minimum(odds[:, :, None] * odds[:, None, :], 1.0)
+    related[:, *np.diag_indices(shape[1])] = 1.0
+    variance = np.einsum("cj,cjk,ck->c", line, related, line) + np.einsum(
+        "cj,cjk,ck->c", rest, related**2, rest
+    )
+    value = estimate.at(x, n, t, pair).reshape(shape).sum(axis=1)
+    return value, np.maximum(variance, 0.0)
 
 
 def _distinct(*columns: FloatArray | IntArray) -> tuple[IntArray, IntArray]:

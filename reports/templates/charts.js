@@ -43,7 +43,7 @@ function contextFigure(cell, context) {
   });
   const invalid = sum(counts.slice(column.classes.length));
   return h("figure", { class: "context" },
-    h("figcaption", {}, h("strong", {}, column.contexts[context]), " ", h("span", { class: "quiet" }, `TV ${num(contextTv(cell, context).raw)}`)),
+    h("figcaption", {}, h("strong", {}, column.contexts[context]), " ", h("span", { class: "quiet" }, `TV ${num(contextTv(cell, context))}`)),
     h("table", { class: "mini" },
       h("thead", { class: "unseen" }, h("tr", {}, [t("class"), t("chart"), t("share"), t("target")].map((words) => h("th", { scope: "col" }, words)))),
       h("tbody", {}, rows)),

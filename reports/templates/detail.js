@@ -54,7 +54,7 @@ function verdictOf(cell) {
 
 function contextsSection(cell) {
   const column = P.columns[cell.col];
-  const off = column.contexts.map((_, i) => contextTv(cell, i).raw);
+  const off = column.contexts.map((_, i) => contextTv(cell, i));
   const order = off.map((_, i) => i).sort((a, b) => off[b] - off[a] || a - b);
   const shown = state.every ? order : order.slice(0, FIRST);
   const more = order.length > shown.length ? h("p", {}, h("button", { type: "button", id: "f-every", onclick: () => go({ every: "1" }) }, t("show_all", { k: order.length }))) : null;

@@ -1,4 +1,4 @@
-/* Statistics of the page: from counts, the same formulas as the harness. */
+/* Statistics of the page: shares and their limits from counts; differences from the distances that the harness found. */
 
 const Z = 1.959963984540054;
 
@@ -41,36 +41,39 @@ const targetShares = (col, context) => {
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const mean = (values) => sum(values) / values.length;
 
-/* The error function (Abramowitz and Stegun 7.1.26; right to 2e-7). */
-function erf(x) {
-  const k = 1 / (1 + 0.3275911 * Math.abs(x));
-  const tail = k * (0.254829592 + k * (-0.284496736 + k * (1.421413741 + k * (-1.453152027 + k * 1.061405429)))) * Math.exp(-x * x);
-  return Math.sign(x) * (1 - tail);
-}
-
-/* TV of one context: as drawn, corrected for what noise folds over, and the error the draws leave (reports/ranks.py). */
+/* TV of one context as it was drawn (or computed). */
 function contextTv(cell, context) {
   const shares = targetShares(cell.col, context);
   const counts = contextCounts(cell, context);
   const grouped = [...counts.slice(0, shares.length), sum(counts.slice(shares.length))];
-  if (P.runs[cell.run].certain) {
-    const mass = sum(grouped) || 1;
-    const raw = sum(grouped.map((share, i) => Math.abs(share / mass - (shares[i] || 0)))) / 2;
-    return { raw, value: raw, error: undecided(cell, context) / Z };
-  }
-  const n = Math.max(sum(grouped), 1);
-  let [raw, value, first, second] = [0, 0, 0, 0];
-  grouped.forEach((count, i) => {
-    const off = count / n - (shares[i] || 0);
-    const soft = (count + 0.5) / (n + 0.5 * grouped.length);
-    const spread = Math.sqrt((soft * (1 - soft)) / n);
-    const folded = spread * Math.sqrt(2 / Math.PI) * Math.exp(-((off / spread) ** 2) / 2) + off * erf(off / spread / Math.SQRT2);
-    raw += Math.abs(off) / 2;
-    value += Math.abs(off) - folded / 2;
-    first += (Math.sign(off) / 2) * soft;
-    second += soft * (Math.sign(off) / 2) ** 2;
-  });
-  return { raw, value, error: Math.sqrt(Math.max(0, second - first * first) / n) };
+  const mass = sum(grouped) || 1;
+  return sum(grouped.map((share, i) => Math.abs(share / mass - (shares[i] || 0)))) / 2;
+}
+
+/* Mean difference of two rows' corrected TVs over the contexts of a column; positive: a is further from the target.
+   The distances of each context with their errors are the harness's; here they are added up as in its compare.py. */
+function paired(a, b) {
+  const rows = P.columns[a.col].contexts.map((name, i) => {
+    const value = missing(a.each[i]) || missing(b.each[i]) ? null : a.each[i] - b.each[i];
+    const error = Math.hypot(a.errors[i], b.errors[i], ...sampledTarget(a, b, i));
+    return { name, value, error, lo: value - Z * error, hi: value + Z * error };
+  }).filter((row) => row.value !== null);
+  const k = rows.length;
+  const value = mean(rows.map((row) => row.value));
+  const within = sum(rows.map((row) => row.error ** 2)) / k / k;
+  const degrees = Math.max(k - 1, 1);
+  const between = Math.max(sum(rows.map((row) => (row.value - value) ** 2)) / degrees / k - within, 0);
+  const error = Math.sqrt(within + between);
+  const freedom = between ? degrees * ((between + within) / between) ** 2 : Infinity;
+  const half = tQuantile(freedom) * error;
+  return { rows, value, lo: value - half, hi: value + half, p: error ? tTail(Math.abs(value) / error, freedom) : Number(value === 0), error };
+}
+
+/* By how much the chance of a sampled target moves the two apart, in independent directions. */
+function sampledTarget(a, b, context) {
+  if (!a.shift.length || !b.shift.length) return [];
+  const width = a.shift.length / a.each.length;
+  return a.shift.slice(context * width, (context + 1) * width).map((x, i) => x - b.shift[context * width + i]);
 }
 
 /* A generator that a seed decides (mulberry32): the same five texts for everyone who opens the same link. */

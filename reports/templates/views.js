@@ -1,24 +1,5 @@
 /* Compare, methods, training course, and how to read the page. */
 
-/* Mean difference over the contexts both have, paired. Positive: A is further from the target. */
-function paired(a, b) {
-  const column = P.columns[a.col];
-  const rows = column.contexts.map((name, i) => {
-    const [x, y] = [contextTv(a, i), contextTv(b, i)];
-    const value = x.value - y.value;
-    const error = Math.hypot(x.error, y.error);
-    return { name, value, error, lo: value - Z * error, hi: value + Z * error };
-  });
-  const k = rows.length;
-  const value = mean(rows.map((row) => row.value));
-  const draws = Math.sqrt(sum(rows.map((row) => row.error ** 2))) / k;
-  const between = k > 1 ? Math.sqrt(sum(rows.map((row) => (row.value - value) ** 2)) / (k - 1) / k) : 0;
-  const freedom = between > draws ? k - 1 : Infinity;
-  const error = Math.max(draws, between);
-  const half = tQuantile(freedom) * error;
-  return { rows, value, lo: value - half, hi: value + half, p: error ? tTail(Math.abs(value) / error, freedom) : 1, error };
-}
-
 function verdict(result, p, a, b, target) {
   const size = num(Math.abs(result.value));
   const values = { a, b, target, size, lo: num(Math.min(Math.abs(result.lo), Math.abs(result.hi))), hi: num(Math.max(Math.abs(result.lo), Math.abs(result.hi))), least: num(tQuantile(Infinity) * result.error + 0.84 * result.error) };

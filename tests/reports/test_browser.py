@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness import compare
+from harness.tasks.task import load_task
 from reports.leaderboard import leaderboard
 from tests.reports.browser import chromium
 from tests.reports.poisoned import poison
+from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -315,3 +318,48 @@ def test_no_hostile_string_runs(browser: Browser, runs: Path, tmp_path: Path) ->
         )
         opened.wait_for_selector("html[data-ready]")
         assert opened.evaluate("typeof window.pwned") == "undefined"
+
+
+def people(out: Path) -> Path:
+    """A target that is a sample: so few replies a context that the page's comparison must widen by it."""
+    task = load_task("gender_us")
+    rows = {c.id: {"male": 31 + i % 7, "female": 29} for i, c in enumerate(task.contexts)}
+    words = {"publisher": "us", "table": "t", "year": 2025, "license": "CC0", "link": "https://example.org"}
+    document = {
+        **{"name": "people", "kind": "reference", "values": "counts", "provenance": words},
+        "attributes": {"gender": {"rows": rows}},
+    }
+    (out / "people.yaml").write_text(json.dumps(document), encoding="utf-8")
+    return out / "people.yaml"
+
+
+@pytest.mark.parametrize(
+    ("measure", "sampled"), [("draws", False), ("exact", False), ("draws", True), ("exact", True)]
+)
+def test_a_comparison_has_the_numbers_of_the_harness(
+    browser: Browser, tmp_path: Path, measure: str, sampled: bool
+) -> None:
+    target = str(people(tmp_path)) if sampled else "labor"
+    near, far = (
+        make(tmp_path / name, Made(f"org/{name}-1B", target=target, law=law, settings={"measure": measure}))
+        for name, law in (("near", Law(shift=0.05)), ("far", Law(uniform=0.5, invalid={"refused": 0.04})))
+    )
+    site = leaderboard([str(near.folder), str(far.folder)], tmp_path / "site")
+    page = browser.new_page()
+    page.goto(site.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    (compared,) = compare(near, far, [target]).results
+    shown = page.evaluate(
+        """() => { const row = (name) => P.rows.findIndex((r) => r.model.includes(name));
+        const found = paired(cellOf(row("near"), 0), cellOf(row("far"), 0));
+        return { value: found.value, lo: found.lo, hi: found.hi, p: found.p,
+          sampled: cellOf(row("near"), 0).shift.length > 0, rows: found.rows.map((r) => [r.value, r.lo, r.hi]) }; }"""
+    )
+    page.close()
+    d = compared.difference
+    assert shown["sampled"] == sampled
+    assert [shown[k] for k in ("value", "lo", "hi")] == pytest.approx([d.estimate, d.low, d.high], abs=3e-5)
+    assert shown["p"] == pytest.approx(d.p, rel=0.02, abs=1e-4)
+    assert d.low < d.high
+    for own, theirs in zip(shown["rows"], d.by_context, strict=True):
+        assert own == pytest.approx(theirs, abs=1e-4)
