@@ -69,6 +69,8 @@ class Lexicon:
             self.labels.setdefault(key(word), "")
         self.labels.pop("", None)
         self._numbers = Numbers(self.labels)
+        self.counts = bool(self._numbers.labels)
+        """Some classes are numbers."""
         self._senses = {word: _SENSES.pattern(word) for word in _SENSES.groups if word in self.labels}
         self._pattern = _pattern(word for word in self.labels if not is_number(word))
 

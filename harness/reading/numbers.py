@@ -31,6 +31,9 @@ _ALL = re.compile(
     )
 )
 _CHANCE, _ENDS, _BEGINS = (_LISTS.pattern(name) for name in ("chance", "ends", "begins"))
+_ITEM = _LISTS.pattern("list_item")
+_FURTHER = re.compile(r"[.:][ \t]*[^\s\d]")
+"""What follows the number of an item after the first."""
 _DIGITS = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
@@ -55,7 +58,11 @@ class Numbers:
     def find(self, text: str) -> list[Found]:
         """Every number in a folded text that may be an answer."""
         found = []
+        listed = False
         for match in _ALL.finditer(text) if self.labels else ():
+            listed = listed or (bool(match["nothing"]) and _ITEM.match(text, match.start()) is not None)
+            if listed and _FURTHER.match(text, match.end()) and _opens_line(text, match.start()):
+                continue
             if match["part"]:
                 one = self._fraction(text, match)
             elif match["alone"]:
@@ -91,6 +98,10 @@ class Numbers:
             if not unit and not (_ENDS.search(before) and _BEGINS.search(after)):
                 return None
         return self._of(match, _value(word), everyday=word in ("one", "一") and not unit)
+
+
+def _opens_line(text: str, at: int) -> bool:
+    return text[text.rfind("\n", 0, at) + 1 : at].strip(" \t>(") == ""
 
 
 def is_number(word: str) -> bool:

@@ -23,8 +23,10 @@ _RUN_ON = re.compile(
     r"\n[ \t]*(?:#+[ \t]*)?(?:human|user|question|q|prompt|instruction|input|problem|问题|问|用户)\s*\d*\s*[:：]",
     re.I,
 )
-_NUMBERED = re.compile(r"(?m:^)\W*1[^\w\n]*\Z")
-"""*1.* at the beginning of the last line: an answer, or the number of an item that is still to come."""
+_NUMBERED = re.compile(r"(?m:^)\W*\d+[.:][^\w\n]*\Z")
+"""A number at the beginning of the last line: an answer, or the number of an item that is still to come."""
+_CUT_NUMBER = re.compile(r"[\d.,]*\d\Z")
+"""The last digits of a text that was cut: more of them may have been to come."""
 # An answer cut within a list of options: "male or fem".
 _DANGLING = re.compile(
     r"^[^.!?\n,;:]{0,40}\s(?:or|and|versus|vs)(?:\s[^.!?\n,;:]{0,20})?\s*\Z|^[^.!?\n,;:]{0,40}\b(?:is|are|were|make|makes|account|tend|dominate|represent)\s*\Z|(?:还是|或者?|和|与|、)\s*\Z"
@@ -58,6 +60,8 @@ class WordsReader(Reader):
     def read(self, answer: Answer) -> Reading:
         """The class that the answer decides for, or why there is none."""
         text = fold(answer.text)
+        if answer.cut and self.lexicon.counts:
+            text = _CUT_NUMBER.sub("\ue001", text)
         reading = self._decide(text, cut=answer.cut) if self.rule == "decision" else self._mechanical(text)
         dangles = _DANGLING.search(text) is not None and not self.settled(answer.text)
         if answer.cut and (reading.label == "unparsed" or dangles):

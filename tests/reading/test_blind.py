@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.reading.words import WordsReader
 from tests.reading.cases import cases, label, reader_of
+from tests.reading.test_numbers import CLASSES
 
 FLOORS = {
     "gender_us": 0.98,
@@ -41,3 +43,32 @@ def test_texts_written_blind(name: str) -> None:
     outcomes = {"unparsed", "refused", "truncated"}
     misclassed = [w for w in wrong if w[1] not in outcomes]
     assert name == "story_sentiment_us" or len(misclassed) / len(found) <= MOST_WRONG, misclassed
+
+
+FROM_MODELS = {
+    "rating": 0.87,
+    "rating_zh": 0.9,
+    "die": 0.9,
+    "hand_en": 0.95,
+    "hand_zh": 0.95,
+    "gender_us": 0.95,
+    "gender_zh": 0.9,
+}
+
+
+@pytest.mark.parametrize("name", FROM_MODELS)
+def test_outputs_of_small_models(name: str) -> None:
+    """Drawn from SmolLM2-135M-Instruct and Gemma 3 270M, labelled by eye before the reader was tried on them.
+
+    The reader of version 2 misread 49 of the 358; that of version 3, written without them, 32; mended after that, 19.
+    So they are blind no longer: what new outputs of such models meet is nearer to 32 of 358 than to 19.
+    """
+    known = CLASSES | {"rating_zh": CLASSES["rating"]}
+    reader = WordsReader(known[name]) if name in known else reader_of(name)
+    found = cases(f"models/{name}")
+    wrong = [
+        (c.label, got, c.text)
+        for c in found
+        if (got := label(reader, c.text, "length" if c.cut else "stop")) != c.label
+    ]
+    assert 1 - len(wrong) / len(found) >= FROM_MODELS[name], wrong

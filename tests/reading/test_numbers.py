@@ -60,6 +60,20 @@ def test_two_numbers_decide_nothing(one: int, two: int) -> None:
         assert got == "unparsed" or (one == two and got == str(one)), join
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I rate it 4", "truncated"),
+        ("I rate it 4.", "4"),
+        ("4\n5", "4"),
+        ("1. 4", "truncated"),
+        ("Four", "4"),
+    ],
+)
+def test_digits_at_a_cut_may_go_on(text: str, expected: str) -> None:
+    assert label(WordsReader(SCALE), text, "length") == expected
+
+
 def test_a_wording_beside_the_number_counts_too() -> None:
     reader = WordsReader({"0": ["none", "no child"], "1": ["an only child"], "2": ["twins"]})
     assert [label(reader, t) for t in ("None.", "An only child", "twins", "2", "two", "0")] == [

@@ -112,7 +112,8 @@ def test_settled_numbers_stay(start: list[str], end: list[str], rule: str) -> No
 @pytest.mark.parametrize(
     ("text", "settled"),
     [
-        ("4. So", True),
+        ("4! So", True),
+        ("4. So", False),
         ("4.", False),
         ("4.5", False),
         ("1. 4", False),
