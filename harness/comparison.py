@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
+from harness.runs.source import task_of
 from harness.scoring.compare import Difference, Distances, adjusted, difference
 from harness.scoring.outcomes import distances_of, read_certain, read_counts
 from harness.tasks.target import check_names, resolve
-from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +41,9 @@ SAME = (
 
 def comparable(a: Run, b: Run) -> None:
     """Refuse two runs that do not answer the same question, naming the setting that differs."""
+    mine, theirs = (run.identity.model_dump(mode="json") for run in (a, b))
     for key in SAME:
-        one, two = a.identity.get(key), b.identity.get(key)
+        one, two = mine[key], theirs[key]
         if one == two:
             continue
         name = key
@@ -56,11 +57,11 @@ def comparable(a: Run, b: Run) -> None:
             hint="evaluate one of them again with the other's setting",
         )
     for run in (a, b):
-        if run.manifest.get("state") != "complete":
+        if run.manifest.state != "complete":
             raise IncompleteError(
                 "a run that is not complete",
                 where=str(run.folder),
-                found=run.manifest.get("state"),
+                found=run.manifest.state,
                 expected="complete",
                 hint="the command that made it, again",
             )
@@ -160,28 +161,28 @@ def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
         return [(ones[0], twos[0])]
     by_task: dict[str, Run] = {}
     for run in ones:
-        if by_task.setdefault(run.text("task"), run) is not run:
+        if by_task.setdefault(run.identity.task, run) is not run:
             raise UserError(
                 "several runs of one task in a folder",
                 where=str(a),
-                found=run.text("task"),
+                found=run.identity.task,
                 expected="one run per task, or a run's own folder",
             )
-    pairs = [(by_task[run.text("task")], run) for run in twos if run.text("task") in by_task]
+    pairs = [(by_task[run.identity.task], run) for run in twos if run.identity.task in by_task]
     if not pairs:
         raise IncompleteError(
             "no task in common",
             where=f"{a} and {b}",
-            found=", ".join(sorted({r.text("task") for r in [*ones, *twos]})),
+            found=", ".join(sorted({r.identity.task for r in [*ones, *twos]})),
         )
     return pairs
 
 
 def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
-    task = load_task(one.task_source())
+    task = task_of(one)
     wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
     tables = [{found.attribute: found for found in _outcomes(run)} for run in (one, two)]
-    names = (one.text("adapter") or one.text("model"), two.text("adapter") or two.text("model"))
+    names = (one.identity.adapter or one.identity.model, two.identity.adapter or two.identity.model)
     results = []
     for attribute in task.attributes.values():
         first, second = (t[attribute.name] for t in tables)
@@ -201,7 +202,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
 
 
 def _outcomes(run: Run) -> Sequence[Counts | Certain]:
-    if run.text("measure") in ("", "draws"):
+    if run.identity.measure in ("", "draws"):
         return read_counts(run.folder / "counts.csv")
     return read_certain(run.folder / "shares.csv")
 

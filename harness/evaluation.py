@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from harness.errors import IncompleteError, UserError, clip
-from harness.files import write_atomic
 from harness.measuring import measure
 from harness.progress import Progress, phase, say
 from harness.readings import reader_of
+from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import identity, manifest
+from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, Turn
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
-from harness.settings import Settings
+from harness.settings import Chosen, Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
 from harness.tasks.task import Task, load_task
@@ -48,7 +48,7 @@ def evaluate(
     target: str | Sequence[str] = (),
     settings: Settings | None = None,
     engines: Engines | None = None,
-    **options: object,
+    **options: Unpack[Chosen],
 ) -> Run:
     """Evaluate a model on a task and return the finished run.
 
@@ -122,14 +122,11 @@ def _run(
     from harness.rescore import score
 
     card = engine.card()
-    record = manifest(identity(task, rendered, card, settings), card, settings)
+    who = identity(task, rendered, card, settings)
+    record = manifest(who, card, settings, asked=named.model, source=task.source.path)
     folder = (
-        settings.out
-        / folder_name(card.adapter or card.model)
-        / f"{task.name}@{task.version}"
-        / str(record["run"])
+        settings.out / folder_name(card.adapter or card.model) / f"{task.name}@{task.version}" / record.run
     )
-    record |= {"task_source": str(task.source.path), "model_string": named.model}
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
         if settings.chosen(task) != "draws":
@@ -141,7 +138,7 @@ def _run(
         if settings.shard:
             return writer.run
         score(writer.run, _names(writer.run, targets), task)
-        if writer.run.manifest["state"] != "complete":
+        if writer.run.manifest.state != "complete":
             raise IncompleteError(
                 f"some draws failed: {lost(writer.run)}",
                 where=str(folder),
@@ -191,16 +188,22 @@ def enough(low: float, estimate: float, high: float, floor95: float, halfwidth: 
 
 
 def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) -> None:
-    path = writer.run.folder / "prompts.json"
+    path = writer.run.folder / PROMPTS
     if path.is_file():
         return
     first = rendered[0]
     shown = engine.render(Request(first.context, first.prompt, 0, 1, 0, first.messages, first.text))
     say(f"first prompt as the model sees it:\n{shown}")
-    rows = [asdict(r) for r in rendered]
-    write_atomic(
-        path, json.dumps({"first_rendered": shown, "prompts": rows}, indent=1, ensure_ascii=False) + "\n"
+    rows = tuple(
+        PromptRecord(
+            context=r.context,
+            prompt=r.prompt,
+            messages=tuple(Turn(role=m.role, content=m.content) for m in r.messages),
+            text=r.text,
+        )
+        for r in rendered
     )
+    write(path, Prompts(first_rendered=shown, prompts=rows))
 
 
 def _draw(
@@ -214,24 +217,22 @@ def _draw(
     part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
     requests = missing(plan, rendered[part], run.chunks(), settings.seed)
     if _unproven(run, engine):
-        run.manifest["probe"] = _probe(engine, rendered, settings, task)
+        writer.note(probe=_probe(engine, rendered, settings, task))
     if requests:
-        run.manifest.update(plan=plan, state="drawing")
-        writer.save()
+        writer.note(plan=tuple(plan), state="drawing")
         _stream(engine, writer, task, requests, settings)
     # A run may have been stopped after its last draw: what follows depends on what is on the disk alone.
-    run.manifest["independence"] = independence_of(run, settings.effective(task))
+    found = independence_of(run, settings.effective(task))
     done = f"shard {settings.shard[0]}/{settings.shard[1]}" if settings.shard else "complete"
     failed = any(d.finish == "failed" for c in run.chunks() for d in c.draws)
-    run.manifest["state"] = "incomplete" if failed else done
-    writer.save()
+    writer.note(independence=found, state="incomplete" if failed else done)
 
 
 def _stream(
     engine: Draws, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
 ) -> None:
     run, start = writer.run, time.monotonic()
-    progress = Progress(f"{run.text('model')} on {task.name}", sum(r.n for r in requests))
+    progress = Progress(f"{run.identity.model} on {task.name}", sum(r.n for r in requests))
     try:
         for request, draws in engine.draw(requests, settings.effective(task), reader_of(run, task).settled):
             writer.add(request, draws)
@@ -240,20 +241,19 @@ def _stream(
     finally:
         progress.close()
         writer.flush()
-        run.manifest["seconds"] = round(float(str(run.manifest["seconds"])) + time.monotonic() - start, 3)
-        run.manifest["tokens"] = int(str(run.manifest["tokens"])) + progress.tokens
-        writer.save()
+        spent = round(run.manifest.seconds + time.monotonic() - start, 3)
+        writer.note(seconds=spent, tokens=run.manifest.tokens + progress.tokens)
 
 
 def _unproven(run: Run, engine: Draws) -> bool:
     """Whether the engine's seeds have to be probed: a new run of an engine of others, or a probe that got no draws."""
     if proven(engine.card()):
         return False
-    probed = cast("dict[str, object]", run.manifest.get("probe", {}))
-    return probed.get("drawn") is False or (not probed and run.manifest["state"] == "new")
+    probed = run.manifest.probe
+    return run.manifest.state == "new" if probed is None else not probed.drawn
 
 
-def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task: Task) -> dict[str, object]:
+def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task: Task) -> ProbeRecord:
     """Before a run on an engine whose randomness is not ours: same seed twice, two seeds once."""
     with phase("probing the engine's seeds"):
         asked = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 1)
@@ -265,31 +265,25 @@ def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task
         )
     elif not found.passed:
         say(f"the engine does not give independent draws: {found.reason}; the run goes on and will be marked")
-    return {
-        "ok": found.passed,
-        "drawn": found.drawn,
-        "repeatable": found.repeatable,
-        "reason": found.reason,
-    }
+    return ProbeRecord(ok=found.passed, drawn=found.drawn, repeatable=found.repeatable, reason=found.reason)
 
 
-def independence_of(run: Run, sampling: Sampling) -> dict[str, object]:
+def independence_of(run: Run, sampling: Sampling) -> IndependenceRecord:
     """After a run: do its draws repeat one another more than independent draws would?"""
     if sampling.temperature == 0:
-        return {"ok": True, "p": None, "reason": "not tested: greedy"}
+        return IndependenceRecord(ok=True, p=None, reason="not tested: greedy")
     chunks: dict[tuple[str, str], list[Counter[str]]] = {}
     for chunk in run.chunks():
         chunks.setdefault((chunk.context, chunk.prompt), []).append(outputs(chunk.draws))
     found = duplicates(chunks.values())
-    probed = cast("dict[str, object]", run.manifest.get("probe", {}))
+    probed = run.manifest.probe
     if not found.passed:
         say(f"independence: {found.reason}; the run is marked and will not be ranked")
-    reason = found.reason or str(probed.get("reason", ""))
-    return {
-        "ok": found.passed and bool(probed.get("ok", True)),
-        "p": float(f"{found.p:.4g}"),
-        "reason": reason,
-    }
+    return IndependenceRecord(
+        ok=found.passed and (probed is None or probed.ok),
+        p=float(f"{found.p:.4g}"),
+        reason=found.reason or (probed.reason if probed else ""),
+    )
 
 
 def _measure(
@@ -298,13 +292,10 @@ def _measure(
     start = time.monotonic()
     with phase(f"{settings.chosen(task)} measure of {len(rendered)} prompts"):
         measure(engine, task, rendered, writer.run, settings, reader_of(writer.run, task))
-    if writer.run.manifest["state"] == "complete":
+    if writer.run.manifest.state == "complete":
         return  # every prompt was there: a finished run stays as it is
-    writer.run.manifest["seconds"] = round(
-        float(str(writer.run.manifest["seconds"])) + time.monotonic() - start, 3
-    )
-    writer.run.manifest["state"] = "complete"
-    writer.save()
+    spent = round(writer.run.manifest.seconds + time.monotonic() - start, 3)
+    writer.note(seconds=spent, state="complete")
 
 
 def lost(run: Run) -> str:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
+from harness.records import to_text
 from harness.rescore import score
 from harness.runs.folder import Run, find_runs, writing
+from harness.runs.manifest import PROMPTS
 from harness.runs.plan import missing
 from harness.tasks.prompts import Rendered
 from harness.terms import Message, Request
@@ -25,7 +27,7 @@ def merge(shards: Sequence[str], out: Path, targets: Sequence[str] = ()) -> list
     """
     groups: dict[str, list[Run]] = {}
     for run in find_runs(list(shards)):
-        groups.setdefault(str(run.manifest["run"]), []).append(run)
+        groups.setdefault(run.manifest.run, []).append(run)
     if not groups:
         raise UserError(
             "no run under these folders",
@@ -58,9 +60,9 @@ def _merge(runs: list[Run], out: Path, targets: Sequence[str]) -> tuple[Run, int
             expected="one n",
         )
     folder = out / first.folder.parent.parent.name / first.folder.parent.name / first.folder.name
-    with writing(folder, {**first.manifest, "state": "merging"}) as writer:
+    with writing(folder, first.manifest.model_copy(update={"state": "merging"})) as writer:
         present = {(c.context, c.prompt, c.chunk) for c in writer.run.chunks()}
-        write_atomic(folder / "prompts.json", (first.folder / "prompts.json").read_text(encoding="utf-8"))
+        write_atomic(folder / PROMPTS, to_text(first.prompts()))
         for run in runs:
             if run.folder.resolve() == folder.resolve():
                 continue
@@ -71,18 +73,17 @@ def _merge(runs: list[Run], out: Path, targets: Sequence[str]) -> tuple[Run, int
                     writer.add(request, list(chunk.draws))
         writer.flush()
         left = missing(first.plan, _rendered(writer.run), writer.run.chunks(), 0)
-        writer.run.manifest["state"] = "incomplete" if left else "complete"
-        writer.run.manifest["seconds"] = sum(float(str(r.manifest["seconds"])) for r in runs)
-        writer.run.manifest["tokens"] = sum(int(str(r.manifest["tokens"])) for r in runs)
-        writer.save()
+        writer.note(
+            state="incomplete" if left else "complete",
+            seconds=sum(r.manifest.seconds for r in runs),
+            tokens=sum(r.manifest.tokens for r in runs),
+        )
         score(writer.run, targets)
         return writer.run, sum(r.n for r in left)
 
 
 def _rendered(run: Run) -> list[Rendered]:
-    rows = run.load("prompts.json")["prompts"]
-    assert isinstance(rows, list)  # noqa: S101  # written by us; narrows for the type checker
     return [
-        Rendered(r["context"], r["prompt"], tuple(Message(**m) for m in r["messages"]), r["text"])
-        for r in rows
+        Rendered(p.context, p.prompt, tuple(Message(m.role, m.content) for m in p.messages), p.text)
+        for p in run.prompts().prompts
     ]

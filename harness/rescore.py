@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.errors import UserError
+from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
 from harness.metrics.base import About, Said, Texts
 from harness.reading import make_reader, quality
 from harness.readings import readings
-from harness.runs.folder import Run
+from harness.records import write
+from harness.runs.folder import AGAIN, Run
+from harness.runs.manifest import MANIFEST, PROMPTS
+from harness.runs.plan import lacking, told
+from harness.runs.source import task_of
 from harness.scoring import measured
 from harness.scoring.outcomes import (
     Certain,
@@ -23,7 +27,7 @@ from harness.scoring.outcomes import (
 )
 from harness.scoring.table import to_json
 from harness.tasks.target import Sample, Target, check_names, targets_of
-from harness.tasks.task import Task, load_task
+from harness.terms import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +37,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.contract import Contract
-    from harness.tasks.task import Attribute
+    from harness.readings import ReadDraw
+    from harness.tasks.task import Attribute, Task
 
 SCHEMA = 1
 
@@ -45,21 +50,17 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         run: a run or its folder.
         targets: target names; empty is the targets it was scored against before, else all that the task lists.
         task: the task, by name or loaded; '' is the one the manifest names.
+
+    Raises:
+        IncompleteError: a run that was complete lacks draws of its plan; what is there is scored nevertheless.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
-    loaded = task if isinstance(task, Task) else load_task(task or opened.task_source())
-    if loaded.name != opened.text("task"):
-        raise UserError(
-            "the run is of another task",
-            where=str(opened.folder),
-            found=opened.text("task"),
-            expected=loaded.name,
-        )
+    loaded = task_of(opened, task)
     check_names(targets)
     chosen = targets_of(loaded, targets or opened.scored_targets())
     tables: Mapping[str, Counts | Certain]
     texts: Mapping[str, Texts] = {}
-    if opened.text("measure") == "draws":
+    if opened.identity.measure == "draws":
         found = read(opened, loaded)
         tables = {name: one.counts for name, one in found.items()}
         texts = {name: one.texts for name, one in found.items()}
@@ -73,15 +74,17 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     ]
     scores = {
         "schema": SCHEMA,
-        "run": opened.manifest["run"],
+        "run": opened.manifest.run,
         "task": loaded.name,
         "task_version": loaded.version,
         "task_hash": loaded.hash,
-        "as_drawn": loaded.hash == opened.text("task_hash"),
+        "reader_version": READERS,
+        "as_drawn": loaded.hash == opened.identity.task_hash,
         "results": results,
     }
     text = json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_atomic(opened.folder / "scores.json", text + "\n")
+    _refuse_lacking(opened, next(iter(tables.values())))
     return scores
 
 
@@ -94,8 +97,9 @@ class Read(NamedTuple):
 
 def read(run: Run, task: Task) -> dict[str, Read]:
     """Read every draw of a run with each attribute's reader, and count."""
-    keys = run.prompt_keys()
+    keys = run.prompts().keys()
     rows = list(readings(run, task))
+    _refuse_strangers(run, keys, rows)
     found = {}
     for name, attribute in task.attributes.items():
         said: dict[tuple[str, str], list[Said]] = {}
@@ -116,6 +120,34 @@ def _steering(contract: Contract, task: Task, attribute: Attribute) -> tuple[str
     return contract.strip_leading if about == attribute.name else ()
 
 
+def _refuse_lacking(run: Run, found: Counts | Certain) -> None:
+    """A run that is called complete and does not hold what its plan says is complete no longer."""
+    lacks = lacking(run.prompts().keys(), run.planned, found.held())
+    if run.manifest.state != "complete" or not lacks:
+        return
+    run.manifest = run.manifest.model_copy(update={"state": "incomplete"})
+    write(run.folder / MANIFEST, run.manifest)
+    raise IncompleteError(
+        told(lacks),
+        where=str(run.folder),
+        expected=f"{run.planned} of each prompt",
+        hint=f"{AGAIN}: it draws exactly what is missing; what is there was scored",
+    )
+
+
+def _refuse_strangers(run: Run, keys: Sequence[tuple[str, str]], rows: Sequence[ReadDraw]) -> None:
+    known = set(keys)
+    strange = next((r for r in rows if (r.context, r.prompt) not in known), None)
+    if strange is not None:
+        raise UserError(
+            "draws of a prompt that is not among the run's",
+            where=str(run.folder / PROMPTS),
+            found=f"{strange.context}/{strange.prompt}",
+            expected="every prompt that was drawn",
+            hint=f"rm {run.folder / PROMPTS}, then {AGAIN}",
+        )
+
+
 def _result(
     run: Run,
     task: Task,
@@ -127,7 +159,7 @@ def _result(
     contexts = found.contexts
     matrix, sizes = target.matrix(task, attribute, contexts), target.sizes(attribute, contexts)
     scored = score_outcomes(found, matrix, sizes)
-    about = About(task.name, attribute.name, tuple(attribute.classes), task.language, run.text("measure"))
+    about = About(task.name, attribute.name, tuple(attribute.classes), task.language, run.identity.measure)
     others = measure_outcomes(found, matrix, sizes, about)
     if texts is not None and not run.contract.labels:
         others |= measured.of_texts(texts, about)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, get_args
 
 from harness.errors import UserError, nearest
 from harness.terms import Measure
@@ -23,6 +23,24 @@ MOST = 1_000_000_000
 """Draws per prompt."""
 MOST_TOKENS = 100_000
 """Tokens of one draw."""
+
+
+class Chosen(TypedDict, total=False):
+    """The same settings as keywords; a test holds the two equal."""
+
+    n: int
+    seed: int
+    split: str
+    paraphrases: str
+    measure: Measure | Literal[""]
+    epsilon: float
+    backend: str
+    engine: Mapping[str, object]
+    sampling: Mapping[str, Any]
+    allow_greedy: bool
+    out: Path
+    shard: tuple[int, int] | None
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True)

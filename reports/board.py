@@ -120,13 +120,13 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
         found = reasons([entries[i] for i in members])
         group = [Cell(row_of[people[i]], col, entries[i], why) for i, why in zip(members, found, strict=True)]
         for cell in group:
-            wrong = (mismatches or {}).get(str(cell.entry.run.manifest["run"]))
+            wrong = (mismatches or {}).get(cell.entry.run.manifest.run)
             if wrong:
                 cell.apart.append(Reason("mismatch", wrong))
         _only_one_per_row(group)
         columns.append(_column(key, group))
         cells.extend(group)
-    cells.sort(key=lambda c: (c.col, c.row, bool(c.apart), str(c.entry.run.manifest["run"])))
+    cells.sort(key=lambda c: (c.col, c.row, bool(c.apart), c.entry.run.manifest.run))
     board = Board(rows, columns, cells)
     _rank(board)
     return board
@@ -135,9 +135,7 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
 def _only_one_per_row(group: list[Cell]) -> None:
     """Of several runs of one row, one without draws stands for it, else the one with most."""
     best: dict[int, Cell] = {}
-    for cell in sorted(
-        group, key=lambda c: (not c.entry.certain, -c.entry.n, str(c.entry.run.manifest["run"]))
-    ):
+    for cell in sorted(group, key=lambda c: (not c.entry.certain, -c.entry.n, c.entry.run.manifest.run)):
         if cell.apart:
             continue
         if cell.row in best:
@@ -148,8 +146,7 @@ def _only_one_per_row(group: list[Cell]) -> None:
 
 def engine(entry: Entry) -> str:
     """Name of the engine that drew."""
-    found = entry.run.manifest.get("engine")
-    return str(found.get("name", "")) if isinstance(found, dict) else ""
+    return entry.run.manifest.engine.name
 
 
 def _column(key: tuple[str, ...], group: list[Cell]) -> Column:

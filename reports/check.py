@@ -44,8 +44,8 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
     wrong: dict[str, str] = {}
     found: dict[str, Mapping[str, Read] | None] = {}
     for entry in entries:
-        run = str(entry.run.manifest["run"])
-        task = find_task(entry.run.text("task"))
+        run = entry.run.manifest.run
+        task = find_task(entry.run)
         again = part(to_json(score_outcomes(entry.table, entry.shares, entry.sizes)), "aggregate")
         place = _first_difference(entry.aggregate, again, "") or _target(entry, task)
         if run not in found:
@@ -88,7 +88,9 @@ def _target(entry: Entry, task: Task | None) -> str:
 def _metrics(entry: Entry, own: Read | None) -> Json:
     """The metrics that the score table does not have: of counts, and of texts where the draws are at hand."""
     run = entry.run
-    about = About(run.text("task"), entry.attribute, entry.classes, run.text("language"), run.text("measure"))
+    about = About(
+        run.identity.task, entry.attribute, entry.classes, run.identity.language, run.identity.measure
+    )
     found = measure_outcomes(entry.table, entry.shares, entry.sizes, about)
     if own is not None and not run.contract.labels:
         found |= measured.of_texts(own.texts, about)

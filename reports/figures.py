@@ -117,7 +117,7 @@ def _shares(found: list[Entry]) -> Figure:
     panels[0].set_ylim(-0.7, len(order) - 0.3)
     made.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     size = "computed shares" if entry.certain else f"n = {entry.n} per prompt"
-    made.suptitle(f"{show(who(entry).model, 60)}, {show(entry.run.text('task'))}: {size}", fontsize=9)
+    made.suptitle(f"{show(who(entry).model, 60)}, {show(entry.run.identity.task)}: {size}", fontsize=9)
     made.set_layout_engine("constrained")
     return made
 

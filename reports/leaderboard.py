@@ -62,7 +62,7 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
     write_atomic(page, render(board, payload(board, checked)))
     if wrong:
         raise IncompleteError(
-            f"{len(wrong)} of {len({str(e.run.manifest['run']) for e in found})} runs claim what does not follow",
+            f"{len(wrong)} of {len({e.run.manifest.run for e in found})} runs claim what does not follow",
             where=str(page),
             found="; ".join(f"{run}: {what}" for run, what in sorted(wrong.items())),
             expected="scores that follow from counts, and counts from draws",

@@ -13,6 +13,8 @@ from harness.errors import UserError
 from harness.metrics.base import OfModel, OfTexts
 from harness.metrics.catalog import of
 from harness.runs.folder import find_runs
+from harness.runs.manifest import PROMPTS
+from harness.runs.plan import lacking, told
 from harness.scoring.outcomes import Certain, read_certain, read_counts
 from reports.samples import texts
 
@@ -55,6 +57,10 @@ class Entry:
     that was scored before these were, as in ``utility.json``."""
     task_hash: str
     """The task's files when the run was scored."""
+    readers: int | None = None
+    """Version of the readers when the run was scored; None where it was not noted."""
+    lacks: str = ""
+    """What of its plan a run does not hold; '' for nothing."""
     reader: tuple[float, int] | None = None
     """Accuracy of the reader on the task's labelled examples, and how many these are."""
     texts: Texts | None = None
@@ -64,6 +70,11 @@ class Entry:
     def certain(self) -> bool:
         """Whether shares were computed, not drawn (the exact and choices measures)."""
         return isinstance(self.table, Certain)
+
+    @property
+    def read_by(self) -> tuple[str, int | None]:
+        """What decided which class a text is: the task's files and the readers' version."""
+        return self.task_hash, self.readers
 
     @property
     def n(self) -> int:
@@ -99,13 +110,13 @@ def _once(runs: list[Run]) -> list[Run]:
     """Runs in an order of their own, so that the page does not depend on where they lie; copies count once."""
     seen: dict[tuple[str, int], Run] = {}
     for run in runs:
-        seen.setdefault((str(run.manifest.get("run", "")), run.n), run)
+        seen.setdefault((run.manifest.run, run.n), run)
     return [seen[key] for key in sorted(seen)]
 
 
 def _entries(run: Run, seed: int | None) -> list[Entry]:
     scores = _parsed(run.folder / "scores.json")
-    drawn = run.text("measure") in ("", "draws")
+    drawn = run.identity.measure == "draws"
     made: Sequence[Counts | Certain] = (
         read_counts(run.folder / "counts.csv") if drawn else read_certain(run.folder / "shares.csv")
     )
@@ -115,9 +126,11 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
     beside = _beside(run)
     if not isinstance(results, list):
         raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
-    read = [
-        _entry(run, result, beside, tables, str(scores.get("task_hash", "")), where) for result in results
-    ]
+    version = scores.get("reader_version")
+    read_by = str(scores.get("task_hash", "")), version if isinstance(version, int) else None
+    lacks = {name: _lacks(run, found) for name, found in tables.items()}
+    read = [_entry(run, result, beside, tables, read_by, where) for result in results]
+    read = [replace(entry, lacks=lacks[entry.attribute]) for entry in read]
     if seed is None:
         return read
     pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in read}}
@@ -135,6 +148,13 @@ def _beside(run: Run) -> Json:
     return {k: {"value": numbers[k]} for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
 
 
+def _lacks(run: Run, table: Counts | Certain) -> str:
+    """Counts are held against the plan: a table that lost rows is told, and so is a run that lost draws."""
+    keys = run.prompts().keys() if (run.folder / PROMPTS).is_file() else list(table.cells)
+    lacks = lacking(keys, run.planned, table.held())
+    return told(lacks) if lacks else ""
+
+
 def _parsed(path: Path) -> Json:
     """A large JSON file: pydantic's parser takes less than half the time of Python's own."""
     try:
@@ -149,7 +169,12 @@ def _parsed(path: Path) -> Json:
 
 
 def _entry(
-    run: Run, result: Json, beside: Json, tables: Mapping[str, Counts | Certain], task_hash: str, where: str
+    run: Run,
+    result: Json,
+    beside: Json,
+    tables: Mapping[str, Counts | Certain],
+    read_by: tuple[str, int | None],
+    where: str,
 ) -> Entry:
     try:
         attribute = str(result["attribute"])
@@ -185,8 +210,8 @@ def _entry(
         table.by_context(),
         aggregate,
         metrics,
-        task_hash,
-        _accuracy(result.get("reader")),
+        *read_by,
+        reader=_accuracy(result.get("reader")),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from harness import __version__
 from harness.metrics.base import OfModel
 from harness.metrics.catalog import of
+from harness.runs.manifest import PROMPTS
 from harness.terms import INVALID
 from reports.board import board_distances, engine, page_metrics
 from reports.command import command
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.metrics.base import Metric
+    from harness.runs.manifest import IndependenceRecord
     from harness.scoring.compare import Distances
     from reports.board import Board, Cell
     from reports.check import Checked
@@ -88,7 +90,7 @@ def _others() -> list[Metric]:
 
 
 def _key(cell: Cell) -> tuple[str, int]:
-    return str(cell.entry.run.manifest["run"]), cell.entry.n
+    return cell.entry.run.manifest.run, cell.entry.n
 
 
 def _one_per_run(board: Board) -> list[Cell]:
@@ -110,23 +112,23 @@ def _columns(board: Board) -> list[dict[str, object]]:
     made = []
     for col, column in enumerate(board.columns):
         entry, run = column.entry, column.entry.run
-        task = find_task(run.text("task"))
-        mark = f"{run.text('split')}/{run.text('paraphrases')}" if rivals[names[col]] > shown[col] else ""
+        task = find_task(run)
+        mark = f"{run.identity.split}/{run.identity.paraphrases}" if rivals[names[col]] > shown[col] else ""
         provenance = cast("dict[str, object] | None", entry.target.get("provenance"))
         made.append(
             {
                 "id": "/".join(show(p, 60) for p in (*names[col], *([mark] if mark else []))),
-                "task": show(run.text("task")),
-                "version": show(run.text("task_version")),
+                "task": show(run.identity.task),
+                "version": show(run.identity.task_version),
                 "title": show(task.title) if task else "",
                 "attribute": show(entry.attribute),
-                "about": show(run.text("task"))
+                "about": show(run.identity.task)
                 + (f" · {show(entry.attribute)}" if several[names[col][0]] > 1 else ""),
-                "lang": show(run.text("language"), 10),
+                "lang": show(run.identity.language, 10),
                 "mark": mark,
                 "ranked": shown[col],
-                "split": show(run.text("split")),
-                "paraphrases": show(run.text("paraphrases")),
+                "split": show(run.identity.split),
+                "paraphrases": show(run.identity.paraphrases),
                 "target": show(entry.target.get("name", "")),
                 "ttitle": show(entry.target.get("title", "")),
                 "kind": show(entry.target.get("kind", "")),
@@ -221,7 +223,7 @@ def _cell(cell: Cell, run: int, checked: Mapping[str, Checked], distances: Dista
     numbers += [float(cast("float", entry.aggregate[k])) for k in ("best_tv", "worst_tv")]
     others = [number for metric in _others() for number in cell.shown(metric)]
     apart = [[kind, show(detail)] for kind, detail in cell.apart]
-    how = checked.get(str(entry.run.manifest["run"]), "claimed")
+    how = checked.get(entry.run.manifest.run, "claimed")
     return [
         cell.row,
         cell.col,
@@ -294,23 +296,25 @@ def _affordable(samples: list[dict[str, Texts]]) -> tuple[int, int]:
 def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object]:
     run, certain = entry.run, entry.certain
     manifest, identity = run.manifest, run.identity
+    shown = identity.model_dump(mode="json")
     settings: dict[str, object] = {
-        k: identity.get(k) for k in ("model", "adapter", "revision", "weights", "template")
+        k: shown[k] for k in ("model", "adapter", "revision", "weights", "template")
     }
-    settings |= cast("dict[str, object]", identity.get("sampling") or {})
-    settings |= {k: identity.get(k) for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
-    settings |= {k: _line(manifest.get(k)) for k in ("engine", "versions", "git")}
-    settings |= {"independence": _verdict(manifest.get("independence")), "state": manifest.get("state")}
-    first = (
-        run.load("prompts.json").get("first_rendered") if (run.folder / "prompts.json").is_file() else None
-    )
+    settings |= identity.sampling.model_dump(mode="json")
+    settings |= {k: shown[k] for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
+    settings |= {
+        k: _line(v.model_dump()) for k, v in (("engine", manifest.engine), ("git", manifest.git)) if v
+    }
+    settings["versions"] = _line(manifest.versions)
+    settings |= {"independence": _verdict(manifest.independence), "state": manifest.state}
+    first = run.prompts().first_rendered if (run.folder / PROMPTS).is_file() else None
     return {
-        "id": show(manifest["run"], 40),
+        "id": show(manifest.run, 40),
         "n": None if certain else run.n,
         "certain": certain,
-        "engine": strings.add(_line(manifest.get("engine"))),
-        "tokens": _amount(manifest.get("tokens")),
-        "seconds": _amount(manifest.get("seconds")),
+        "engine": strings.add(_line(manifest.engine.model_dump())),
+        "tokens": round(float(manifest.tokens), 1),
+        "seconds": round(manifest.seconds, 1),
         "settings": [[k, strings.add(v, 600)] for k, v in settings.items() if v not in (None, "", [], {})],
         "first": None if first is None else strings.add(first, 4_000),
         "command": strings.add(command(run, targets), 2_000),
@@ -323,13 +327,9 @@ def _line(value: object) -> object:
     return ", ".join(f"{k} {v}" for k, v in value.items() if v != "") if isinstance(value, dict) else value
 
 
-def _verdict(value: object) -> object:
+def _verdict(found: IndependenceRecord | None) -> str:
     """The test of independence in a line that needs no language."""
-    if not isinstance(value, dict):
-        return value
-    p = "" if value.get("p") is None else f"p = {value['p']}"
-    return " · ".join(filter(None, ("✓" if value.get("ok") else "✗", p, str(value.get("reason", "")))))
-
-
-def _amount(value: object) -> float | None:
-    return round(float(value), 1) if _is_number(value) else None  # type: ignore[arg-type]  # just tested
+    if found is None:
+        return ""
+    p = "" if found.p is None else f"p = {found.p}"
+    return " · ".join(filter(None, ("✓" if found.ok else "✗", p, found.reason)))

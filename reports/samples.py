@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.readings import reader_of
-from harness.tasks.task import load_task
+from harness.runs.source import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,18 +30,22 @@ Texts = dict[str, list[tuple[str, int]]]
 """Class or other outcome -> texts, each with the number of its draws."""
 
 
+def find_task(run: Run) -> Task | None:
+    """The task of a run, where it is at hand: a board needs none."""
+    return _find_task(run.manifest.task_source, run.identity.task, run.identity.task_hash)
+
+
 @lru_cache(maxsize=256)
-def find_task(name: str) -> Task | None:
-    """A task of this name, where one is installed: a board needs none."""
+def _find_task(source: str, name: str, asked: str) -> Task | None:
     try:
-        return load_task(name)
+        return locate(source, name, asked)
     except UserError:
         return None
 
 
 def texts(run: Run, attribute: str, seed: int = 0) -> Texts | None:
     """Texts of a run by the class that its reader gives them; None where there are no draws or no task."""
-    task = find_task(run.text("task"))
+    task = find_task(run)
     if task is None or attribute not in task.attributes:
         return None
     drawn = _distinct(run, seed)
@@ -84,7 +88,7 @@ def _distinct(run: Run, seed: int) -> dict[tuple[str, str], int]:
 def _shuffled(run: Run, drawn: dict[tuple[str, str], int], seed: int) -> list[tuple[tuple[str, str], int]]:
     """Texts in random order, frequent ones earlier: drawing without replacement, weighted by count."""
     items = sorted(drawn.items())
-    rng = np.random.default_rng([seed, *str(run.manifest.get("run", "")).encode()])
+    rng = np.random.default_rng([seed, *run.manifest.run.encode()])
     weights = np.array([count for _, count in items], dtype=np.float64)
     keys = np.log(rng.random(len(items))) / weights
     return [items[i] for i in np.argsort(-keys, kind="stable")]

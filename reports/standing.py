@@ -77,17 +77,17 @@ def who(entry: Entry) -> Who:
     step = _STEP.match(parts[-1]) if parts else None
     method = "known" if known else contract.method
     # What a known: model states differs from task to task; it is one model by its name.
-    weights = "" if known else run.text("weights")
+    weights = "" if known else run.identity.weights
     own = weights or path
     return Who(
         model=_short(path, parts),
         method=method,
         arm=contract.arm,
         base=contract.base or own,
-        adapter=run.text("adapter"),
-        revision=run.text("revision"),
-        weights="+".join(filter(None, (weights, run.text("adapter_weights")))),
-        template=run.text("template"),
+        adapter=run.identity.adapter,
+        revision=run.identity.revision,
+        weights="+".join(filter(None, (weights, run.identity.adapter_weights))),
+        template=run.identity.template,
         training="/".join(parts[:-1][-2:]) if step else "",
         step=int(step[1]) if step else None,
     )
@@ -95,7 +95,7 @@ def who(entry: Entry) -> Who:
 
 def asked(run: Run) -> str:
     """The model as it was asked for: the adapter, not its base; known:target without the target it became."""
-    path = run.text("adapter") or run.text("model")
+    path = run.identity.adapter or run.identity.model
     return path.rpartition("@")[0] or path if path.startswith("known:target") else path
 
 
@@ -108,23 +108,23 @@ def _short(path: str, parts: Sequence[str]) -> str:
 def column_key(entry: Entry) -> tuple[str, ...]:
     """What results must share to stand in one column."""
     run = entry.run
-    answers = "choices" if run.text("measure") == "choices" else "answers"
+    answers = "choices" if run.identity.measure == "choices" else "answers"
     return (
-        run.text("task"),
-        run.text("task_version"),
+        run.identity.task,
+        str(run.identity.task_version),
         entry.attribute,
         str(entry.target.get("name", "")),
         str(entry.target.get("hash", "")),
         digest(entry.classes),
-        run.text("split"),
-        run.text("paraphrases"),
+        run.identity.split,
+        run.identity.paraphrases,
         answers,
     )
 
 
 def sampling(entry: Entry) -> str:
     """The effective sampling parameters as canonical text."""
-    return json.dumps(entry.run.identity.get("sampling", {}), sort_keys=True, ensure_ascii=False)
+    return json.dumps(entry.run.identity.sampling.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
 
 def reasons(group: Sequence[Entry]) -> list[list[Reason]]:
@@ -132,8 +132,8 @@ def reasons(group: Sequence[Entry]) -> list[list[Reason]]:
     usual = {
         "sampling": _most([sampling(e) for e in group]),
         "contexts": _most([e.contexts for e in group]),
-        "prompts": _most([e.run.text("prompts_hash") for e in group]),
-        "reader": _most([e.task_hash for e in group]),
+        "prompts": _most([e.run.identity.prompts_hash for e in group]),
+        "reader": _most([e.read_by for e in group]),
     }
     return [_reasons(entry, usual) for entry in group]
 
@@ -145,25 +145,27 @@ def _most(values: Sequence[Hashable]) -> Hashable:
 
 def _reasons(entry: Entry, usual: Mapping[str, Hashable]) -> list[Reason]:
     run, found = entry.run, []
-    state = str(run.manifest.get("state", ""))
+    state = run.manifest.state
     if state != "complete":
         found.append(Reason("incomplete", state))
+    elif entry.lacks:
+        found.append(Reason("incomplete", entry.lacks))
     if sampling(entry) != usual["sampling"]:
         found.append(Reason("sampling", _difference(sampling(entry), str(usual["sampling"]))))
     if entry.contexts != usual["contexts"]:
         others = len(cast("tuple[str, ...]", usual["contexts"]))
         found.append(Reason("contexts", f"{len(entry.contexts)} / {others}"))
-    elif run.text("prompts_hash") != usual["prompts"]:
+    elif run.identity.prompts_hash != usual["prompts"]:
         found.append(Reason("prompts"))
-    if entry.task_hash != usual["reader"]:
+    if entry.read_by != usual["reader"]:
         found.append(Reason("reader"))
-    independence = run.manifest.get("independence")
-    if isinstance(independence, dict) and independence.get("ok") is False:
+    independence = run.manifest.independence
+    if independence is not None and not independence.ok:
         found.append(Reason("independence"))
     if not run.contract.sampled:
         found.append(Reason("verbal"))
     if {"contexts", "prompts"} <= seen(entry):
-        found.append(Reason("leak", f"{run.text('split')} / {run.text('paraphrases')}"))
+        found.append(Reason("leak", f"{run.identity.split} / {run.identity.paraphrases}"))
     if not entry.valid >= LEAST_VALID:
         found.append(Reason("valid", f"{100 * entry.valid:.1f}% < {100 * LEAST_VALID:.0f}%"))
     return found
@@ -176,9 +178,9 @@ def seen(entry: Entry) -> set[str]:
     new context, is a measurement in its own right, and is marked.
     """
     run = entry.run
-    if run.contract.method in UNTRAINED or run.contract.task != run.text("task"):
+    if run.contract.method in UNTRAINED or run.contract.task != run.identity.task:
         return set()
-    parts = {"contexts": run.text("split"), "prompts": run.text("paraphrases")}
+    parts = {"contexts": run.identity.split, "prompts": run.identity.paraphrases}
     return {name for name, chosen in parts.items() if chosen in ("all", "train")}
 
 

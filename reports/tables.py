@@ -31,7 +31,7 @@ PLACE = ("run", "model", "task", *KEYS)
 def records(board: Board, checked: Mapping[str, Checked]) -> list[dict[str, object]]:
     """One flat record per result, ranked ones first, in the board's order."""
     ordered = sorted(board.cells, key=lambda c: (bool(c.apart), c.col, c.rank or (0, 0, 0), c.row))
-    return [_record(board, c, checked.get(str(c.entry.run.manifest["run"]), "claimed")) for c in ordered]
+    return [_record(board, c, checked.get(c.entry.run.manifest.run, "claimed")) for c in ordered]
 
 
 def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
@@ -42,14 +42,14 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
         "method": "/".join(filter(None, (person.method, person.arm))),
         "revision": person.revision,
         "weights": person.weights,
-        "task": run.text("task"),
-        "task_version": run.text("task_version"),
+        "task": run.identity.task,
+        "task_version": str(run.identity.task_version),
         "attribute": entry.attribute,
-        "language": run.text("language"),
+        "language": run.identity.language,
         "target": str(entry.target["name"]),
         "contexts": len(entry.contexts),
-        "split": run.text("split"),
-        "paraphrases": run.text("paraphrases"),
+        "split": run.identity.split,
+        "paraphrases": run.identity.paraphrases,
         "ranked": not cell.apart,
         "apart": "; ".join(f"{kind}: {detail}" if detail else kind for kind, detail in cell.apart),
         "rank_low": rank[0],
@@ -64,13 +64,13 @@ def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
         "tv_worst": _plain(float(cast("float", entry.aggregate["worst_tv"]))),
         "n": entry.n,
         "draws": entry.draws,
-        "measure": run.text("measure"),
+        "measure": run.identity.measure,
         "engine": engine(entry),
         "sampling": sampling(entry),
-        "seed": run.identity.get("seed"),
-        "tokens": run.manifest.get("tokens"),
-        "seconds": run.manifest.get("seconds"),
-        "run": str(run.manifest["run"]),
+        "seed": run.identity.seed,
+        "tokens": run.manifest.tokens,
+        "seconds": run.manifest.seconds,
+        "run": run.manifest.run,
         "checked": checked,
     }
     return record
@@ -124,13 +124,13 @@ def counts_csv(board: Board, *, counted: bool = True) -> str:
     done = set()
     for cell in board.cells:
         entry, table = cell.entry, cell.entry.table
-        key = (str(entry.run.manifest["run"]), entry.n, entry.attribute)
+        key = (entry.run.manifest.run, entry.n, entry.attribute)
         if key in done or isinstance(table, Certain) == counted:
             continue
         done.add(key)
         head = [
             key[0],
-            *(safe(x) for x in (board.rows[cell.row].model, entry.run.text("task"), entry.attribute)),
+            *(safe(x) for x in (board.rows[cell.row].model, entry.run.identity.task, entry.attribute)),
         ]
         writer.writerows([*head, *map(safe, place), *values] for place, values in table.lines())
     return out.getvalue() if done else ""

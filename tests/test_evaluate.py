@@ -100,7 +100,7 @@ def test_a_run_stopped_after_its_last_draw_is_finished(tmp_path: Path) -> None:
     run = undisturbed(tmp_path)
     manifest = json.loads((run.folder / "manifest.json").read_text())
     (run.folder / "manifest.json").write_text(json.dumps({**manifest, "state": "drawing"}))
-    assert undisturbed(tmp_path).manifest["state"] == "complete"
+    assert undisturbed(tmp_path).manifest.state == "complete"
 
 
 def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,11 +215,11 @@ def test_failed_draws_are_rows_and_the_same_command_draws_them(
     with pytest.raises(IncompleteError, match="failed"):
         undisturbed(tmp_path)
     run = Run.open(next(tmp_path.glob("**/manifest.json")).parent)
-    assert run.manifest["state"] == "incomplete"
+    assert run.manifest.state == "incomplete"
     assert "failed,50" in (run.folder / "counts.csv").read_text()
     monkeypatch.setattr(KnownEngine, "draw", draw)
     again = undisturbed(tmp_path)
-    assert again.manifest["state"] == "complete"
+    assert again.manifest.state == "complete"
     assert all(
         "failed,0" in line
         for line in (again.folder / "counts.csv").read_text().splitlines()
@@ -303,7 +303,7 @@ def test_options_from_a_file_yield_to_the_command_line(
     )
     run = Run.open(next((tmp_path / "runs").glob("**/manifest.json")).parent)
     assert run.n == 9
-    assert json.loads(json.dumps(run.identity["sampling"]))["max_tokens"] == 5
+    assert run.identity.sampling.max_tokens == 5
     config.write_text("task: gender_us\nn: 7\nmaxtokens: 5\n")
     capsys.readouterr()
     assert command(["evaluate", "known:target", "-c", str(config)]) == 2

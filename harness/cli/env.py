@@ -25,6 +25,6 @@ def command() -> None:
     rows["targets"] = os.pathsep.join(str(p) for p in folders("targets"))
     rows["offline"] = os.environ.get("HF_HUB_OFFLINE", "0")
     state = git_state()
-    rows["git"] = f"{state['sha']}{' (dirty)' if state['dirty'] else ''}" if state else "none"
+    rows["git"] = f"{state.sha}{' (dirty)' if state.dirty else ''}" if state.sha else "none"
     for name, value in rows.items():
         click.echo(f"{name:12} {value}")

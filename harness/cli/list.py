@@ -74,12 +74,12 @@ def _runs(folders: tuple[str, ...]) -> list[str]:
 
     rows = [["run", "model", "task", "n", "state", "folder"]]
     for run in find_runs(list(folders) or ["runs"]):
-        state = str(run.manifest.get("state", ""))
+        state = run.manifest.state
         rows.append(
             [
-                str(run.manifest["run"]),
-                run.text("model"),
-                run.text("task"),
+                run.manifest.run,
+                run.identity.model,
+                run.identity.task,
                 str(run.n),
                 state,
                 str(run.folder),

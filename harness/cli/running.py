@@ -81,9 +81,9 @@ def _target_sets(model: str, backend: str, task: Task, targets: Sequence[str]) -
 
 def show(run: Run) -> None:
     """One table per run: a line per attribute and target."""
-    if str(run.manifest["state"]).startswith("shard"):
+    if run.manifest.state.startswith("shard"):
         click.echo(
-            f"{run.manifest['state']} is drawn: {run.folder}\nnext: distalign merge SHARD… -o runs, once all are"
+            f"{run.manifest.state} is drawn: {run.folder}\nnext: distalign merge SHARD… -o runs, once all are"
         )
         return
     scores = run.load("scores.json")
@@ -104,7 +104,7 @@ def show(run: Run) -> None:
     for result in cast("list[dict[str, object]]", scores["results"]):
         rows.append(_row(result))
     click.echo(
-        f"{run.text('model')} on {run.text('task')}@{run.identity['task_version']} ({run.manifest['state']}): {run.folder}"
+        f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.manifest.state}): {run.folder}"
     )
     for line in table(rows):
         click.echo("  " + line)

@@ -16,8 +16,8 @@ from harness.metrics.catalog import of
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY
 from harness.rescore import read
 from harness.runs.folder import Run
+from harness.runs.source import task_of
 from harness.scoring.measured import of_texts
-from harness.tasks.task import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -239,8 +239,8 @@ def measure(model: str, wanted: Wanted, runs: Sequence[Path] = (), **loading: ob
     weights = {"weights": weights_digest((source.base or source).folder), "adapter_weights": adapter}
     opened = [Run.open(r) for r in runs]
     for run in opened:
-        if any(run.text(k) != v for k, v in weights.items()):
-            raise UserError("the run is of another model", where=str(run.folder), found=run.text("model"))
+        if (run.identity.weights, run.identity.adapter_weights) != tuple(weights.values()):
+            raise UserError("the run is of another model", where=str(run.folder), found=run.identity.model)
     found: dict[str, object] = {}
     if wanted.text or wanted.tasks:
         checkpoint = load(source, **loading)  # type: ignore[arg-type]  # checked by the loader's own names
@@ -254,7 +254,7 @@ def measure(model: str, wanted: Wanted, runs: Sequence[Path] = (), **loading: ob
     if Path(model).expanduser().is_dir() and found:
         save(source.folder, weights, found)
     for run in opened:
-        drawn = of_draws(run, load_task(run.text("task")))
+        drawn = of_draws(run, task_of(run))
         save(run.folder, weights, {**found, "draws": drawn})
         found.setdefault("draws", {})[str(run.folder)] = drawn  # type: ignore[index]  # a mapping, made here
     return found

@@ -8,22 +8,37 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
-from harness.contract import Contract
-from harness.errors import IncompleteError, UserError
-from harness.files import make_folder, replacing, write_atomic
+from harness.errors import IncompleteError, UserError, clip
+from harness.files import make_folder, replacing
 from harness.locks import held
+from harness.progress import say
+from harness.records import read, write
+from harness.runs.manifest import (
+    MANIFEST,
+    PROMPTS,
+    Identity,
+    IndependenceRecord,
+    Manifest,
+    ProbeRecord,
+    Prompts,
+    from_before,
+)
 from harness.terms import Draw, Finish, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
-SCHEMA = 1
+    from harness.contract import Contract
+
+AGAIN = "the command that made the run, again"
 RETRY = 1_000_000
 """Chunk numbers from here on replace draws of a chunk that failed: number + RETRY x attempt."""
+MOST_TOKENS = 2**31
+"""More than any model writes; a greater number is a mistake of the engine."""
 FLUSH_ROWS = 20_000
 FLUSH_SECONDS = 5.0
 COLUMNS = ("context", "prompt", "chunk", "n", "seed", "text", "count", "finish", "tokens", "error")
@@ -46,7 +61,7 @@ class Run:
     """A run folder, opened for reading."""
 
     folder: Path
-    manifest: dict[str, object]
+    manifest: Manifest
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
@@ -54,68 +69,49 @@ class Run:
         if not isinstance(folder, str | Path):
             raise UserError("not a run", found=repr(folder), expected="a run folder's path")
         path = Path(folder).expanduser()
-        file = path / "manifest.json"
+        file = path / MANIFEST
         if not file.is_file():
-            inside = sorted(str(p.parent) for p in path.glob("**/manifest.json"))[:3] if path.is_dir() else []
+            inside = sorted(str(p.parent) for p in path.glob(f"**/{MANIFEST}"))[:3] if path.is_dir() else []
             raise UserError(
                 "not a run folder",
                 where=str(path),
-                expected="a folder with manifest.json",
+                expected=f"a folder with {MANIFEST}",
                 nearest=", ".join(inside),
                 hint="distalign list runs",
             )
-        try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as err:
-            raise UserError(f"not valid JSON: {err}", where=str(file)) from None
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict):
-            raise UserError("not a manifest", where=str(file), expected="the manifest.json of a run")
-        schema = manifest.get("schema")
-        if not isinstance(schema, int) or schema < 1 or schema > SCHEMA:
-            raise UserError(
-                "a run of another schema version",
-                where=str(file),
-                found=schema,
-                expected=f"{SCHEMA} or older",
-                hint="pip install -U distalign",
-            )
-        return cls(path, manifest)
+        return cls(path, read(file, Manifest, hint=f"rm -r {path}, then evaluate again", older=from_before))
 
     @property
-    def identity(self) -> Mapping[str, object]:
+    def identity(self) -> Identity:
         """What was asked of what, word for word."""
-        return cast("dict[str, object]", self.manifest["identity"])
-
-    def text(self, key: str) -> str:
-        """A text field of the identity ('' when absent)."""
-        return str(self.identity.get(key, ""))
-
-    def task_source(self) -> str:
-        """The task's file where it was, if it is still there; else its name."""
-        path = Path(str(self.manifest.get("task_source", "")))
-        return str(path) if path.suffix in {".yaml", ".yml"} and path.is_file() else self.text("task")
+        return self.manifest.identity
 
     @property
     def contract(self) -> Contract:
         """The decoding contract that its checkpoint carries."""
-        return Contract.model_validate_json(json.dumps(self.identity.get("contract", {})))
+        return self.identity.contract
 
     @property
-    def plan(self) -> list[int]:
+    def plan(self) -> tuple[int, ...]:
         """Chunk sizes, the same for every prompt: their sum is n."""
-        return [int(size) for size in cast("list[int]", self.manifest.get("plan", []))]
+        return self.manifest.plan
 
     @property
     def n(self) -> int:
         """Draws per prompt."""
         return sum(self.plan)
 
-    def prompt_keys(self) -> list[tuple[str, str]]:
-        """(context, prompt) of every question, in the task's order."""
-        return [
-            (str(p["context"]), str(p["prompt"]))
-            for p in cast("list[dict[str, object]]", self.load("prompts.json")["prompts"])
-        ]
+    @property
+    def planned(self) -> int:
+        """What the run is to hold of each prompt: n draws, or its shares once."""
+        return self.n if self.identity.measure == "draws" else 1
+
+    def prompts(self) -> Prompts:
+        """Every prompt, as it was sent."""
+        path = self.folder / PROMPTS
+        if not path.is_file():
+            raise UserError(f"a run folder without {PROMPTS}", where=str(path), hint=AGAIN)
+        return read(path, Prompts, hint=f"rm {path}, then {AGAIN}")
 
     def load(self, name: str) -> dict[str, object]:
         """One of the run's JSON files."""
@@ -133,11 +129,16 @@ class Run:
         return data
 
     def scored_targets(self) -> list[str]:
-        """Names of the targets that it was scored against, if any."""
-        if not (self.folder / "scores.json").is_file():
+        """Names of the targets that it was scored against, if any; none where the scores cannot be read."""
+        path = self.folder / "scores.json"
+        if not path.is_file():
             return []
-        results = cast("list[dict[str, dict[str, str]]]", self.load("scores.json").get("results", []))
-        return list(dict.fromkeys(r["target"]["name"] for r in results))
+        try:
+            results = cast("list[dict[str, dict[str, str]]]", self.load("scores.json")["results"])
+            return list(dict.fromkeys(str(r["target"]["name"]) for r in results))
+        except (UserError, KeyError, TypeError):
+            say(f"{path} cannot be read; it is written anew, for all targets of the task")
+            return []
 
     def chunks(self) -> Iterator[Chunk]:
         """Every complete chunk on disk, in file order."""
@@ -150,7 +151,9 @@ class Run:
                 table = pq.read_table(part)
             except (ArrowInvalid, OSError) as err:
                 raise UserError(
-                    f"a damaged part: {err}", where=str(part), hint=f"rm {part}, then the same command again"
+                    f"a damaged part: {err}",
+                    where=str(part),
+                    hint=f"mv {part} {part}.damaged, then {AGAIN}: it draws exactly what is missing",
                 ) from None
             if set(COLUMNS) - set(table.column_names):
                 raise UserError(
@@ -196,6 +199,17 @@ def _chunks(table: pa.Table) -> Iterator[Chunk]:
         yield Chunk(context, prompt, chunk, columns["n"][rows[0]], columns["seed"][rows[0]], draws)
 
 
+class Changes(TypedDict, total=False):
+    """What may change in a manifest while its run is drawn."""
+
+    plan: tuple[int, ...]
+    state: str
+    independence: IndependenceRecord
+    probe: ProbeRecord
+    seconds: float
+    tokens: int
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes a run folder. Use ``writing(folder)``, which holds the lock."""
@@ -214,8 +228,9 @@ class Writer:
                 where=str(self.run.folder),
                 hint="run the same command again; report this engine",
             )
+        kept = tuple(_countable(d) for d in draws)
         self.buffer.append(
-            Chunk(request.context, request.prompt, request.chunk, request.n, request.seed, tuple(draws))
+            Chunk(request.context, request.prompt, request.chunk, request.n, request.seed, kept)
         )
         self.rows += len(draws)
         if self.rows >= FLUSH_ROWS or time.monotonic() - self.last >= FLUSH_SECONDS:
@@ -256,10 +271,12 @@ class Writer:
 
     def save(self) -> None:
         """Write the manifest."""
-        write_atomic(
-            self.run.folder / "manifest.json",
-            json.dumps(self.run.manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n",
-        )
+        write(self.run.folder / MANIFEST, self.run.manifest)
+
+    def note(self, **changes: Unpack[Changes]) -> None:
+        """Change the manifest, and write it."""
+        self.run.manifest = self.run.manifest.model_copy(update=dict(changes))
+        self.save()
 
     def _next_part(self) -> Path:
         folder = make_folder(self.run.folder / "draws")
@@ -289,18 +306,26 @@ class Writer:
             pq.write_table(table, out, compression="zstd")
 
 
+def _countable(draw: Draw) -> Draw:
+    """A draw whose number of tokens can be stored; one with another, such as a server may tell, has failed."""
+    if 0 <= draw.tokens <= MOST_TOKENS:
+        return draw
+    told = f"the engine says that this draw has {clip(draw.tokens)} tokens"
+    return Draw(text="", count=draw.count, finish="failed", error=told)
+
+
 def _storable(text: str) -> str:
     """Text that UTF-8 can hold: lone surrogates become replacement characters."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @contextmanager
-def writing(folder: Path, manifest: dict[str, object] | None = None) -> Iterator[Writer]:
+def writing(folder: Path, manifest: Manifest | None = None) -> Iterator[Writer]:
     """Lock a run folder and write to it; a folder that is new gets ``manifest``. Buffered draws are kept on any exit."""
     with held(folder, "another process is writing this run"):
         for torn in (folder / "draws").glob("*.tmp"):
             torn.unlink()
-        fresh = not (folder / "manifest.json").is_file() and manifest is not None
+        fresh = not (folder / MANIFEST).is_file() and manifest is not None
         writer = Writer(Run(folder, manifest)) if fresh and manifest is not None else Writer(Run.open(folder))
         if fresh:
             writer.save()
@@ -332,9 +357,7 @@ def find_runs(paths: Sequence[str | Path]) -> list[Run]:
                 hint="distalign evaluate …",
             )
         found = (
-            [root]
-            if (root / "manifest.json").is_file()
-            else sorted(p.parent for p in root.glob("**/manifest.json"))
+            [root] if (root / MANIFEST).is_file() else sorted(p.parent for p in root.glob(f"**/{MANIFEST}"))
         )
         runs.extend(Run.open(p) for p in found)
     return runs

@@ -9,12 +9,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from harness.files import digest
-from harness.runs.folder import SCHEMA
+from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord
 from harness.sampling.engines import all_packages
 from harness.tasks import prompts
+from harness.terms import READERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from harness.sampling.base import ModelCard
     from harness.settings import Settings
@@ -25,52 +27,58 @@ RECORDED = ("distalign", "numpy", "scipy", "trl")
 """Packages that can change a number, besides those of the engines."""
 
 
-def identity(
-    task: Task, rendered: Sequence[Rendered], card: ModelCard, settings: Settings
-) -> dict[str, object]:
+def identity(task: Task, rendered: Sequence[Rendered], card: ModelCard, settings: Settings) -> Identity:
     """All that decides the law of the draws, and nothing else: runs with the same identity are one run."""
-    sampling = asdict(settings.effective(task))
-    sampling["stop"] = list(sampling["stop"])
     measure = settings.chosen(task)
-    return {
-        "model": card.model,
-        "revision": card.revision,
-        "weights": card.weights,
-        "adapter": card.adapter,
-        "adapter_weights": card.adapter_weights,
-        "template": card.template,
-        "contract": card.contract.model_dump(mode="json"),
-        "task": task.name,
-        "task_version": task.version,
-        "task_hash": task.hash,
-        "language": task.language,
-        "prompts_hash": prompts.fingerprint(rendered),
-        "split": settings.split,
-        "paraphrases": settings.paraphrases,
-        "measure": measure,
-        "epsilon": settings.epsilon if measure == "exact" else None,
-        "sampling": sampling,
-        "seed": settings.seed if measure == "draws" else None,
-    }
+    return Identity(
+        model=card.model,
+        revision=card.revision,
+        weights=card.weights,
+        adapter=card.adapter,
+        adapter_weights=card.adapter_weights,
+        files=card.files,
+        dtype=card.dtype,
+        device=card.device,
+        template=card.template,
+        contract=card.contract,
+        task=task.name,
+        task_version=task.version,
+        task_hash=task.hash,
+        language=task.language,
+        prompts_hash=prompts.fingerprint(rendered),
+        split=settings.split,
+        paraphrases=settings.paraphrases,
+        measure=measure,
+        epsilon=settings.epsilon if measure == "exact" else None,
+        sampling=SamplingRecord(**asdict(settings.effective(task))),
+        seed=settings.seed if measure == "draws" else None,
+        reader=READERS,
+    )
 
 
-def manifest(who: Mapping[str, object], card: ModelCard, settings: Settings) -> dict[str, object]:
-    """A new run's manifest."""
+def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, source: Path) -> Manifest:
+    """A new run's manifest.
+
+    Args:
+        who: all that decides the law.
+        card: what the engine says of the model.
+        settings: how it is evaluated.
+        asked: the model string, engine and all.
+        source: the task's file.
+    """
     ran = {"dtype": card.dtype, "device": card.device}
-    engine = {**card.engine, **{k: v for k, v in ran.items() if v}}
-    return {
-        "schema": SCHEMA,
-        "run": digest([dict(who), engine.get("name", "")])[:12],
-        "identity": dict(who),
-        "engine": engine,
-        "options": {k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
-        "plan": [],
-        "state": "new",
-        "versions": versions(),
-        "git": git_state(),
-        "seconds": 0.0,
-        "tokens": 0,
-    }
+    engine = EngineRecord(**card.engine, **{k: v for k, v in ran.items() if v})
+    return Manifest(
+        run=digest([who.model_dump(mode="json"), engine.name])[:12],
+        identity=who,
+        model_string=asked,
+        engine=engine,
+        options={k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
+        state="new",
+        task_source=str(source.resolve()),
+        versions=versions(),
+        git=git_state(),
+    )
 
 
 def versions() -> dict[str, str]:
@@ -84,7 +92,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_state() -> dict[str, object]:
+def git_state() -> GitRecord:
     """Commit and dirty flag of the working directory's repository; empty outside one."""
 
     def git(*args: str) -> str | None:
@@ -95,8 +103,6 @@ def git_state() -> dict[str, object]:
         return done.stdout.strip() if done.returncode == 0 else None
 
     sha = git("rev-parse", "HEAD")
-    return (
-        {}
-        if sha is None
-        else {"sha": sha, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
-    )
+    if sha is None:
+        return GitRecord()
+    return GitRecord(sha=sha, dirty=bool(git("status", "--porcelain", "--untracked-files=no")))

@@ -10,7 +10,7 @@ from harness.runs.seeds import chunk_seed
 from harness.terms import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from harness.runs.folder import Chunk
     from harness.tasks.prompts import Rendered
@@ -65,3 +65,20 @@ def missing(
                     )
                 )
     return requests
+
+
+Key = tuple[str, str]
+"""Context and prompt."""
+
+
+def lacking(keys: Iterable[Key], n: int, held: Mapping[Key, float]) -> dict[Key, int]:
+    """(context, prompt) -> draws that a plan of ``n`` has and the run does not hold; prompts that lack none are left out."""
+    short = {key: n - int(held.get(key, 0)) for key in keys}
+    return {key: left for key, left in short.items() if left > 0}
+
+
+def told(lacks: Mapping[Key, int]) -> str:
+    """What is lacking, in a line."""
+    first = ", ".join(f"{context}/{prompt} {left}" for (context, prompt), left in list(lacks.items())[:3])
+    more = f" and {len(lacks) - 3} more" if len(lacks) > 3 else ""
+    return f"{sum(lacks.values()):,} draws of {len(lacks)} prompts are not there: {first}{more}"

@@ -77,6 +77,10 @@ class Counts(Outcomes[int]):
             summed[index[context]] += np.array(row, dtype=np.int64)
         return summed
 
+    def held(self) -> dict[tuple[str, str], int]:
+        """(context, prompt) -> draws that were counted."""
+        return {key: sum(row) for key, row in self.cells.items()}
+
     def folded(self) -> NDArray[np.int64]:
         """Contexts x (classes, no class)."""
         return _folded(self.by_context(), len(self.classes))
@@ -91,6 +95,10 @@ class Certain(Outcomes[float]):
     """Lower bounds of every outcome's share, from probabilities. Each row of ``cells`` ends in the undecided mass."""
 
     columns: ClassVar[tuple[str, ...]] = ("lower", "undecided")
+
+    def held(self) -> dict[tuple[str, str], int]:
+        """(context, prompt) -> 1 for each that was computed."""
+        return dict.fromkeys(self.cells, 1)
 
     def by_context(self) -> NDArray[np.float64]:
         """Contexts x (outcomes, undecided): the mean over a context's prompts, each asked equally often."""

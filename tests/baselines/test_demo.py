@@ -65,7 +65,7 @@ def test_every_method_is_trained_evaluated_and_published_once(
         assert (tmp_path / "demo" / method / "distalign.json").is_file()
         assert method in text
     runs = find_runs([str(tmp_path / "demo" / "runs")])
-    chat = [run for run in runs if run.text("task") != demo.ASSOCIATIONS]
+    chat = [run for run in runs if run.identity.task != demo.ASSOCIATIONS]
     assert len(chat) == (1 + len(demo.PROMPTED) + len(demo.TRAINED)) * (1 + len(demo.ALSO))
     assert all((run.folder / "utility.json").is_file() for run in chat)
     assert len(runs) == len(chat) + 2

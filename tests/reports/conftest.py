@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.contract import Contract
+from harness.runs.manifest import IndependenceRecord
 from reports.leaderboard import leaderboard
 from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+COPIES = IndependenceRecord(ok=False, p=0.0, reason="copies")
 SFT = Contract(method="sft", task="gender_us")
 RUNS = {
     "good": Made("acme/Good-7B", law=Law(0.02)),
@@ -22,7 +24,7 @@ RUNS = {
     "exact": Made("acme/Exact-3B", law=Law(0.1), settings={"measure": "exact"}),
     "cold": Made("acme/Cold-1.5B", law=Law(0.1), settings={"sampling": {"temperature": 0.7}}),
     "shy": Made("acme/Shy-1.5B", law=Law(0.1, invalid={"refused": 0.7})),
-    "copies": Made("acme/Copies-1.5B", law=Law(0.1), changes={"independence": {"ok": False}}),
+    "copies": Made("acme/Copies-1.5B", law=Law(0.1), changes={"independence": COPIES}),
     "cut": Made("acme/Cut-1.5B", law=Law(0.1), changes={"state": "incomplete"}),
     "verbal": Made(
         "ckpt/verbal", law=Law(0.1), contract=Contract(method="prompting", arm="verbalised", sampled=False)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contract import Contract
+from harness.runs.manifest import IndependenceRecord
 from reports.leaderboard import leaderboard
 from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COPIES = IndependenceRecord(ok=False, p=0.0, reason="copies")
 TASKS = (("gender_us", "labor"), ("gender_uk", "labor"), ("sentiment_us", "uniform"))
 MODELS = (
     ("acme/Example-1.5B-Instruct", 0.22),
@@ -30,8 +32,8 @@ def runs(models: int = 3) -> Iterator[Made]:
             invalid = {"unparsed": 0.03, "refused": 0.02}
             yield Made(model, task, target, Law(shift, invalid=invalid))
             for method, left in METHODS:
-                arm = {"arm": "persona"} if method == "prompting" else {}
-                contract = Contract(method=method, task=task, **arm)
+                arm = "persona" if method == "prompting" else ""
+                contract = Contract(method=method, task=task, arm=arm)
                 law = Law(shift * left, invalid={"unparsed": 0.01 * left})
                 yield Made(
                     f"ckpt/{method}-{model.split('/')[1]}",
@@ -47,7 +49,7 @@ def runs(models: int = 3) -> Iterator[Made]:
         yield Made(f"ckpt/sft-course/checkpoint-{step}", law=Law(shift), contract=contract, base=f"w{base}")
     yield Made("acme/Cold-1.5B", law=Law(0.1), settings={"sampling": {"temperature": 0.7}})
     yield Made("acme/Shy-1.5B", law=Law(0.1, invalid={"refused": 0.7}))
-    yield Made("acme/Twin-1.5B", law=Law(0.1), changes={"independence": {"ok": False}})
+    yield Made("acme/Twin-1.5B", law=Law(0.1), changes={"independence": COPIES})
     yield Made(
         "ckpt/sft-leaky", law=Law(0.01), contract=contract, base=f"w{base}", settings={"paraphrases": "all"}
     )

@@ -11,6 +11,7 @@ from harness.contract import Contract
 from harness.rescore import score
 from harness.runs.folder import Run, folder_name, writing
 from harness.runs.identity import identity, manifest
+from harness.runs.manifest import GitRecord
 from harness.sampling.base import ModelCard
 from harness.sampling.known import moved
 from harness.scoring.outcomes import Certain, to_csv
@@ -77,16 +78,19 @@ def make(out: Path, made: Made) -> Run:
         model=made.model, weights="w" + made.model, contract=contract, engine={"name": "hf", "device": "cpu"}
     )
     rendered = prompts.render(task, *prompts.select(task, settings.split, settings.paraphrases))
-    record = {
-        **manifest(identity(task, rendered, card, settings), card, settings),
-        "plan": [made.n],
-        "state": "complete",
-        "seconds": 12.5,
-        "tokens": 3 * made.n * len(rendered),
-        "git": {},
-        **made.changes,
-    }
-    folder = out / folder_name(made.model) / f"{task.name}@{task.version}" / str(record["run"])
+    record = manifest(
+        identity(task, rendered, card, settings), card, settings, asked=made.model, source=task.source.path
+    ).model_copy(
+        update={
+            "plan": (made.n,),
+            "state": "complete",
+            "seconds": 12.5,
+            "tokens": 3 * made.n * len(rendered),
+            "git": GitRecord(),
+            **made.changes,
+        }
+    )
+    folder = out / folder_name(made.model) / f"{task.name}@{task.version}" / record.run
     law = _shares(made, task.name)
     labels = [*attribute.classes, *INVALID]
     rng = np.random.default_rng([made.seed, *made.model.encode(), *made.task.encode()])

@@ -56,8 +56,9 @@ def made(model: str, settings: Settings) -> Run:
     """A run as ``evaluate`` would begin it, of a model that is not asked."""
     task, named = load_task("gender_us"), parse(model, settings.backend)
     card = ModelCard(named.rest, engine={"name": named.spec.name})
-    record = manifest(identity(task, [], card, settings), card, settings)
-    return Run(Path(), {**record, "model_string": named.model, "plan": [settings.n]})
+    who = identity(task, [], card, settings)
+    record = manifest(who, card, settings, asked=named.model, source=task.source.path)
+    return Run(Path(), record.model_copy(update={"plan": (settings.n,)}))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,8 @@ def test_a_run_is_made_again_by_its_own_command(tmp_path: Path) -> None:
 
 def test_the_commit_that_was_found_stands_for_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made("hf:a/b", Settings(engine={"revision": "main"}))
-    run.manifest["identity"] = {**run.identity, "revision": "0" * 40}
+    found = run.identity.model_copy(update={"revision": "0" * 40})
+    run.manifest = run.manifest.model_copy(update={"identity": found})
     assert parsed(monkeypatch, command(run, []))[2].engine == {"revision": "0" * 40}
 
 
@@ -111,4 +113,4 @@ def test_runs_from_before_the_model_string_was_kept_still_have_one(
     model, _, settings = parsed(monkeypatch, command(run, []))
     assert parse(model).spec.name == ("known" if "known" in str(folder) else "hf")
     assert settings.engine == {}
-    assert settings.seed == (run.identity["seed"] or 0)
+    assert settings.seed == (run.identity.seed or 0)

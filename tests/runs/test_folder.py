@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.contract import Contract
 from harness.errors import IncompleteError, UserError
-from harness.runs.folder import RETRY, SCHEMA, Run, folder_name, writing
+from harness.records import to_text
+from harness.runs.folder import RETRY, Run, folder_name, writing
+from harness.runs.manifest import EngineRecord, Identity, Manifest, SamplingRecord
 from harness.runs.plan import grow, missing
 from harness.tasks.prompts import Rendered
 from harness.terms import Draw, Request
@@ -18,12 +21,31 @@ from harness.terms import Draw, Request
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANIFEST: dict[str, object] = {
-    "schema": SCHEMA,
-    "run": "abc",
-    "identity": {"model": "m", "task": "t"},
-    "plan": [],
-}
+MANIFEST = Manifest(
+    run="abc",
+    identity=Identity(
+        model="m",
+        revision="",
+        weights="",
+        adapter="",
+        adapter_weights="",
+        template="",
+        contract=Contract(),
+        task="t",
+        task_version=1,
+        task_hash="",
+        language="en",
+        prompts_hash="",
+        split="all",
+        paraphrases="test",
+        measure="draws",
+        epsilon=None,
+        sampling=SamplingRecord(temperature=1.0, top_p=1.0, top_k=0, max_tokens=5),
+        seed=0,
+    ),
+    engine=EngineRecord(name="hf"),
+    state="new",
+)
 PROMPTS = [Rendered("a", "p", text="x"), Rendered("b", "p", text="y")]
 
 
@@ -104,7 +126,7 @@ def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
         other.kill()
         other.wait()
     with writing(folder) as writer:
-        assert writer.run.manifest["run"] == "abc"
+        assert writer.run.manifest.run == "abc"
 
 
 def test_torn_parts_are_dropped_and_whole_ones_kept(tmp_path: Path) -> None:
@@ -122,10 +144,12 @@ def test_torn_parts_are_dropped_and_whole_ones_kept(tmp_path: Path) -> None:
     [
         (lambda f: (f / "manifest.json").unlink(), "not a run folder"),
         (lambda f: (f / "manifest.json").write_text("{"), "not valid JSON"),
-        (lambda f: (f / "manifest.json").write_text("[]"), "not a manifest"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "expected:  an object"),
         (
-            lambda f: (f / "manifest.json").write_text(json.dumps({**MANIFEST, "schema": 99})),
-            "another schema version",
+            lambda f: (f / "manifest.json").write_text(
+                to_text(MANIFEST).replace('"schema": 2', '"schema": 99')
+            ),
+            "newer schema",
         ),
         (lambda f: (f / "draws" / "part-000001.parquet").write_bytes(b"PAR1"), "damaged part"),
         (

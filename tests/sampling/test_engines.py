@@ -53,13 +53,13 @@ def test_an_added_engine_is_evaluated_by_the_command(
     asked = [*arguments, "--bias", "100", "--task", "gender_us", "--target", "labor", "-n", "50"]
     assert run(["evaluate", *asked, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
     made = Run.open(next(tmp_path.glob("**/manifest.json")).parent)
-    assert made.text("model") == "penny"
+    assert made.identity.model == "penny"
     assert made.plan == [40, 10], "its own largest chunk"
     assert {d.text for c in made.chunks() for d in c.draws} == {"male"}
-    assert made.manifest["engine"] == {"name": "coin"}
-    assert made.manifest["options"] == {"bias": "100"}
-    assert made.manifest["versions"]["click"] == metadata.version("click")  # type: ignore[index]  # a mapping of texts
-    assert "probe" not in made.manifest, "its spec says that its random numbers are held by tests"
+    assert made.manifest.engine.model_dump() == {"name": "coin"}
+    assert made.manifest.options == {"bias": "100"}
+    assert made.manifest.versions["click"] == metadata.version("click")
+    assert made.manifest.probe is None, "its spec says that its random numbers are held by tests"
 
 
 @pytest.mark.usefixtures("_coin")
