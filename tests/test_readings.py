@@ -75,9 +75,10 @@ def written(folder: Path, shown: str, contract: Contract, draws: Sequence[Draw])
     task, settings = load_task("gender_us"), Settings(n=2 * sum(d.count for d in draws), split="test")
     rendered = prompts.render(task, *prompts.select(task, "test", "test"))[:1]
     card = ModelCard(model="m", weights="w", contract=contract, engine={"name": "hf"})
-    record = manifest(identity(task, rendered, card, settings), card, settings)
+    who = identity(task, rendered, card, settings)
+    record = manifest(who, card, settings, asked="m", source=task.source.path)
     half = sum(d.count for d in draws)
-    with writing(folder, {**record, "plan": [half, half], "state": "complete"}) as writer:
+    with writing(folder, record.model_copy(update={"plan": (half, half), "state": "complete"})) as writer:
         shown_file = {"first_rendered": shown, "prompts": [asdict(r) for r in rendered]}
         (folder / "prompts.json").write_text(json.dumps(shown_file), encoding="utf-8")
         for chunk in (0, 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -112,8 +111,9 @@ def test_failed_draws_are_drawn_again_under_another_number_and_seed(tmp_path: Pa
 def test_one_writer_at_a_time_and_none_after_a_kill(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     code = (
-        "import sys, json; from pathlib import Path; from harness.runs.folder import writing\n"
-        f"with writing(Path({str(folder)!r}), json.loads({json.dumps(MANIFEST)!r})):\n    print('in', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from harness.runs.folder import writing\n"
+        "from harness.runs.manifest import Manifest\n"
+        f"with writing(Path({str(folder)!r}), Manifest.model_validate_json({to_text(MANIFEST)!r})):\n    print('in', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -144,7 +144,7 @@ def test_torn_parts_are_dropped_and_whole_ones_kept(tmp_path: Path) -> None:
     [
         (lambda f: (f / "manifest.json").unlink(), "not a run folder"),
         (lambda f: (f / "manifest.json").write_text("{"), "not valid JSON"),
-        (lambda f: (f / "manifest.json").write_text("[]"), "expected:  an object"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "not what belongs here"),
         (
             lambda f: (f / "manifest.json").write_text(
                 to_text(MANIFEST).replace('"schema": 2', '"schema": 99')
@@ -182,3 +182,12 @@ def test_folder_names_are_safe_and_recognisable() -> None:
     assert folder_name("…") == "model"
     assert folder_name("a/b\\c:d<script>") == "b-c-d-script"
     assert folder_name("../..") == "model"
+
+
+def test_an_absurd_number_of_tokens_loses_that_draw_alone(tmp_path: Path) -> None:
+    with writing(tmp_path / "run", MANIFEST) as writer:
+        writer.add(request("a", 0, 2), [Draw("good", 1, tokens=3), Draw("odd", 1, tokens=10**30)])
+        writer.add(request("b", 0, 2), [Draw("good", 1, tokens=3), Draw("odd", 1, tokens=-1)])
+    draws = [d for c in Run.open(tmp_path / "run").chunks() for d in c.draws]
+    assert [(d.text, d.finish, d.tokens) for d in draws] == 2 * [("good", "stop", 3), ("", "failed", 0)]
+    assert "1000000000000000000000000000000 tokens" in draws[1].error

@@ -54,7 +54,7 @@ def test_an_added_engine_is_evaluated_by_the_command(
     assert run(["evaluate", *asked, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
     made = Run.open(next(tmp_path.glob("**/manifest.json")).parent)
     assert made.identity.model == "penny"
-    assert made.plan == [40, 10], "its own largest chunk"
+    assert made.plan == (40, 10), "its own largest chunk"
     assert {d.text for c in made.chunks() for d in c.draws} == {"male"}
     assert made.manifest.engine.model_dump() == {"name": "coin"}
     assert made.manifest.options == {"bias": "100"}
