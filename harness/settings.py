@@ -38,7 +38,7 @@ class Chosen(TypedDict, total=False):
     engine: Mapping[str, object]
     sampling: Mapping[str, Any]
     allow_greedy: bool
-    out: Path
+    out: Path | str
     shard: tuple[int, int] | None
     until: float | None
 

@@ -141,9 +141,7 @@ def test_all_that_decides_the_law_makes_another_run() -> None:
         who = identity(task, [], card, settings)
         return manifest(who, card, settings, asked="m", source=task.source.path).run
 
-    others = [
-        replace(card, **change) for change in ({"files": "b"}, {"dtype": "bfloat16"}, {"device": "cuda"})
-    ]
+    others = [replace(card, files="b"), replace(card, dtype="bfloat16"), replace(card, device="cuda")]
     assert len({name(c) for c in (card, *others)}) == 4
     assert name(card) == name(replace(card))
 
