@@ -40,7 +40,7 @@ class Job(Generic[R_co, S_co]):
         """The model it starts from: a hub id and its commit, or a folder by its full path."""
         from harness.sampling.hf.source import weights_digest
 
-        local = Path(self.source.name).is_dir()
+        local = Path(self.source.name).exists()
         return BaseRecord(
             model=str(Path(self.source.name).resolve()) if local else self.source.name,
             revision=self.source.revision,

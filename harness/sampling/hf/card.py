@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.sampling.base import ModelCard
-from harness.sampling.hf.source import law_digest, weights_digest
+from harness.sampling.hf.source import gguf_origin, law_digest, weights_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,8 @@ def card_of(
         device: on which it runs.
     """
     base = source.base or source
+    origin = gguf_origin(base.folder)
+    stored = {"quantisation": origin["quantisation"]} if origin else {}
     return ModelCard(
         model=base.name,
         revision=base.revision,
@@ -37,5 +39,5 @@ def card_of(
         device=device,
         template=template,
         contract=source.contract.over(base.contract),
-        engine=engine,
+        engine={**engine, **stored},
     )

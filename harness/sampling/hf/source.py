@@ -38,6 +38,8 @@ LAW = (
 """Files beside the weights that decide what a model draws. The chat template in use has a digest of its own."""
 NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
 HUB_SECONDS = 20.0
+ORIGIN = "gguf.json"
+"""In a folder that was made from a GGUF file: which one, and how its weights were stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,32 @@ class Source:
     base: Source | None = None
     """The model under an adapter; None for a whole model."""
     contract: Contract = field(default_factory=Contract)
+    file: Path | None = None
+    """The GGUF file that ``folder`` was made from."""
 
 
-def find(model: str, revision: str = "") -> Source:
-    """Find a checkpoint's files: a folder as it is, a hub id through the hub's cache."""
+def find(model: str, revision: str = "", *, weights: bool = True) -> Source:
+    """Find a checkpoint's files: a folder as it is, a hub id through the hub's cache, a GGUF file unpacked.
+
+    Args:
+        model: a folder, a GGUF file, a folder of one GGUF model, or a hub id.
+        revision: hub commit, tag or branch.
+        weights: whether transformers is to read the weights; without, only a GGUF file's tokenizer is unpacked.
+    """
     folder = Path(model).expanduser()
     commit = ""
+    file = _gguf_in(folder)
+    if file is not None:
+        if revision:
+            raise UserError("a revision is for hub ids; this is a file", where=model, found=revision)
+        return _from_gguf(model, file, weights)
     if not folder.is_dir():
         if folder.exists():
             raise UserError(
-                "not a model folder", where=model, expected="a folder with config.json, or a hub id"
+                "not a model",
+                where=model,
+                found="a file whose name does not end in .gguf",
+                expected="a folder with config.json, a GGUF file, or a hub id",
             )
         folder, commit = _from_hub(model, revision)
     elif revision:
@@ -79,6 +97,37 @@ def find(model: str, revision: str = "") -> Source:
     return Source(model, folder, commit, None, contract)
 
 
+def _gguf_in(place: Path) -> Path | None:
+    """The GGUF model that a path means: the file itself, or the only one in a folder without another model."""
+    if place.is_file():
+        return place if place.suffix == ".gguf" else None
+    if not place.is_dir() or (place / "adapter_config.json").is_file() or any(place.glob("*.safetensors")):
+        return None
+    # Later parts of a split model, and the eyes of a model that sees.
+    other = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$|^mmproj")
+    found = sorted(p for p in place.glob("*.gguf") if not other.search(p.name))
+    if len(found) > 1:
+        raise UserError(
+            "the folder holds several GGUF models",
+            where=str(place),
+            found=", ".join(p.name for p in found),
+            expected="one of them by name",
+        )
+    return found[0] if found else None
+
+
+def _from_gguf(model: str, file: Path, weights: bool) -> Source:
+    from harness.sampling.gguf.convert import model_folder, tokenizer_folder
+    from harness.sampling.gguf.header import parts, read_header
+
+    files = parts(file)
+    for part in files:
+        read_header(part)
+    sha256 = _file_digest(file) if len(files) == 1 else _digest(files)
+    make = model_folder if weights else tokenizer_folder
+    return Source(model, make(file, sha256), file=file)
+
+
 def _base_of(folder: Path, model: str) -> Source:
     settings = _read_json(folder / "adapter_config.json")
     base = settings.get("base_model_name_or_path")
@@ -89,9 +138,9 @@ def _base_of(folder: Path, model: str) -> Source:
             expected="base_model_name_or_path: a path or hub id",
         )
     beside = (folder / base).resolve()
-    if Path(base).expanduser().is_dir():
+    if Path(base).expanduser().exists():
         found = find(base)
-    elif beside.is_dir():
+    elif beside.exists():
         found = find(str(beside))
     else:
         found = find(base, str(settings.get("revision") or ""))
@@ -169,8 +218,20 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     return tuple(importlib.import_module(name).TransportError for name in found)
 
 
+def gguf_origin(folder: Path) -> dict[str, str]:
+    """``sha256`` and ``quantisation`` of the GGUF file that a folder was made from; empty for any other folder."""
+    path = folder / ORIGIN
+    return {name: str(value) for name, value in _read_json(path).items()} if path.is_file() else {}
+
+
 def weights_digest(folder: Path) -> str:
-    """sha256 over the sorted names and contents of the weight files; '' when there are none."""
+    """sha256 over the sorted names and contents of the weight files; '' when there are none.
+
+    Of a folder that was made from a GGUF file it is that file's.
+    """
+    origin = gguf_origin(folder)
+    if origin:
+        return origin["sha256"]
     return _digest(
         {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
     )

@@ -1,0 +1,1 @@
+"""Models in GGUF files: found, read, and made ready for transformers."""
