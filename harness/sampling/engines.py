@@ -47,6 +47,12 @@ def _vllm(ask: Opening) -> Engine:
     return VllmEngine(ask.rest, **ask.options)
 
 
+def _llamacpp(ask: Opening) -> Engine:
+    from harness.sampling.llamacpp import LlamaCppEngine
+
+    return LlamaCppEngine(ask.rest, **ask.options)
+
+
 def _server(ask: Opening) -> Engine:
     from harness.sampling.server.engine import ServerEngine
 
@@ -84,6 +90,15 @@ ENGINES: tuple[EngineSpec, ...] = (
         _vllm,
         (REVISION, TEMPLATE, DTYPE, TRUST),
         ("vllm", "torch", "transformers"),
+        on_gpu=True,
+    ),
+    EngineSpec(
+        "llamacpp",
+        "a GGUF file, sampled with llama.cpp",
+        ("draws",),
+        _llamacpp,
+        (TEMPLATE,),
+        ("xllamacpp", "transformers"),
         on_gpu=True,
     ),
     EngineSpec(

@@ -87,7 +87,7 @@ def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UserError, match=r"no config\.json"):
         find(str(tmp_path))
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UserError, match="not a model folder"):
+    with pytest.raises(UserError, match="not a model"):
         find(str(tmp_path / "file"))
     with pytest.raises(UserError, match="no such model folder"):
         find("./somewhere/that/is/not")
