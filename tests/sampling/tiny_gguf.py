@@ -118,3 +118,25 @@ def _name(name: str) -> str:
         number, _, rest = stem.removeprefix("model.layers.").partition(".")
         return f"blk.{number}.{NAMES[rest]}.{suffix}"
     return f"{NAMES[stem]}.{suffix}"
+
+
+def unpack_gguf(path: Path, out: Path) -> Path:
+    """The same model with every weight in float32."""
+    import gguf
+
+    reader = gguf.GGUFReader(path)
+    architecture = reader.fields["general.architecture"].contents()
+    writer = gguf.GGUFWriter(out, architecture)
+    written = {"general.architecture", "general.file_type", "general.quantization_version"}
+    for name, field in reader.fields.items():
+        if not name.startswith("GGUF.") and name not in written:
+            inner = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+            writer.add_key_value(name, field.contents(), field.types[0], sub_type=inner)
+    for tensor in reader.tensors:
+        shape = [int(n) for n in reversed(tensor.shape)]
+        writer.add_tensor(tensor.name, gguf.dequantize(tensor.data, tensor.tensor_type).reshape(shape))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError, missing_package
 from harness.progress import phase
 from harness.sampling.gguf.header import VALUES, Header, parts, read_header
-from harness.sampling.hf.source import ORIGIN
+from harness.sampling.gguf.origin import write_origin
 
 try:
     import torch
@@ -57,8 +57,7 @@ def tokenizer_folder(path: Path, sha256: str) -> Path:
         with phase(f"reading the tokenizer of {path.name}"), _making(folder) as making:
             header = read_header(parts(path)[0])
             _write_tokenizer(header, making)
-            origin = {"sha256": sha256, "quantisation": header.quantisation}
-            (making / ORIGIN).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+            write_origin(making, sha256, header.quantisation)
     return folder
 
 

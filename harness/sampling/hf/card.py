@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.sampling.base import ModelCard
-from harness.sampling.hf.source import gguf_origin, law_digest, weights_digest
+from harness.sampling.gguf.origin import read_origin
+from harness.sampling.hf.source import law_digest, weights_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ def card_of(
         device: on which it runs.
     """
     base = source.base or source
-    origin = gguf_origin(base.folder)
+    origin = read_origin(base.folder)
     stored = {"quantisation": origin["quantisation"]} if origin else {}
     return ModelCard(
         model=base.name,

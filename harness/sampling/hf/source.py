@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.contract import Contract, read_contract
 from harness.errors import UserError
+from harness.sampling.gguf.origin import read_origin
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,8 +39,6 @@ LAW = (
 """Files beside the weights that decide what a model draws. The chat template in use has a digest of its own."""
 NOT_NEEDED = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "onnx/*", "original/*")
 HUB_SECONDS = 20.0
-ORIGIN = "gguf.json"
-"""In a folder that was made from a GGUF file: which one, and how its weights were stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +217,12 @@ def _transport_errors() -> tuple[type[Exception], ...]:
     return tuple(importlib.import_module(name).TransportError for name in found)
 
 
-def gguf_origin(folder: Path) -> dict[str, str]:
-    """``sha256`` and ``quantisation`` of the GGUF file that a folder was made from; empty for any other folder."""
-    path = folder / ORIGIN
-    return {name: str(value) for name, value in _read_json(path).items()} if path.is_file() else {}
-
-
 def weights_digest(folder: Path) -> str:
     """sha256 over the sorted names and contents of the weight files; '' when there are none.
 
     Of a folder that was made from a GGUF file it is that file's.
     """
-    origin = gguf_origin(folder)
+    origin = read_origin(folder)
     if origin:
         return origin["sha256"]
     return _digest(
