@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import contextmanager, redirect_stderr
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, missing_package
 from harness.progress import phase
@@ -159,9 +159,10 @@ def _write_weights(headers: Sequence[Header], folder: Path) -> None:
     log = transformers.utils.logging
     level = log.get_verbosity()
     log.set_verbosity_error()  # type: ignore[no-untyped-call]  # these have no types
+    read: Any = transformers.AutoModelForCausalLM  # its types do not know that a report may come too
     try:
         with redirect_stderr(io.StringIO()):  # its bars
-            model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            model, report = read.from_pretrained(
                 folder,
                 gguf_file=bare.name,
                 quantization_config=transformers.GgufConfig(gguf_file=bare.name, dequantize=True),

@@ -65,7 +65,7 @@ class Header:
         """How the weights are stored, such as ``Q4_K_M``."""
         named = self.metadata.get("general.file_type")
         if isinstance(named, int) and named in LlamaFileType.__members__.values():
-            return LlamaFileType(named).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+            return str(LlamaFileType(named).name).removeprefix("MOSTLY_").removeprefix("ALL_")
         held: Counter[str] = Counter()
         for tensor in self.tensors:
             held[GGMLQuantizationType(tensor.kind).name] += prod(tensor.shape)
@@ -203,4 +203,4 @@ class _Reader:
 
 def _size(shape: tuple[int, ...], kind: int) -> int:
     values, held = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
-    return prod(shape) // values * held
+    return prod(shape) // int(values) * int(held)

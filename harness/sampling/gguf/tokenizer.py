@@ -10,8 +10,10 @@ from harness.errors import UserError, missing_package
 try:
     import transformers
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers.integrations.gguf import convert_gguf_tokenizer
-    from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
+    from transformers.integrations.gguf.gguf_tokenizer_mapping import (
+        GGUF_PRE_TOKENIZER_SPLITS,
+        convert_gguf_tokenizer,
+    )
 except ImportError as error:
     raise missing_package("a GGUF file", error.name or "transformers", "gguf") from error
 
@@ -72,11 +74,11 @@ def make_tokenizer(header: Header) -> PreTrainedTokenizerBase:
     if not tokens:
         raise UserError("the GGUF file holds no vocabulary", where=str(header.path))
     core = _byte_level(header) if kind == "gpt2" else _other(header)
-    special = {}
+    special: dict[str, str] = {}
     for role, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
         place = header.number(f"tokenizer.ggml.{key}_token_id")
         if place is not None and 0 <= place < len(tokens):
-            special[f"{role}_token"] = core.id_to_token(place)
+            special[f"{role}_token"] = str(core.id_to_token(place))
     _frame(core, header, kind, special)
     make: Callable[..., PreTrainedTokenizerBase] = transformers.PreTrainedTokenizerFast
     template = header.metadata.get("tokenizer.chat_template")
