@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
 from harness.metrics.base import About, Said, Texts
@@ -16,6 +18,7 @@ from harness.runs.manifest import MANIFEST, PROMPTS
 from harness.runs.plan import lacking, told
 from harness.runs.source import task_of
 from harness.scoring import measured
+from harness.scoring.correction import corrected_shares
 from harness.scoring.outcomes import (
     Certain,
     Counts,
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from harness.contract import Contract
@@ -180,16 +182,29 @@ def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np
     if run.contract.labels or not attribute.examples:
         return {}
     reader = make_reader(attribute.reader, attribute.classes, task.language)
-    confusion = quality.measure(reader, attribute.examples, list(attribute.classes))
-    corrected = [
-        quality.corrected_shares(
-            {c: float(x / row.sum()) for c, x in zip(attribute.classes, row, strict=True)}, confusion
-        )
-        if row.sum()
-        else None
-        for row in valid
+    read_as = quality.measure(reader, attribute.examples, list(attribute.classes))
+    classes = list(attribute.classes)
+    found = corrected_shares(valid, np.array(read_as.confusion(classes)))
+    if found is None:
+        nothing = [None] * len(valid)
+        return {"reader": read_as.to_json(), "corrected_shares": nothing, "corrected_limits": nothing}
+    known = valid.sum(axis=1) > 0
+    limits = np.stack([found.low, found.high], axis=-1)
+    return {
+        "reader": read_as.to_json(),
+        "corrected_shares": _by_class(classes, found.estimate, known),
+        "corrected_limits": _by_class(classes, limits, known),
+    }
+
+
+def _by_class(
+    classes: Sequence[str], rows: NDArray[np.float64], known: NDArray[np.bool_]
+) -> list[dict[str, object] | None]:
+    """Each context's figures by class; None where nothing was counted."""
+    return [
+        dict(zip(classes, row.tolist(), strict=True)) if any_ else None
+        for row, any_ in zip(rows, known, strict=True)
     ]
-    return {"reader": confusion.to_json(), "corrected_shares": corrected}
 
 
 def describe(

@@ -48,6 +48,11 @@ def test_scoring_again_gives_the_same_table(before: Path) -> None:
         score(run)
         again = json.loads(file.read_text(encoding="utf-8"))["results"]
         assert [r["table"] for r in again] == [r["table"] for r in kept]
+        for new, old in zip(again, kept, strict=True):
+            assert new.get("corrected_shares") == old.get("corrected_shares")
+            pairs = zip(new.get("corrected_shares", []), new.get("corrected_limits", []), strict=True)
+            for shares, limits in pairs:
+                assert all(limits[c][0] <= shares[c] <= limits[c][1] for c in shares)
 
 
 def test_a_checkpoint_of_before_answers_as_it_did(before: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from harness.reading.pipeline import read_draws
 from harness.terms import INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from harness.reading.base import Reader
 
@@ -73,6 +73,11 @@ class Quality:
         total = sum(self.matrix[i])
         return self.matrix[i][i] / total if total else None
 
+    def confusion(self, classes: Sequence[str]) -> list[list[int]]:
+        """The matrix of the classes alone: label x what was read."""
+        index = [self.outcomes.index(c) for c in classes]
+        return [[self.matrix[i][j] for j in index] for i in index]
+
     def lines(self, name: str) -> list[str]:
         """The matrix as text: a row per label, with recall, and precision below."""
         used = [
@@ -125,30 +130,6 @@ def measure(reader: Reader, examples: Sequence[Example], classes: Sequence[str])
         if reading.label != example.label:
             mistakes.append(Mistake(example.text, example.label, reading.label))
     return Quality(outcomes, tuple(map(tuple, matrix)), tuple(mistakes))
-
-
-def corrected_shares(shares: Mapping[str, float], quality: Quality) -> dict[str, float] | None:
-    """Class shares with the reader's confusion taken out (Rogan and Gladen 1978, for any number of classes).
-
-    Solves ``observed = confusion' x true`` over the classes by non-negative least squares and rescales the result
-    to sum to 1. None where an example for a class is missing or the confusion cannot be undone.
-    """
-    import numpy as np
-    from scipy.optimize import nnls
-
-    k = len(shares)
-    index = [quality.outcomes.index(c) for c in shares]
-    matrix = np.array(quality.matrix, dtype=float)[np.ix_(index, index)]
-    totals = matrix.sum(axis=1)
-    if (totals == 0).any():
-        return None
-    rates = matrix / totals[:, None]
-    if np.linalg.matrix_rank(rates) < k:
-        return None
-    found, _ = nnls(rates.T, np.array(list(shares.values()), dtype=float))
-    return (
-        {c: float(v / found.sum()) for c, v in zip(shares, found, strict=True)} if found.sum() > 0 else None
-    )
 
 
 def _share(value: float | None) -> str:

@@ -1,12 +1,11 @@
-"""Readers are measured: accuracy on every task's examples, confusion, and shares with the confusion taken out."""
+"""Readers are measured: accuracy on every task's examples, and confusion."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from harness.reading import make_reader
-from harness.reading.quality import Quality, corrected_shares, measure
+from harness.reading.quality import measure
 from harness.tasks import catalog
 from harness.tasks.task import load_task
 from tests.reading.cases import Case
@@ -46,26 +45,7 @@ def test_confusion_and_its_figures() -> None:
     assert quality.precision("a1") == pytest.approx(0.5)
     assert quality.recall("a1") == 1.0
     assert quality.recall("b2") == pytest.approx(0.5)
+    assert quality.confusion(["b2", "a1"]) == [[1, 1], [0, 1]]
     assert quality.precision("failed") is None
     assert [m.text for m in quality.mistakes] == ["a1"]
     assert any("80.0%" in line for line in quality.lines("x"))
-
-
-def test_the_confusion_is_taken_out() -> None:
-    truth = np.array([0.7, 0.2, 0.1])
-    rates = np.array([[0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
-    matrix = tuple((*(int(v * 100) for v in row), 0, 0, 0, 0) for row in rates)
-    quality = Quality(
-        ("x", "y", "z", "unparsed", "refused", "truncated", "failed"), (*matrix, *([(0,) * 7] * 4))
-    )
-    observed = dict(zip("xyz", truth @ rates, strict=True))
-    corrected = corrected_shares(observed, quality)
-    assert corrected is not None
-    assert list(corrected.values()) == pytest.approx(truth.tolist(), abs=1e-9)
-
-
-def test_no_correction_without_examples_of_a_class() -> None:
-    quality = Quality(
-        ("x", "y", "unparsed", "refused", "truncated", "failed"), ((5, 0, 0, 0, 0, 0), *([(0,) * 6] * 5))
-    )
-    assert corrected_shares({"x": 0.5, "y": 0.5}, quality) is None
