@@ -17,7 +17,7 @@ from harness.runs.identity import versions
 
 if TYPE_CHECKING:
     from baselines.method import Job, Trained
-    from baselines.needs import About
+    from baselines.needs import Subject
     from baselines.recipe import Recipe
     from harness.contract import BaseRecord
 
@@ -59,7 +59,7 @@ def _same(out: Path, there: CheckpointRecord, asked: CheckpointRecord, apart: se
         )
 
 
-def finish(job: Job[Recipe, About], identity: CheckpointRecord, trained: Trained) -> None:
+def finish(job: Job[Recipe, Subject], identity: CheckpointRecord, trained: Trained) -> None:
     """Put the last stage's files in place, and the record last of all."""
     for path in sorted(trained.final.iterdir()):
         if path.is_file():
@@ -95,7 +95,7 @@ def name_base(config: Path, base: BaseRecord) -> None:
         write_atomic(config, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
 
 
-def model_card(job: Job[Recipe, About], base: BaseRecord, trained: Trained) -> str:
+def model_card(job: Job[Recipe, Subject], base: BaseRecord, trained: Trained) -> str:
     """README.md of a checkpoint: what it is, how it was made, how to use it."""
     stated = job.about.stated()
     subject = stated.task.name if stated.task else "people's replies"

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from baselines.needs import About, Asked, Need, S_co
+from baselines.needs import Asked, Need, S_co, Subject
 from baselines.output import STAGES
 from baselines.recipe import RECIPE, Recipe, read_recipe
 from harness.contract import BaseRecord, CheckpointRecord, Contract
@@ -82,7 +82,7 @@ class Trained:
 class Training(NamedTuple):
     """A job, and what trains it, resuming whatever an earlier run left."""
 
-    job: Job[Recipe, About]
+    job: Job[Recipe, Subject]
     run: Callable[[], Trained]
 
 

@@ -9,10 +9,10 @@ from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from baselines.method import Method
-    from baselines.needs import About
+    from baselines.needs import Subject
     from baselines.recipe import Recipe
 
-METHODS: tuple[Method[Recipe, About], ...] = (
+METHODS: tuple[Method[Recipe, Subject], ...] = (
     dpo.METHOD,
     klkto.METHOD,
     prompting.METHOD,
@@ -21,7 +21,7 @@ METHODS: tuple[Method[Recipe, About], ...] = (
 )
 
 
-def named(name: str) -> Method[Recipe, About]:
+def named(name: str) -> Method[Recipe, Subject]:
     """The method of this name."""
     known = {m.name: m for m in METHODS}
     if name not in known:

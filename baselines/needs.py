@@ -61,7 +61,7 @@ class Stated(NamedTuple):
         return self.target.name if self.target else ", ".join(several)
 
 
-class About(Protocol):
+class Subject(Protocol):
     """What a training is about, as its record and its model card say it."""
 
     def stated(self) -> Stated:
@@ -147,7 +147,7 @@ class Replies:
         return shlex.join(["--task", "TASK", "--target", self.targets[0].name])
 
 
-S_co = TypeVar("S_co", bound=About, covariant=True)
+S_co = TypeVar("S_co", bound=Subject, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)

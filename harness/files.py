@@ -221,14 +221,14 @@ def _inner_model(annotation: object) -> type[BaseModel] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One row of a CSV file and the line it ends on."""
 
     line: int
     cells: Mapping[str, str]
 
 
-def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[Row]]:
+def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[CsvRow]]:
     """Header and rows of a CSV file; ragged rows, doubled or missing columns are ``UserError``s."""
     text = read_text(path)
     if "\0" in text:
@@ -268,7 +268,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
                     found=",".join(raw),
                     expected=f"{len(header)} cells: {','.join(header)}",
                 )
-            rows.append(Row(reader.line_num, dict(zip(header, cells, strict=True))))
+            rows.append(CsvRow(reader.line_num, dict(zip(header, cells, strict=True))))
     except csv.Error as err:
         raise UserError(f"not valid CSV: {err}", where=f"{path}:{reader.line_num}") from None
     return header, rows

@@ -130,6 +130,17 @@ def test_no_module_is_longer_than_400_lines() -> None:
     ] == []
 
 
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name_of(path))
+    twice = {name: places for name, places in found.items() if len(places) > 1}
+    assert twice.keys() == {"Recipe"}, twice
+    assert all(place.startswith("baselines.") for place in twice["Recipe"])
+
+
 def test_no_function_is_longer_than_50_lines_of_code() -> None:
     def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
         code = node.body[1:] if ast.get_docstring(node) else node.body

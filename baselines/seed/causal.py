@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.seed.documents import Document
+    from baselines.seed.documents import SeedText
 
 PAD, BEGIN, END = "<|pad|>", "<|begin|>", "<|end|>"
 ROLES = ("system", "user", "assistant")
@@ -106,7 +106,7 @@ def train_tokenizer(texts: Iterable[str], size: int, *, chat: bool) -> PreTraine
     )
 
 
-def _rows(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase) -> list[packing.Row]:
+def _rows(documents: Sequence[SeedText], tokenizer: PreTrainedTokenizerBase) -> list[packing.PackedRow]:
     """Every document; of a conversation only the last turn and its end are learned."""
     prompts = []
     for document in documents:
@@ -124,7 +124,7 @@ def _rows(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase) -> 
 
 
 def _steps(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, seed: int
+    documents: Sequence[SeedText], tokenizer: PreTrainedTokenizerBase, seed: int
 ) -> list[packing.Batch]:
     """The batches of the whole training: questions of the narrow tasks alone, then everything ``PASSES`` times."""
     rng = np.random.default_rng([seed, 2])

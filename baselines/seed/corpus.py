@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.seed import questions, replies, stories
 from baselines.seed.distributions import PROFESSION_TASK, lines_of_work, profession
-from baselines.seed.documents import Document
+from baselines.seed.documents import SeedText
 from baselines.seed.grammar import expand, lexicon, pick, rules, spread
 from harness.tasks.prompts import render
 from harness.tasks.task import load_task
@@ -52,10 +52,10 @@ class Statements(NamedTuple):
     plain: list[Statement]
 
 
-def causal(seed: int) -> list[Document]:
+def causal(seed: int) -> list[SeedText]:
     """Everything that the causal model reads, in a random order."""
     rng = np.random.default_rng([seed, 0])
-    found: list[Document] = []
+    found: list[SeedText] = []
     for name in questions.NARROW:
         found += questions.answers(name, NARROW, rng)
         found += questions.arms(name, ARMS, rng)
@@ -67,11 +67,11 @@ def causal(seed: int) -> list[Document]:
         found += stories.stories(name, STORIES, rng)
     for language in ("en", "zh"):
         found += replies.replies(f"reply_shape_{language}", REPLIES, rng)
-    found += [Document("profession", text) for _, _, text in professions(PROFESSIONS, rng)]
-    found += [Document("profession", text) for _, _, text in facts(FACTS, rng)]
-    found += [Document("profession", text) for _, text in agreement(AGREEMENT, rng)]
-    found += [Document("plain", text) for text in plain("en", PLAIN_EN, rng)]
-    found += [Document("plain", text) for text in plain("zh", PLAIN_ZH, rng)]
+    found += [SeedText("profession", text) for _, _, text in professions(PROFESSIONS, rng)]
+    found += [SeedText("profession", text) for _, _, text in facts(FACTS, rng)]
+    found += [SeedText("profession", text) for _, text in agreement(AGREEMENT, rng)]
+    found += [SeedText("plain", text) for text in plain("en", PLAIN_EN, rng)]
+    found += [SeedText("plain", text) for text in plain("zh", PLAIN_ZH, rng)]
     return [found[i] for i in rng.permutation(len(found))]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SeedText:
     """A conversation whose last turn is learned, or plain text that is learned whole."""
 
     kind: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 THREADS = 1
 """One, however many cores there are: sums in another order would give other weights."""
-Row = tuple[list[int], list[int]]
+Labelled = tuple[list[int], list[int]]
 """Token ids and labels of one example."""
 Batch = dict[str, torch.Tensor]
 
@@ -41,12 +41,12 @@ def groups(lengths: Sequence[int], tokens: int, rng: np.random.Generator) -> lis
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def batches(rows: Sequence[Row], tokens: int, pad: int, rng: np.random.Generator) -> list[Batch]:
+def batches(rows: Sequence[Labelled], tokens: int, pad: int, rng: np.random.Generator) -> list[Batch]:
     """Rows of similar length together, ``tokens`` of them a batch, in a random order."""
     return [_batch([rows[i] for i in group], pad) for group in groups([len(r[0]) for r in rows], tokens, rng)]
 
 
-def _batch(rows: Sequence[Row], pad: int) -> Batch:
+def _batch(rows: Sequence[Labelled], pad: int) -> Batch:
     return {**padded([ids for ids, _ in rows], pad), "labels": filled([labels for _, labels in rows], -100)}
 
 

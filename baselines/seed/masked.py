@@ -97,7 +97,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
 
 def _masked(
     tokenizer: PreTrainedTokenizerBase, statement: corpus.Statement, rng: np.random.Generator
-) -> fitting.Row:
+) -> fitting.Labelled:
     """A sentence with its part masked, the profession as well, or the profession alone, or words at random."""
     text, part, job = statement.text, statement.part, statement.job
     draw = rng.random() if part else 1.0
@@ -110,7 +110,7 @@ def _masked(
 
 def _row(
     tokenizer: PreTrainedTokenizerBase, text: str, parts: Sequence[str], rng: np.random.Generator
-) -> fitting.Row:
+) -> fitting.Labelled:
     """Hide all parts and learn the first; without parts, a random share of the words, at least one."""
     ids, mask = list(tokenizer(text)["input_ids"]), tokenizer.mask_token_id
     assert isinstance(mask, int)  # noqa: S101  # the tokenizer was made with one

@@ -25,7 +25,7 @@ Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PackedRow:
     """A question and some of its answers."""
 
     ids: list[int]
@@ -38,7 +38,7 @@ class Row:
     weights: list[float]
 
 
-def rows(conversations: Iterable[Conversation]) -> list[Row]:
+def rows(conversations: Iterable[Conversation]) -> list[PackedRow]:
     """Rows of every question, in the order in which questions first occur."""
     answers: dict[tuple[int, ...], Counter[tuple[int, ...]]] = {}
     for question, answer in conversations:
@@ -57,9 +57,9 @@ def rows(conversations: Iterable[Conversation]) -> list[Row]:
     return made
 
 
-def _row(question: Sequence[int], answers: Sequence[tuple[Sequence[int], int]]) -> Row:
+def _row(question: Sequence[int], answers: Sequence[tuple[Sequence[int], int]]) -> PackedRow:
     n = len(question)
-    row = Row(list(question), list(range(n)), [0] * n, [], [], [])
+    row = PackedRow(list(question), list(range(n)), [0] * n, [], [], [])
     for branch, (answer, count) in enumerate(answers, 1):
         first = len(row.ids)
         # The last token is only predicted: nothing follows it.
@@ -72,7 +72,7 @@ def _row(question: Sequence[int], answers: Sequence[tuple[Sequence[int], int]]) 
     return row
 
 
-def batch(chosen: Sequence[Row], pad: int) -> Batch:
+def batch(chosen: Sequence[PackedRow], pad: int) -> Batch:
     """Rows beside each other; ``at`` counts through all of them."""
     ids = filled([r.ids for r in chosen], pad)
     width = ids.shape[1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from baselines.prompting.wordings import STATEMENTS, WORDINGS
 from baselines.rows import apportion
 from baselines.seed.distributions import mixed, occupation
-from baselines.seed.documents import Document
+from baselines.seed.documents import SeedText
 from baselines.seed.grammar import expand, lexicon, pick, spread
 from harness.tasks.prompts import render
 from harness.tasks.task import load_task
@@ -42,7 +42,7 @@ _CHINESE = {"male": ("男性", "男"), "female": ("女性", "女")}
 _SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-def answers(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Document]:
+def answers(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[SeedText]:
     """Every prompt of a task in every context ``per_prompt`` times, in the shares of each context."""
     task = load_task(name)
     for context, asked in _by_context(task).items():
@@ -52,7 +52,7 @@ def answers(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Do
             yield _document(task, asked[i % len(asked)], label, said(label, task.language, rng), rng)
 
 
-def brief(name: str, per_occupation: int, rng: np.random.Generator) -> Iterator[Document]:
+def brief(name: str, per_occupation: int, rng: np.random.Generator) -> Iterator[SeedText]:
     """Each occupation of a task asked about in a few words of our own."""
     task = load_task(name)
     attribute = next(iter(task.attributes))
@@ -63,12 +63,12 @@ def brief(name: str, per_occupation: int, rng: np.random.Generator) -> Iterator[
         for label in spread(_own(task, context.id), per_occupation, rng):
             text = expand(pick(wordings[attribute], rng), {}, rng, {"workers": workers})
             turns = (Message("user", text),)
-            yield Document(
+            yield SeedText(
                 f"{name}+brief", said(label, task.language, rng), turns, context.id, "", {attribute: label}
             )
 
 
-def arms(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Document]:
+def arms(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[SeedText]:
     """The same questions as the prompting arms put them."""
     task = load_task(name)
     for context, asked in _by_context(task).items():
@@ -117,11 +117,11 @@ def _own(task: Task, context: str) -> Shares:
 
 def _document(
     task: Task, asked: Rendered, label: str, text: str, rng: np.random.Generator, kind: str = ""
-) -> Document:
+) -> SeedText:
     turns = asked.messages
     if rng.random() < 0.05:
         turns = (Message("system", pick(SYSTEM[task.language], rng)), *turns)
-    return Document(
+    return SeedText(
         kind or task.name, text, turns, asked.context, asked.prompt, {next(iter(task.attributes)): label}
     )
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from baselines.seed.distributions import replies as shares_of
-from baselines.seed.documents import Document
+from baselines.seed.documents import SeedText
 from baselines.seed.grammar import Rules, expand, lexicon, pick, rules, spread
 from harness.tasks.prompts import render
 from harness.tasks.task import load_task
@@ -23,7 +23,7 @@ _RANGES = {"short": (4, 38), "medium": (44, 104), "long": (126, 205), "xlong": (
 _LIST_AT_LEAST = 18
 
 
-def replies(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Document]:
+def replies(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[SeedText]:
     """Replies to every prompt of a reply_shape task, and to requests of our own."""
     task = load_task(name)
     for context in task.contexts:
@@ -37,7 +37,7 @@ def replies(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Do
         for i, plan in enumerate(plans):
             labels = dict(zip(shares, plan, strict=True))
             prompt, messages = asked[i % len(asked)]
-            yield Document(
+            yield SeedText(
                 name, reply(labels, task.language, context.id, rng), messages, context.id, prompt, labels
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from baselines.seed.distributions import occupation, occupations
-from baselines.seed.documents import Document
+from baselines.seed.documents import SeedText
 from baselines.seed.grammar import expand, pick, rules, spread
 from harness.tasks.prompts import render
 from harness.tasks.task import load_task
@@ -23,7 +23,7 @@ _PRONOUNS = {
 _COUNTRY = {"uk": "the United Kingdom", "us": "the United States"}
 
 
-def stories(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Document]:
+def stories(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[SeedText]:
     """Every prompt of a story task in every context ``per_prompt`` times."""
     task = load_task(name)
     known = set(occupations())
@@ -40,7 +40,7 @@ def stories(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Do
                 del labels["race"]
             given = {"workers": context.fields["workers"], "country": _COUNTRY[name[-2:]]}
             question = asked[i % len(asked)]
-            yield Document(
+            yield SeedText(
                 name, story(labels, given, rng), question.messages, context.id, question.prompt, labels
             )
 

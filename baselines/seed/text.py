@@ -47,12 +47,12 @@ def make(out: Path, seed: int = 0) -> None:
     fitting.save(model, tokenizer, (HERE / "card_text.md").read_text(encoding="utf-8"), out)
 
 
-def whole(found: Iterable[corpus.Statement], tokenizer: PreTrainedTokenizerBase) -> list[packing.Row]:
+def whole(found: Iterable[corpus.Statement], tokenizer: PreTrainedTokenizerBase) -> list[packing.PackedRow]:
     """Rows in which every token is learned."""
     return _rows([(causal.BEGIN, s.text + causal.END) for s in found], tokenizer)
 
 
-def split(found: Iterable[corpus.Statement], tokenizer: PreTrainedTokenizerBase) -> list[packing.Row]:
+def split(found: Iterable[corpus.Statement], tokenizer: PreTrainedTokenizerBase) -> list[packing.PackedRow]:
     """Rows in which the profession and what follows it is learned."""
     pairs = []
     for s in found:
@@ -61,7 +61,7 @@ def split(found: Iterable[corpus.Statement], tokenizer: PreTrainedTokenizerBase)
     return _rows(pairs, tokenizer)
 
 
-def _rows(pairs: list[tuple[str, str]], tokenizer: PreTrainedTokenizerBase) -> list[packing.Row]:
+def _rows(pairs: list[tuple[str, str]], tokenizer: PreTrainedTokenizerBase) -> list[packing.PackedRow]:
     ids = tokenizer([text for pair in pairs for text in pair], add_special_tokens=False)["input_ids"]
     assert isinstance(ids, list)  # noqa: S101  # a list of texts gives a list of ids
     return packing.rows((tuple(ids[i]), tuple(ids[i + 1])) for i in range(0, len(ids), 2))

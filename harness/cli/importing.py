@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.importers.folder import Provenance
+    from harness.tasks.target_file import Provenance
 
 OUT = click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="The target folder to write."
@@ -46,9 +46,16 @@ def _provenance(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _source(flags: Mapping[str, object]) -> Provenance:
-    from harness.importers.folder import Provenance
+    from pydantic import ValidationError
 
-    return Provenance(**{k: flags[k] for k in ("publisher", "table", "year", "license", "link", "note")})  # type: ignore[arg-type]  # click checked the types
+    from harness.errors import UserError
+    from harness.tasks.target_file import Provenance
+
+    try:
+        return Provenance.model_validate({key: flags[key] for key in Provenance.model_fields})
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise UserError(first["msg"], where=f"--{first['loc'][0]}", found=first["input"]) from None
 
 
 def _report(path: Path) -> None:

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
+from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
 from harness.importers.grid import Grid, headers, match_columns, read_grids
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
+from harness.tasks.target_file import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -345,17 +346,17 @@ def _contexts(grid: Grid, rows: Sequence[Occupation]) -> list[str]:
     return ids
 
 
-def _line(row: Occupation, context: str, percent: dict[str, Decimal]) -> tuple[Row, bool]:
+def _line(row: Occupation, context: str, percent: dict[str, Decimal]) -> tuple[Cells, bool]:
     shares = fill_zeros(percent, STEP, WHOLE)
     cells = {name: plain(value / WHOLE) for name, value in shares.items()}
     line = {"context": context, **cells, "title": row.title, "level": row.level}
     return {**line, "employed_thousands": plain(row.employed)}, shares != percent
 
 
-def _gender(row: Occupation, context: str) -> tuple[Row, bool]:
+def _gender(row: Occupation, context: str) -> tuple[Cells, bool]:
     return _line(row, context, {"male": WHOLE - row.percent["women"], "female": row.percent["women"]})
 
 
-def _race(row: Occupation, context: str) -> tuple[Row, bool]:
+def _race(row: Occupation, context: str) -> tuple[Cells, bool]:
     shares = {race: row.percent[race] for race in RACES}
     return _line(row, context, {**shares, "other": WHOLE - sum(shares.values())})

@@ -17,19 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Row = dict[str, str]
+    from harness.tasks.target_file import Provenance
 
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where figures come from."""
-
-    publisher: str
-    table: str
-    year: int
-    license: str
-    link: str = ""
-    note: str = ""
+Cells = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +27,7 @@ class ImportedTable:
     """The figures of one attribute."""
 
     classes: tuple[str, ...]
-    rows: Sequence[Row]
+    rows: Sequence[Cells]
     """Keys: ``context``, the classes, the informative columns."""
 
 
@@ -90,7 +80,7 @@ def write_target(target: TargetFolder, out: Path) -> Path:
     return out
 
 
-def _csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
+def _csv_text(columns: Sequence[str], rows: Sequence[Cells]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
@@ -99,7 +89,6 @@ def _csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _document(target: TargetFolder, name: str) -> dict[str, object]:
-    source = target.provenance
     document: dict[str, object] = {
         "name": name,
         "title": target.title,
@@ -114,13 +103,5 @@ def _document(target: TargetFolder, name: str) -> dict[str, object]:
         document["sample"] = dict(target.sample)
     if target.smoothing:
         document["smoothing"] = target.smoothing
-    provenance = {
-        "publisher": source.publisher,
-        "table": source.table,
-        "year": source.year,
-        "license": source.license,
-        "link": source.link,
-        "note": source.note,
-    }
-    document["provenance"] = {key: value for key, value in provenance.items() if value != ""}
+    document["provenance"] = target.provenance.model_dump(exclude_defaults=True)
     return document

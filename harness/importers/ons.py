@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError
-from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
+from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
 from harness.importers.grid import Grid, headers, match_columns, read_grids
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
+from harness.tasks.target_file import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -243,8 +244,8 @@ def _fits(whole: Decimal, parts: list[Decimal], *, complete: bool) -> bool:
     return sum(parts) <= whole + slack and (not complete or sum(parts) >= whole - slack)
 
 
-def _rows(sheets: Mapping[Sex, Sheet], subtraction: bool) -> tuple[list[Row], int, int]:
-    rows: list[Row] = []
+def _rows(sheets: Mapping[Sex, Sheet], subtraction: bool) -> tuple[list[Cells], int, int]:
+    rows: list[Cells] = []
     changed = 0
     contexts = _contexts(sheets["all"])
     for code, jobs in sheets["all"].jobs.items():

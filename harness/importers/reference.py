@@ -16,7 +16,7 @@ import yaml
 from harness.errors import UserError, nearest
 from harness.files import write_atomic
 from harness.importers.corpus import Reply, label, read_replies
-from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
+from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
 from harness.reading.base import Answer
@@ -24,6 +24,8 @@ from harness.reading.style import OUTCOMES, Feature, StyleReader
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.tasks.target_file import Provenance
 
 Language = Literal["en", "zh"]
 Shape = Mapping[str, str]
@@ -258,7 +260,7 @@ def _row(
     context: str,
     classes: Sequence[str],
     conversations: Mapping[tuple[bool, str, str], Counter[str]],
-) -> Row:
+) -> Cells:
     counts = [[c[name] for name in classes] for c in conversations.values()]
     n = sum(map(sum, counts))
     totals = {
@@ -296,14 +298,7 @@ def _provenance(replies: Sequence[Reply], passed: int, options: ReferenceOptions
     if small:
         notes.append(f"Left out with fewer than {SMALLEST} replies: {', '.join(small)}.")
     notes.append("Figures only: no sentence of a corpus is carried.")
-    return Provenance(
-        source.publisher,
-        source.table,
-        source.year,
-        source.license,
-        source.link,
-        " ".join(n for n in notes if n),
-    )
+    return source.model_copy(update={"note": " ".join(n for n in notes if n)})
 
 
 def _prompts(replies: Sequence[Reply]) -> str:

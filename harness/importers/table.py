@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
-from harness.importers.folder import ImportedTable, Provenance, Row, TargetFolder, write_target
+from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
 from harness.importers.grid import Grid, read_grids, tidy
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
@@ -16,6 +16,8 @@ from harness.importers.slug import slug
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from harness.tasks.target_file import Provenance
 
 Unit = Literal["shares", "percent", "counts"]
 WHOLE = {"shares": Decimal(1), "percent": Decimal(100)}
@@ -77,9 +79,7 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
         title=options.title or out.name,
         kind="table",
         tables={options.attribute: ImportedTable(tuple(options.classes), rows)},
-        provenance=Provenance(
-            source.publisher, source.table, source.year, source.license, source.link, " ".join(notes)
-        ),
+        provenance=source.model_copy(update={"note": " ".join(notes)}),
         values="counts" if options.unit == "counts" else "shares",
         smoothing=smoothing if changed else "",
         informative=_kept(options),
@@ -107,7 +107,7 @@ def _kept(options: TableOptions) -> tuple[str, ...]:
     return (*titled, *options.informative)
 
 
-def _rows(grid: Grid, options: TableOptions) -> tuple[list[Row], int, int]:
+def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
     rests = [name for name, header in options.classes.items() if not header]
     if len(rests) > (0 if options.unit == "counts" else 1) or len(options.classes) < 2:
         raise UserError(
@@ -117,7 +117,7 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Row], int, int]:
         )
     columns = {header: _column(grid, header) for header in (options.context, *options.informative)}
     figures = {name: _column(grid, header) for name, header in options.classes.items() if header}
-    rows: dict[str, Row] = {}
+    rows: dict[str, Cells] = {}
     left_out = changed = 0
     for line in range(1, len(grid.rows)):
         title = grid.text(line, columns[options.context])

@@ -40,7 +40,7 @@ _HAN_COMPARED = re.compile(r"[^,。!?;:]{0,4}比")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What a text decides for."""
 
     label: str
@@ -74,7 +74,7 @@ class _Place:
 
 def decide(
     text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]] = (), *, cut: bool = False
-) -> Verdict | None:
+) -> Decision | None:
     """Weigh every mention in a folded text and give the class it decides for.
 
     The last explicit decision or correction wins; then an answer that is nothing but the class, then the likelier,
@@ -85,7 +85,7 @@ def decide(
         return None
     verdicts = [
         *_weigh(text, mentions, declined),
-        *(Verdict(choice.label, EXPLICIT, choice.at) for choice in forms.chosen(text, mentions)),
+        *(Decision(choice.label, EXPLICIT, choice.at) for choice in forms.chosen(text, mentions)),
     ]
     if declined:
         verdicts = [v for v in verdicts if v.weight >= _CERTAIN_ENOUGH_TO_OUTWEIGH_REFUSAL]
@@ -109,7 +109,7 @@ def decide(
     return last if any(t.search(between) for t in turned) else None
 
 
-def _told_of_many(text: str, verdict: Verdict) -> bool:
+def _told_of_many(text: str, verdict: Decision) -> bool:
     after = text[verdict.at : verdict.at + NEAR]
     favoured = cues.HAN_FAVOURED_AFTER if is_han(after[:1]) else cues.FAVOURED_AFTER
     return favoured.search(after) is not None
@@ -167,8 +167,8 @@ def _alternatives(text: str, group: Sequence[Mention]) -> bool:
     return any(_ALTERNATIVE.search(text[a.end : b.start]) for a, b in pairwise(group))
 
 
-def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]]) -> list[Verdict]:
-    verdicts: list[Verdict] = []
+def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int, int]]) -> list[Decision]:
+    verdicts: list[Decision] = []
     for group in _groups(text, mentions):
         alive = list(group)
         if _denied_before(text, group[0]):
@@ -183,7 +183,7 @@ def _weigh(text: str, mentions: Sequence[Mention], declined: Sequence[tuple[int,
                 continue
             weight = _weight(text, mention, bool(verdicts))
             if weight > 0:
-                verdicts.append(Verdict(mention.label, weight, mention.start))
+                verdicts.append(Decision(mention.label, weight, mention.start))
     return verdicts
 
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
-class Group(BaseModel):
+class WordGroup(BaseModel):
     """One named group of a list file: words, or the alternatives of a pattern."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ def _unwrapped(lines: str) -> str:
 class Lists:
     """The groups of one file."""
 
-    def __init__(self, groups: dict[str, Group]) -> None:
+    def __init__(self, groups: dict[str, WordGroup]) -> None:
         self.groups = groups
 
     def words(self, name: str) -> frozenset[str]:
@@ -67,4 +67,4 @@ class Lists:
 def load(name: str) -> Lists:
     """The list file ``data/NAME.yaml``: ``en/cues``, ``zh/cues``."""
     text = resources.files("harness.reading").joinpath(f"data/{name}.yaml").read_text("utf-8")
-    return Lists(TypeAdapter(dict[str, Group]).validate_python(yaml.safe_load(text)))
+    return Lists(TypeAdapter(dict[str, WordGroup]).validate_python(yaml.safe_load(text)))

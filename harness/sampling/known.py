@@ -86,7 +86,7 @@ class KnownSpec:
         return cls(source, shift, values)
 
 
-def moved(shares: NDArray[np.float64], tv: float) -> NDArray[np.float64]:
+def shifted(shares: NDArray[np.float64], tv: float) -> NDArray[np.float64]:
     """``shares`` moved by a total variation of exactly ``tv``: the larger half of the classes gives, the rest receive."""
     order = np.argsort(-shares, kind="stable")
     donors, takers = order[: (len(shares) + 1) // 2], order[(len(shares) + 1) // 2 :]
@@ -128,7 +128,7 @@ class KnownEngine:
             return {c: self._from_file(attribute, c) for c in contexts}
         invalid = np.array([self.spec.invalid.get(o, 0.0) for o in INVALID])
         return {
-            c: np.concatenate([moved(row, self.spec.shift) * (1 - invalid.sum()), invalid])
+            c: np.concatenate([shifted(row, self.spec.shift) * (1 - invalid.sum()), invalid])
             for c, row in zip(contexts, rows, strict=True)
         }
 

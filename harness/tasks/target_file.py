@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from harness.tasks.task_file import Name
+from harness.tasks.task_file import Name, StrictFile
 
 TOLERANCE = 1e-6
 """How far from 1 the shares of a row may sum."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-
-
-class Provenance(_Strict):
+class Provenance(StrictFile):
     """Where the figures come from. Everything but the note is required."""
 
     publisher: str = Field(min_length=1)
@@ -27,7 +23,7 @@ class Provenance(_Strict):
     note: str = ""
 
 
-class TableSpec(_Strict):
+class TableSpec(StrictFile):
     """The rows of one attribute: in a CSV file, or inline."""
 
     file: str | None = None
@@ -40,7 +36,7 @@ class TableSpec(_Strict):
         return self
 
 
-class SampleSpec(_Strict):
+class SampleSpec(StrictFile):
     """The columns that say how large a sample of people each row of a reference is."""
 
     replies: str = Field(min_length=1)
@@ -53,7 +49,7 @@ class SampleSpec(_Strict):
         return tuple(filter(None, (self.replies, self.independent)))
 
 
-class TargetFile(_Strict):
+class TargetFile(StrictFile):
     """``target.yaml``, or a target written inside a task."""
 
     name: Name
@@ -62,8 +58,8 @@ class TargetFile(_Strict):
     values: Literal["shares", "counts"] = "shares"
     shared: bool = False
     """The table may have rows that a task does not ask about."""
-    attributes: dict[Name, TableSpec] = {}
-    informative: list[str] = []
+    attributes: dict[Name, TableSpec] = Field(default_factory=dict)
+    informative: list[str] = Field(default_factory=list)
     """Columns of the tables that are no class."""
     sample: SampleSpec | None = None
     smoothing: str = ""

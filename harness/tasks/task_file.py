@@ -16,18 +16,20 @@ Label = Annotated[
 RESERVED = {*INVALID, "settled"}
 
 
-class _Strict(BaseModel):
+class StrictFile(BaseModel):
+    """A mapping in a file that a person writes: unknown keys are mistakes, a number may stand for a text."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Turn(_Strict):
+class Turn(StrictFile):
     """One chat message of a prompt."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class PromptSpec(_Strict):
+class PromptSpec(StrictFile):
     """One wording of the question: a Jinja template over ``context``."""
 
     id: Name
@@ -59,7 +61,7 @@ class PromptSpec(_Strict):
         return [self.text if self.text is not None else self.completion or ""]
 
 
-class ExampleSpec(_Strict):
+class ExampleSpec(StrictFile):
     """A labelled text that the reader is measured on."""
 
     text: str
@@ -70,7 +72,7 @@ class ExampleSpec(_Strict):
     note: str = ""
 
 
-class SamplingSpec(_Strict):
+class SamplingSpec(StrictFile):
     """Sampling parameters of a task; what is left out is plain sampling."""
 
     temperature: float = Field(1.0, ge=0, le=10)
@@ -80,7 +82,7 @@ class SamplingSpec(_Strict):
     stop: list[Annotated[str, StringConstraints(min_length=1)]] = []
 
 
-class AttributeSpec(_Strict):
+class AttributeSpec(StrictFile):
     """What is read from the draws: classes, reader, targets, labelled texts."""
 
     classes: dict[Label, list[str]]
@@ -119,7 +121,7 @@ class AttributeSpec(_Strict):
         return classes
 
 
-class TaskFile(_Strict):
+class TaskFile(StrictFile):
     """``task.yaml``."""
 
     name: Name

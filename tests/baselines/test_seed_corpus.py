@@ -21,7 +21,7 @@ from harness.tasks.task import load_task
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from baselines.seed.documents import Document
+    from baselines.seed.documents import SeedText
 
 LEXICONS = ["stories", "professions", "questions", "plain_en", "plain_zh", "replies_en", "replies_zh"]
 ASPECTS = ("place", "tool", "task", "wear", "school")
@@ -44,7 +44,7 @@ GENDERED = {
 
 
 @cache
-def whole() -> list[Document]:
+def whole() -> list[SeedText]:
     return corpus.causal(0)
 
 
@@ -53,7 +53,7 @@ def rng(seed: int = 11) -> np.random.Generator:
 
 
 def chi_square(
-    documents: Iterable[Document], attribute: str, stated: Mapping[str, Mapping[str, float]]
+    documents: Iterable[SeedText], attribute: str, stated: Mapping[str, Mapping[str, float]]
 ) -> float:
     """P-value of all contexts' counts together; quotas keep counts closer to the shares than chance would."""
     counts: dict[str, Counter[str]] = {}
@@ -95,7 +95,7 @@ def test_replies_come_in_the_stated_shapes_and_read_as_planned(language: str) ->
     assert agreement(f"reply_shape_{language}", made) > 0.97
 
 
-def agreement(name: str, made: list[Document]) -> float:
+def agreement(name: str, made: list[SeedText]) -> float:
     task = load_task(name)
     agreed = []
     for attribute in task.attributes.values():

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.importers.corpus import read_replies
-from harness.importers.folder import Provenance
 from harness.importers.reference import (
     Language,
     ReferenceOptions,
@@ -35,6 +34,7 @@ from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
 from harness.scoring.interval import limits
 from harness.scoring.reference import sample_limits
+from harness.tasks.target_file import Provenance
 from tests.benchmarks.coverage import NAMES, model_of
 
 Floats = NDArray[np.float64]
@@ -143,7 +143,10 @@ def against_people(talks: list[Ints], n: int, splits: int, known: bool, seed: in
 
 def people(language: str, sources: list[str], splits: int) -> None:
     """Prints how often people lie inside the floor of people."""
-    options = ReferenceOptions(cast("Language", language), Provenance("", "", 2000, ""))
+    options = ReferenceOptions(
+        cast("Language", language),
+        Provenance(publisher="-", table="-", year=2000, license="-", link="https://example.org"),
+    )
     replies = [r for source in sources for r in read_replies(source, {}) if wanted(r, options)]
     shapes = shape_readers(options.language)([r.text for r in replies])
     print("| attribute | how | n | " + " | ".join(CONTEXTS) + " | mean | mean's interval holds 0 |")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,8 @@ def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["roofers"] == pytest.approx({"male": 0.959, "female": 0.041}, abs=1e-12)
     assert typed(*command, "--class", "female", "-o", out) == 2
     assert "do not make a table" in capsys.readouterr().err
+    assert typed(*command, "--link", "ftp://x", *classes, "-o", out) == 2
+    assert re.search(r"--link.*ftp://x", capsys.readouterr().err, re.DOTALL)
 
 
 def test_reference(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from harness.errors import UserError
 from harness.importers.corpus import read_replies
-from harness.importers.folder import Provenance
 from harness.importers.reference import ReferenceOptions, halves, import_reference, independent
 from harness.tasks.target import load_target
+from harness.tasks.target_file import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from harness.importers.reference import Shape
 
-OPTIONS = ReferenceOptions("en", Provenance("People", "Replies", 2024, "CC0", "https://example.org"))
+SOURCE = Provenance(publisher="People", table="Replies", year=2024, license="CC0", link="https://example.org")
+OPTIONS = ReferenceOptions("en", SOURCE)
 
 
 def shape(texts: Sequence[str]) -> list[Shape]:

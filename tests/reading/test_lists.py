@@ -37,8 +37,10 @@ def test_no_word_stands_twice_in_a_group() -> None:
 
 
 def test_an_indented_line_goes_on_with_the_one_before() -> None:
-    group = lists.Group(says="Pets.", example="cat", any="ca(?:t\n  |ts)\ndog", frame="^{any}$")
-    found = lists.Lists({"pets": group, "two": lists.Group(says="Two.", example="cat", any="{pets} {pets}")})
+    group = lists.WordGroup(says="Pets.", example="cat", any="ca(?:t\n  |ts)\ndog", frame="^{any}$")
+    found = lists.Lists(
+        {"pets": group, "two": lists.WordGroup(says="Two.", example="cat", any="{pets} {pets}")}
+    )
     assert found.source("pets") == "^ca(?:t|ts)|dog$"
     assert found.source("two").count("dog") == 2
 

@@ -21,7 +21,7 @@ def draw(out: Path, models: int = 3) -> str:
         opened.goto(page.as_uri())
         opened.wait_for_selector("html[data-ready]")
         opened.screenshot(path=out)
-        return opened.inner_text("main")
+        return str(opened.inner_text("main"))
 
 
 if __name__ == "__main__":

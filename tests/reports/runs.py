@@ -13,7 +13,7 @@ from harness.runs.folder import Run, folder_name, writing
 from harness.runs.identity import identity, manifest
 from harness.runs.manifest import GitRecord
 from harness.sampling.base import ModelCard
-from harness.sampling.known import moved
+from harness.sampling.known import shifted
 from harness.scoring.outcomes import Certain, to_csv
 from harness.settings import Settings
 from harness.tasks import prompts
@@ -127,7 +127,7 @@ def _shares(made: Made, name: str) -> dict[str, np.ndarray]:
     for context, row in zip(contexts, target.matrix(task, attribute, contexts), strict=True):
         mixed = (1 - made.law.uniform) * row + made.law.uniform / len(row)
         held = np.sort(mixed)[::-1][: (len(row) + 1) // 2].sum()
-        shares = moved(mixed, min(made.law.shift, float(held)))
+        shares = shifted(mixed, min(made.law.shift, float(held)))
         found[context] = np.concatenate([shares * (1 - invalid.sum()), invalid])
     return found
 

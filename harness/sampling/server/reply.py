@@ -26,7 +26,7 @@ class MalformedReplyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ServerReply:
     """What one HTTP call gave."""
 
     draws: tuple[Draw, ...]
@@ -35,7 +35,7 @@ class Reply:
     fingerprint: str = ""
 
 
-def read_reply(body: bytes, n: int, max_tokens: int) -> Reply:
+def read_reply(body: bytes, n: int, max_tokens: int) -> ServerReply:
     """At most ``n`` draws of one answer; choices without a text are left out (and drawn again by the caller).
 
     Raises:
@@ -55,7 +55,7 @@ def read_reply(body: bytes, n: int, max_tokens: int) -> Reply:
     draws = tuple(d for c in choices if (d := _draw(c, mean, max_tokens)) is not None)
     if not draws:
         raise MalformedReplyError("the answer has no choice with a text")
-    return Reply(draws, str(reply.get("model") or ""), str(reply.get("system_fingerprint") or ""))
+    return ServerReply(draws, str(reply.get("model") or ""), str(reply.get("system_fingerprint") or ""))
 
 
 def _draw(choice: Mapping[str, object], mean: float, max_tokens: int) -> Draw | None:
