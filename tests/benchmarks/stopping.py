@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from harness.evaluation import enough, looks
-from harness.metrics.base import tv
+from harness.metrics.tv import tv
 from harness.scoring.floor import moved, simulate
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
