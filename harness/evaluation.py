@@ -14,7 +14,7 @@ from harness.readings import reader_of
 from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import identity, manifest
-from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, Turn
+from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
@@ -198,7 +198,7 @@ def _save_prompts(writer: Writer, engine: Engine, rendered: Sequence[Rendered]) 
         PromptRecord(
             context=r.context,
             prompt=r.prompt,
-            messages=tuple(Turn(role=m.role, content=m.content) for m in r.messages),
+            messages=tuple(TurnRecord(role=m.role, content=m.content) for m in r.messages),
             text=r.text,
         )
         for r in rendered

@@ -155,7 +155,7 @@ class Manifest(Record):
     """Tokens drawn."""
 
 
-class Turn(Record):
+class TurnRecord(Record):
     """One chat turn."""
 
     role: str
@@ -171,7 +171,7 @@ class PromptRecord(Record):
     """Id of the context."""
     prompt: str
     """Id of the prompt."""
-    messages: tuple[Turn, ...]
+    messages: tuple[TurnRecord, ...]
     """Chat turns; empty where ``text`` is sent as it is."""
     text: str
     """Plain text; empty where chat turns are sent."""
