@@ -103,7 +103,7 @@ def test_class_shares_are_those_of_llama_cpp(tmp_path: Path) -> None:
     from scipy.stats import chi2_contingency
 
     from harness.evaluation import evaluate
-    from harness.rescore import count
+    from harness.rescore import read
     from harness.settings import Settings
     from harness.tasks.task import load_task
 
@@ -113,7 +113,7 @@ def test_class_shares_are_those_of_llama_cpp(tmp_path: Path) -> None:
     rows = []
     for engine, n in (("hf", 100), ("llamacpp", 50)):
         run = evaluate(f"{engine}:{path}", task, settings=Settings(n=n, out=tmp_path / engine).changed(few))
-        rows.append(list(count(run, task)["gender"].totals().values()))
+        rows.append(list(read(run, task)["gender"].counts.totals().values()))
     table = [column for column in zip(*rows, strict=True) if sum(column) >= 10]
     assert len(table) >= 3
     assert chi2_contingency(table).pvalue > 1e-3
