@@ -114,13 +114,13 @@ def test_several_attributes_have_metrics_of_their_own(tmp_path: Path) -> None:
         """\
 attributes:
   drink: {classes: {tea: [a cup of tea], coffee: [espresso]}, targets: {even: uniform}}
-  mood: {classes: [glad, sad], targets: {even: uniform}}
+  心情: {classes: [glad, sad], targets: {even: uniform}}
 """,
     )
     task = load_task(str(write_task(tmp_path / "both", task=both[: both.index("targets:\n")])))
     folder = export_task(task, targets(task, "even"), tmp_path, 5)
     text = (folder / "tea.yaml").read_text(encoding="utf-8")
-    assert [f"- metric: {a}_{m}\n" in text for a in ("drink", "mood") for m in METRICS] == [True] * 8
+    assert [f"- metric: {a}_{m}\n" in text for a in ("drink", "心情") for m in METRICS] == [True] * 8
 
 
 def test_what_lm_eval_cannot_ask_is_refused(tmp_path: Path) -> None:

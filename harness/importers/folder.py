@@ -11,10 +11,11 @@ import yaml
 
 from harness.errors import UserError
 from harness.files import Document, make_folder, validate, write_atomic
+from harness.importers.slug import slug
 from harness.tasks.target_file import TargetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.tasks.target_file import Provenance
@@ -58,7 +59,8 @@ def write_target(target: TargetFolder, out: Path) -> Path:
             where=str(out),
             expected="a new folder, an empty one or one with a target.yaml",
         )
-    document = _document(target, out.resolve().name)
+    files = _files(target.tables)
+    document = _document(target, out.resolve().name, files)
     validate(TargetFile, Document(out / "target.yaml", document, {(): 1}))
     texts = {}
     for attribute, table in target.tables.items():
@@ -66,13 +68,13 @@ def write_target(target: TargetFolder, out: Path) -> Path:
         doubled = sorted({c for c in columns if columns.count(c) > 1})
         if doubled:
             raise UserError(
-                "a column would stand twice", where=str(out / f"{attribute}.csv"), found=", ".join(doubled)
+                "a column would stand twice", where=str(out / files[attribute]), found=", ".join(doubled)
             )
         contexts = [row["context"] for row in table.rows]
         if len(set(contexts)) < len(contexts):
             twice = next(c for c in contexts if contexts.count(c) > 1)
-            raise UserError("two rows would be one context", where=str(out / f"{attribute}.csv"), found=twice)
-        texts[f"{attribute}.csv"] = _csv_text(columns, table.rows)
+            raise UserError("two rows would be one context", where=str(out / files[attribute]), found=twice)
+        texts[files[attribute]] = _csv_text(columns, table.rows)
     texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     make_folder(out)
     for name, text in texts.items():
@@ -88,12 +90,23 @@ def _csv_text(columns: Sequence[str], rows: Sequence[Cells]) -> str:
     return buffer.getvalue()
 
 
-def _document(target: TargetFolder, name: str) -> dict[str, object]:
+def _files(attributes: Iterable[str]) -> dict[str, str]:
+    """Attribute -> a file name that every system takes: an attribute's own name may hold any character."""
+    files: dict[str, str] = {}
+    for attribute in attributes:
+        stem = slug(attribute)[:60] or "attribute"
+        while f"{stem}.csv" in files.values():
+            stem += "_"
+        files[attribute] = f"{stem}.csv"
+    return files
+
+
+def _document(target: TargetFolder, name: str, files: Mapping[str, str]) -> dict[str, object]:
     document: dict[str, object] = {
         "name": name,
         "title": target.title,
         "kind": target.kind,
-        "attributes": {attribute: {"file": f"{attribute}.csv"} for attribute in target.tables},
+        "attributes": {attribute: {"file": file} for attribute, file in files.items()},
         "values": target.values,
         "shared": target.shared,
     }

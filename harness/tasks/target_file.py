@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.tasks.task_file import Name, StrictFile
+from harness.tasks.task_file import Label, Name, StrictFile
 
 TOLERANCE = 1e-6
 """How far from 1 the shares of a row may sum."""
@@ -58,7 +58,7 @@ class TargetFile(StrictFile):
     values: Literal["shares", "counts"] = "shares"
     shared: bool = False
     """The table may have rows that a task does not ask about."""
-    attributes: dict[Name, TableSpec] = Field(default_factory=dict)
+    attributes: dict[Label, TableSpec] = Field(default_factory=dict)
     informative: list[str] = Field(default_factory=list)
     """Columns of the tables that are no class."""
     sample: SampleSpec | None = None

@@ -10,9 +10,11 @@ from harness.terms import INVALID
 
 Split = Literal["train", "validation", "test"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
+"""A name that becomes a file's."""
 Label = Annotated[
     str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]+$", max_length=200, strip_whitespace=True)
 ]
+"""A name in any script: of an attribute or a class."""
 RESERVED = {*INVALID, "settled"}
 
 
@@ -131,13 +133,13 @@ class TaskFile(StrictFile):
     measure: Literal["draws", "choices"] = "draws"
     association: str = ""
     """Of choices: the contexts' column with the word whose association with the wordings is measured."""
-    attribute: Name | None = None
+    attribute: Label | None = None
     classes: dict[str, object] | list[str] | None = None
     reader: str | dict[str, object] | None = None
     targets: dict[str, object] | None = None
     examples: str | list[object] | None = None
     blind: str | list[object] | None = None
-    attributes: dict[Name, AttributeSpec] | None = None
+    attributes: dict[Label, AttributeSpec] | None = None
     """Several attributes read from the same draws, in place of the five keys above."""
     contexts: str | list[str | dict[str, object]]
     prompts: str | list[PromptSpec]

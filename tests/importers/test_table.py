@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 
 from harness.errors import UserError
+from harness.importers.folder import ImportedTable, TargetFolder, write_target
 from harness.importers.slug import slug
 from harness.importers.table import TableOptions, import_table
 from harness.tasks.target import load_target
@@ -36,6 +37,32 @@ def test_shares_and_informative_columns(tmp_path: Path) -> None:
     rows = imported(tmp_path, "year,context,red,blue\n1999,a,0.25,0.75\n2000,b,1,0\n", options)
     assert rows == {"a": {"red": 0.25, "blue": 0.75}, "b": {"red": 1, "blue": 0}}
     assert (tmp_path / "out" / "colour.csv").read_text(encoding="utf-8").startswith("context,red,blue,year\n")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "file"),
+    [
+        ("惯用手", "惯用手.csv"),
+        ("../a b", "a_b.csv"),
+        ("%", "attribute.csv"),
+        ("手" * 200, "手" * 60 + ".csv"),
+    ],
+)
+def test_an_attribute_of_any_name_gets_a_file(tmp_path: Path, attribute: str, file: str) -> None:
+    rows = imported(tmp_path, "context,red,blue\na,0.25,0.75\n", replace(OPTIONS, attribute=attribute))
+    assert rows == {"a": {"red": 0.25, "blue": 0.75}}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {file, "target.yaml"}
+
+
+def test_attributes_that_differ_by_a_sign_have_two_files(tmp_path: Path) -> None:
+    tables = {
+        a: ImportedTable(("x", "y"), [{"context": "c", "x": x, "y": "0.5"}])
+        for a, x in (("a-b", "0.5"), ("a b", "0.50"))
+    }
+    write_target(TargetFolder("Two", "table", tables, SOURCE), tmp_path / "out")
+    found = load_target(str(tmp_path / "out")).tables
+    assert set(found) == {"a-b", "a b"}
+    assert (tmp_path / "out" / "a_b_.csv").is_file()
 
 
 def test_titles_become_ids_and_are_kept(tmp_path: Path) -> None:
