@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 import click
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from harness.tasks.catalog import Kind
+
+Loaded = TypeVar("Loaded")
 KINDS = ("tasks", "targets", "methods", "runs")
 
 
@@ -22,30 +31,50 @@ def command(kind: str, folders: tuple[str, ...]) -> None:
         click.echo(line)
 
 
-def _tasks(folders: tuple[str, ...]) -> list[str]:
-    from harness.plaintext import table
+def _usable(kind: Kind, load: Callable[[Path], Loaded], bad: list[str]) -> Iterator[Loaded]:
+    """All that can be loaded; why the others cannot is put into ``bad``."""
+    from harness.errors import UserError
     from harness.tasks.catalog import names
+
+    for path in names(kind).values():
+        try:
+            yield load(path / f"{kind[:-1]}.yaml")
+        except UserError as err:
+            bad.append(str(err))
+
+
+def _refuse(kind: Kind, bad: list[str]) -> None:
+    from harness.errors import UserError
+
+    if bad:
+        raise UserError("\n".join([f"{kind} that cannot be used, left out above: {len(bad)}", *bad]))
+
+
+def _tasks(folders: tuple[str, ...]) -> Iterator[str]:
+    from harness.plaintext import table
     from harness.tasks.task import load_task
 
+    bad: list[str] = []
+
     rows = [["task", "language", "contexts", "prompts", "attributes: classes", "targets"]]
-    for path in names("tasks").values():
-        task = load_task(str(path / "task.yaml"))
+    for task in _usable("tasks", load_task, bad):
         classes = "; ".join(f"{a.name}: {', '.join(a.classes)}" for a in task.attributes.values())
         targets = ", ".join(dict.fromkeys(alias for a in task.attributes.values() for alias in a.targets))
         rows.append(
             [task.name, task.language, str(len(task.contexts)), str(len(task.prompts)), classes, targets]
         )
-    return table(rows)
+    yield from table(rows)
+    _refuse("tasks", bad)
 
 
-def _targets(folders: tuple[str, ...]) -> list[str]:
+def _targets(folders: tuple[str, ...]) -> Iterator[str]:
     from harness.plaintext import table
-    from harness.tasks.catalog import names
     from harness.tasks.target import load_target
 
+    bad: list[str] = []
+
     rows = [["target", "kind", "attributes (rows)", "publisher", "year"]]
-    for path in names("targets").values():
-        target = load_target(str(path / "target.yaml"))
+    for target in _usable("targets", load_target, bad):
         sizes = ", ".join(f"{a} ({len(t.rows)})" for a, t in target.tables.items())
         source = target.provenance
         rows.append(
@@ -57,7 +86,8 @@ def _targets(folders: tuple[str, ...]) -> list[str]:
                 str(source.year) if source else "",
             ]
         )
-    return table(rows)
+    yield from table(rows)
+    _refuse("targets", bad)
 
 
 def _methods(folders: tuple[str, ...]) -> list[str]:

@@ -144,6 +144,28 @@ def test_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "known:uniform" in said(capsys, "list", "runs", str(tmp_path))
     assert "tasks" in said(capsys, "list", "task", code=2)
+    (tmp_path / "empty").mkdir()
+    assert "no run under these folders" in said(capsys, "score", str(tmp_path / "empty"), code=2)
+
+
+def test_a_list_names_what_cannot_be_used_and_has_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTALIGN_INCLUDE", str(tmp_path))
+    helpers.write_task(tmp_path / "tasks" / "tea")
+    helpers.write_task(tmp_path / "tasks" / "bad", task=helpers.TASK.replace("name: tea", "name: 茶"))
+    spoiled = tmp_path / "targets" / "spoiled"
+    spoiled.mkdir(parents=True)
+    (spoiled / "target.yaml").write_text("name: spoiled\nkind: chart\n", encoding="utf-8")
+    for kind, good, file in (
+        ("tasks", "\ntea ", "bad/task.yaml:1:name"),
+        ("targets", "\nlabor_us_2025 ", "spoiled/target.yaml:2:kind"),
+    ):
+        assert command(["list", kind]) == 2
+        captured = capsys.readouterr()
+        assert good in captured.out
+        assert f"{kind} that cannot be used, left out above: 1\n" in captured.err
+        assert file in captured.err
 
 
 def test_an_unknown_verb_and_option_are_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
