@@ -237,9 +237,12 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
     contexts: dict[str, Context] = {}
     for where, fields in rows:
         identifier = fields.get("id", "")
-        if not identifier or re.search(r"[\x00-\x1f\x7f]", identifier):
+        if not identifier or identifier != identifier.strip() or re.search(r"[\x00-\x1f\x7f]", identifier):
             raise UserError(
-                "a context without a usable id", where=where, found=identifier, expected="a line of text"
+                "a context without a usable id",
+                where=where,
+                found=repr(identifier),
+                expected="a line of text that neither begins nor ends with a space",
             )
         if identifier in contexts:
             raise UserError(

@@ -211,6 +211,11 @@ SPOILED = {
         "contexts.csv:1",
         "no column 'id'",
     ),
+    "an id with a space before it": (
+        {"task": helpers.TASK.replace("contexts.csv", "[leeds, ' oporto']")},
+        "task.yaml:7:contexts.1",
+        "neither begins nor ends with a space",
+    ),
     "no contexts": ({"contexts": "id,place\n"}, "task.yaml:7", "no context"),
     "prompt of two forms": (
         {"task": helpers.TASK.replace("{id: ask,", "{id: ask, completion: x,")},
