@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scoring.compare import Difference, Distances, adjusted, difference
 from harness.scoring.outcomes import distances_of, read_certain, read_counts
+from harness.settings import RULES, SAMPLING
 from harness.tasks.target import check_names, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from harness.scoring.outcomes import Certain, Counts
     from harness.tasks.target import Target
@@ -25,34 +27,27 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 
-SAME = (
-    "task",
-    "task_version",
-    "task_hash",
-    "prompts_hash",
-    "split",
-    "paraphrases",
-    "measure",
-    "epsilon",
-    "sampling",
-)
-"""What two runs must share: only the model, its template and its engine may differ."""
+ASKED = {
+    "task": "--task",
+    "task_version": "the task's version",
+    **{key: RULES[key].flag for key in ("split", "paraphrases", "measure", "epsilon")},
+}
+"""What two runs must share besides the sampling parameters, as it is typed: only the model, its template and its
+engine may differ."""
+HASHES = {"task_hash": "the task's files (their hash)", "prompts_hash": "the prompts as sent (their hash)"}
+MODEL_FILES = (CONTRACT, "config.json", "adapter_config.json")
 
 
 def comparable(a: Run, b: Run) -> None:
-    """Refuse two runs that do not answer the same question, naming the setting that differs."""
-    mine, theirs = (run.identity.model_dump(mode="json") for run in (a, b))
-    for key in SAME:
-        one, two = mine[key], theirs[key]
-        if one == two:
-            continue
-        name = key
-        if isinstance(one, dict) and isinstance(two, dict):
-            name, one, two = _inner(key, one, two)
+    """Refuse two runs that do not answer the same question, naming the settings that differ."""
+    differing = _differing(_asked(a), _asked(b))
+    # Hashes tell a reader nothing, and follow from the settings: they are named where nothing else differs.
+    differing = differing or _differing(*(_named(HASHES, r.identity.model_dump()) for r in (a, b)))
+    if differing:
         raise IncompleteError(
-            f"the runs differ in {name}",
+            "the runs differ in " + ", ".join(differing),
             where=f"{a.folder} and {b.folder}",
-            found=f"{one} against {two}",
+            found="; ".join(differing.values()),
             expected="the same value",
             hint="evaluate one of them again with the other's setting",
         )
@@ -67,9 +62,18 @@ def comparable(a: Run, b: Run) -> None:
             )
 
 
-def _inner(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> tuple[str, object, object]:
-    name = next(k for k in sorted({*one, *two}) if one.get(k) != two.get(k))
-    return f"{key}.{name}", one.get(name), two.get(name)
+def _asked(run: Run) -> dict[str, object]:
+    """Every setting that decides the question, under the name that a person types."""
+    flags = {key: rule.flag for key, rule in SAMPLING.items()}
+    return _named(ASKED, run.identity.model_dump()) | _named(flags, run.identity.sampling.model_dump())
+
+
+def _named(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
+    return {name: values[key] for key, name in names.items()}
+
+
+def _differing(one: Mapping[str, object], two: Mapping[str, object]) -> dict[str, str]:
+    return {name: f"{one[name]} against {two[name]}" for name in one if one[name] != two[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
 
 
 def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
-    ones, twos = ([x] if isinstance(x, Run) else find_runs([x]) for x in (a, b))
+    ones, twos = (_runs(x) for x in (a, b))
     if len(ones) == len(twos) == 1:
         return [(ones[0], twos[0])]
     by_task: dict[str, Run] = {}
@@ -176,6 +180,20 @@ def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
             found=", ".join(sorted({r.identity.task for r in [*ones, *twos]})),
         )
     return pairs
+
+
+def _runs(given: str | Path | Run) -> list[Run]:
+    found = [given] if isinstance(given, Run) else find_runs([given])
+    if found:
+        return found
+    path = Path(str(given)).expanduser()
+    model = path.is_file() or any((path / name).is_file() for name in MODEL_FILES)
+    raise UserError(
+        "a model; its runs are compared" if model else "no run under this folder",
+        where=str(given),
+        expected="a run that distalign evaluate wrote, or a folder of runs",
+        hint=f"distalign evaluate {given} --task TASK" if model else "distalign list runs FOLDER",
+    )
 
 
 def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:

@@ -58,9 +58,10 @@ def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"sampling": {"top_p": 0.9}}, "sampling.top_p"),
-        ({"split": "test"}, "prompts_hash"),
-        ({"measure": "exact"}, "measure"),
+        ({"sampling": {"top_p": 0.9}}, "--top-p\n *found: +1.0 against 0.9"),
+        ({"split": "test"}, "--split\n *found: +all against test"),
+        ({"paraphrases": "all"}, "--paraphrases\n *found: +test against all"),
+        ({"measure": "exact"}, "--measure, --epsilon\n *found: +draws against exact; None against 0.001"),
     ],
 )
 def test_runs_that_ask_different_things_are_not_compared(
@@ -70,6 +71,29 @@ def test_runs_that_ask_different_things_are_not_compared(
     with pytest.raises(IncompleteError, match=f"differ in {name}"):
         compare(one, two)
     assert command(["compare", str(one.folder), str(two.folder)]) == 3
+
+
+def test_hashes_are_named_where_nothing_else_differs(tmp_path: Path) -> None:
+    one = known(tmp_path / "a", 0.0)
+    file = one.folder / "manifest.json"
+    text = file.read_text(encoding="utf-8")
+    hashed = json.loads(text)["identity"]["prompts_hash"]
+    file.write_text(text.replace(hashed, "0" * len(hashed)), encoding="utf-8")
+    with pytest.raises(IncompleteError, match=f"the prompts as sent.*\n *found: +000.* against {hashed}"):
+        compare(one.folder, known(tmp_path / "b", 0.1))
+
+
+@pytest.mark.parametrize("file", ["distalign.json", "config.json", "adapter_config.json"])
+def test_models_are_not_compared_but_their_runs(tmp_path: Path, file: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="its runs are compared") as err:
+        compare(tmp_path / "a", tmp_path / "b")
+    assert err.value.hint == f"distalign evaluate {tmp_path / 'a'} --task TASK"
+    (tmp_path / "b" / file).unlink()
+    with pytest.raises(UserError, match="no run under this folder"):
+        compare(tmp_path / "b", tmp_path / "a")
 
 
 def test_folders_are_compared_task_by_task_with_adjusted_p(
