@@ -31,12 +31,18 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
         seed: which texts are shown.
 
     Raises:
-        IncompleteError: with ``recompute``, where numbers do not follow; the page is written and says so.
+        IncompleteError: runs that cannot be read were left out, or, with ``recompute``, numbers do not follow; the
+            page is written, and says of the latter.
     """
-    found, unscored = entries(runs, seed)
+    damaged: list[UserError] = []
+    found, unscored = entries(runs, seed, damaged)
+    for err in damaged if found else ():
+        say(f"left out: {err}")
     for run in unscored:
         say(f"{run.folder}: not scored, left out (distalign score {run.folder})")
     if not found:
+        if damaged:
+            raise damaged[0]
         raise UserError(
             "no scored run under these folders",
             found=", ".join(runs),
@@ -67,5 +73,12 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
             found="; ".join(f"{run}: {what}" for run, what in sorted(wrong.items())),
             expected="scores that follow from counts, and counts from draws",
             hint="distalign score RUN",
+        )
+    if damaged:
+        raise IncompleteError(
+            f"runs that cannot be read, left out: {len(damaged)}",
+            where=str(page),
+            found="; ".join(err.where for err in damaged),
+            hint=damaged[0].hint,
         )
     return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from pydantic_core import from_json
@@ -12,19 +12,18 @@ from pydantic_core import from_json
 from harness.errors import UserError
 from harness.metrics.base import OfModel, OfTexts
 from harness.metrics.catalog import of
-from harness.runs.folder import find_runs
+from harness.runs.folder import Run, run_folders
 from harness.runs.manifest import PROMPTS
 from harness.runs.plan import lacking, told
 from harness.scoring.outcomes import Certain, read_certain, read_counts
 from reports.samples import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from harness.runs.folder import Run
     from harness.scoring.outcomes import Counts
     from reports.samples import Texts
 
@@ -92,18 +91,37 @@ class Entry:
         return number(part(self.aggregate, "valid"), "value")
 
 
-def entries(folders: Sequence[str], seed: int | None = None) -> tuple[list[Entry], list[Run]]:
+def entries(
+    folders: Sequence[str], seed: int | None = None, damaged: list[UserError] | None = None
+) -> tuple[list[Entry], list[Run]]:
     """Every scored result under the folders, and the runs that hold no score yet.
 
     Args:
         folders: run folders, or folders of them.
         seed: also read some of the texts that were drawn, chosen by this seed.
+        damaged: takes why runs could not be read, and these are left out; without it the first one is raised.
     """
-    runs = _once(find_runs(list(folders)))
+    runs = _once(list(_readable(Run.open, run_folders(list(folders)), damaged)))
     scored = [run for run in runs if (run.folder / "scores.json").is_file()]
     unscored = [run for run in runs if run not in scored] if len(scored) < len(runs) else []
-    found = [_entries(run, seed) for run in scored]
+    found = _readable(lambda run: _entries(run, seed), scored, damaged)
     return [entry for group in found for entry in group], unscored
+
+
+Given = TypeVar("Given")
+Read = TypeVar("Read")
+
+
+def _readable(
+    read: Callable[[Given], Read], given: Iterable[Given], damaged: list[UserError] | None
+) -> Iterator[Read]:
+    for one in given:
+        try:
+            yield read(one)
+        except UserError as err:
+            if damaged is None:
+                raise
+            damaged.append(err)
 
 
 def _once(runs: list[Run]) -> list[Run]:

@@ -33,7 +33,8 @@ def command(runs: tuple[str, ...], out: Path, recompute: bool, seed: int) -> Non
     """Write the leaderboard of all runs under RUNS: index.html, leaderboard.csv, leaderboard.json, counts.csv.
 
     The page is one file that opens from disk. Runs that are not comparable are shown apart with the reason.
-    Exit code 3 when --check finds a number that does not follow.
+    A run that cannot be read is named and left out. Exit code 3 when there is one, or when --check finds a number
+    that does not follow.
     """
     from reports.leaderboard import leaderboard
 

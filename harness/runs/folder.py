@@ -344,7 +344,12 @@ def folder_name(model: str) -> str:
 
 def find_runs(paths: Sequence[str | Path]) -> list[Run]:
     """Every run under the given folders, sorted by path."""
-    runs: list[Run] = []
+    return [Run.open(folder) for folder in run_folders(paths)]
+
+
+def run_folders(paths: Sequence[str | Path]) -> list[Path]:
+    """The folder of every run under the given ones, sorted by path."""
+    found: list[Path] = []
     for name in paths:
         if not isinstance(name, str | Path):
             raise UserError("not a run", found=repr(name), expected="a folder's path")
@@ -356,8 +361,8 @@ def find_runs(paths: Sequence[str | Path]) -> list[Run]:
                 expected="a run, or a folder of runs",
                 hint="distalign evaluate …",
             )
-        found = (
-            [root] if (root / MANIFEST).is_file() else sorted(p.parent for p in root.glob(f"**/{MANIFEST}"))
-        )
-        runs.extend(Run.open(p) for p in found)
-    return runs
+        if (root / MANIFEST).is_file():
+            found.append(root)
+        else:
+            found.extend(sorted(p.parent for p in root.glob(f"**/{MANIFEST}")))
+    return found

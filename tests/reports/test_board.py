@@ -204,6 +204,42 @@ def test_no_run_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("manifest.json", "{"),
+        ("manifest.json", "{}"),
+        ("scores.json", "[]"),
+        ("scores.json", '{"results": [{}]}'),
+        ("counts.csv", "attribute,context\n"),
+    ],
+)
+def test_a_damaged_run_is_named_and_the_page_has_the_rest(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    for model in ("Good", "Bad"):
+        shutil.copytree(folder_of(runs, model), tmp_path / "runs" / model)
+    spoiled = tmp_path / "runs" / "Bad" / name
+    spoiled.write_text(text, encoding="utf-8")
+    words = ["leaderboard", str(tmp_path / "runs"), "-o", str(tmp_path / "site")]
+    assert command(words) == 3
+    told = capsys.readouterr().err
+    assert f"left out: {spoiled}" in told
+    assert "cannot be read, left out: 1" in told
+    assert {r["model"] for r in results(tmp_path / "site")} == {"acme/Good-7B"}
+    assert (tmp_path / "site" / "index.html").is_file()
+    shutil.rmtree(tmp_path / "runs" / "Good")
+    assert command(words) == 2
+    assert str(spoiled) in capsys.readouterr().err
+
+
+def test_an_old_table_of_shares_does_not_stay(runs: Path, tmp_path: Path) -> None:
+    leaderboard([str(folder_of(runs, "Exact"))], tmp_path)
+    assert (tmp_path / "shares.csv").is_file()
+    leaderboard([str(folder_of(runs, "Good"))], tmp_path)
+    assert not (tmp_path / "shares.csv").exists()
+
+
 def test_the_command_writes_the_same_page(
     site: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
