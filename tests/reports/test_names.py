@@ -10,6 +10,8 @@ import pytest
 
 from harness.cli.main import run as command
 from harness.scoring.outcomes import read_certain, read_counts
+from reports.leaderboard import leaderboard
+from reports.load import entries
 from tests import helpers
 
 if TYPE_CHECKING:
@@ -68,3 +70,12 @@ def test_lm_eval_s_files_take_the_name(made: Path) -> None:
     assert command(words) == 0
     spec = json.loads((made / "lm" / "tea" / "spec.json").read_text(encoding="utf-8"))
     assert list(spec["attributes"]) == list(spec["metrics"]) == [NAME]
+
+
+def test_a_task_given_by_its_path_is_found_again_for_check_and_texts(made: Path, tmp_path: Path) -> None:
+    page = leaderboard([str(made / "runs")], tmp_path, recompute=True)
+    results = json.loads((tmp_path / "leaderboard.json").read_text(encoding="utf-8"))["results"]
+    assert {r["measure"]: r["checked"] for r in results} == {"draws": "draws", "exact": "counts"}
+    (drawn,) = (e for e in entries([str(made / "runs")], seed=0)[0] if not e.certain)
+    assert drawn.texts
+    assert page.is_file()
