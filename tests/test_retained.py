@@ -13,13 +13,9 @@ from harness.cli.main import run as distalign
 from harness.errors import UserError
 from harness.metrics import writing
 from harness.metrics.base import PerPrompt, Said, Texts
-from harness.retained.utility import (
-    lm_eval_scores,
-    load_text,
-    perplexity,
-    save,
-    windows,
-)
+from harness.retained.lm_scores import lm_eval_scores
+from harness.retained.perplexity import load_text, perplexity, windows
+from harness.retained.utility import save
 from harness.sampling.hf.checkpoint import Checkpoint, load
 from harness.sampling.hf.source import find
 from tests.baselines.tiny import TEXT, write_tiny

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import yaml
 
 from harness.errors import UserError, nearest
 from harness.files import write_atomic
 from harness.importers.corpus import Reply, label, read_replies
 from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
+from harness.importers.halves import halves, independent
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
 from harness.reading.base import Answer
@@ -58,21 +58,6 @@ class ReferenceOptions:
     prompts: Path | None = None
     """Hold a fifth of the conversations out of the figures and write their prompts here, as a task's
     ``prompts.yaml``. They are other people's words: mind their licence before sharing them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """One half of the people against the other."""
-
-    tv: float
-    """Total variation between the halves."""
-    floor: float
-    """What 95 of 100 random halves of the same conversations stay below."""
-
-    @property
-    def within(self) -> bool:
-        """The instrument does not tell people from people."""
-        return self.tv <= self.floor
 
 
 def import_reference(
@@ -159,47 +144,6 @@ def _check(
 def _of(names: Iterable[str]) -> str:
     """How often each name comes, the commonest first."""
     return ", ".join(f"{name} {count}" for name, count in Counter(names).most_common())
-
-
-def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], splits: int = 1000) -> Halves:
-    """Compares two halves of the people.
-
-    Whole conversations go to one half or the other: replies of one conversation resemble each other, so halves
-    differ by more than as many independent replies would.
-
-    Args:
-        conversations: Per conversation, the number of replies in each class.
-        second: Per conversation, whether it belongs to the second half.
-        splits: Random halves that the floor is taken from.
-    """
-    counts = np.asarray(conversations, dtype=float)
-    rng = np.random.default_rng(np.random.SeedSequence([len(counts), int(counts.sum())]))
-    chosen = np.vstack([np.asarray(second, dtype=bool), rng.random((splits, len(counts))) < 0.5])
-    one, two = ~chosen @ counts, chosen @ counts
-    both = (one.sum(axis=1) > 0) & (two.sum(axis=1) > 0)
-    if not both[0]:
-        return Halves(0.0, 1.0)
-    one, two = one[both], two[both]
-    tv = np.abs(one / one.sum(axis=1, keepdims=True) - two / two.sum(axis=1, keepdims=True)).sum(axis=1) / 2
-    return Halves(float(tv[0]), float(np.quantile(tv[1:], 0.95)))
-
-
-def independent(conversations: Sequence[Sequence[int]]) -> int:
-    """As how many independent replies those of ``conversations`` count.
-
-    The variance of the shares between conversations (their linearised ratio estimate), summed over the classes,
-    against that of as many independent replies: the design effect of Kish (1965). Never more than there are
-    replies; as many as conversations where all replies are of one class, so that no variance can be seen.
-    """
-    counts = np.asarray(conversations, dtype=float)
-    sizes = counts.sum(axis=1, keepdims=True)
-    n, clusters = sizes.sum(), len(counts)
-    shares = counts.sum(axis=0) / n
-    alone = (shares * (1 - shares)).sum() / max(n - 1, 1)
-    if clusters == 1 or alone == 0:
-        return clusters
-    together = ((counts - sizes * shares) ** 2).sum() / n**2 * clusters / (clusters - 1)
-    return int(np.rint(np.clip(n * alone / max(together, 1e-300), 1, n)))
 
 
 def wanted(reply: Reply, options: ReferenceOptions) -> bool:

@@ -23,7 +23,8 @@ from baselines.prompting.verbalised import stated_by_run
 from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path
 from harness.evaluation import evaluate
-from harness.retained.utility import load_text, of_draws, perplexity
+from harness.retained.perplexity import load_text, perplexity
+from harness.retained.utility import of_draws
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find
 from harness.settings import Settings

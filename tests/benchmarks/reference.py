@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.importers.corpus import read_replies
+from harness.importers.halves import independent
 from harness.importers.reference import (
     Language,
     ReferenceOptions,
     by_conversation,
-    independent,
     shape_readers,
     wanted,
 )

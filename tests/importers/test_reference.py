@@ -14,7 +14,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from harness.errors import UserError
 from harness.importers.corpus import read_replies
-from harness.importers.reference import ReferenceOptions, halves, import_reference, independent
+from harness.importers.halves import halves, independent
+from harness.importers.reference import ReferenceOptions, import_reference
 from harness.tasks.target import load_target
 from harness.tasks.target_file import Provenance
 
