@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tests.helpers import write_task
+from tests import helpers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,29 +23,22 @@ TEXT = [
     "0 1 2 3 4 5 6 7 8 9",
     "Which cup stands on a table in Bath? Tell me in a word.",
 ]
-TASK = """\
-name: tea
-version: 1
-attribute: drink
-classes:
-  tea: [a cup of tea]
-  coffee: [espresso]
-contexts: contexts.csv
-prompts:
-  - {id: ask, text: "What do people in {{ context.place }} drink?"}
-  - {id: again, split: train, text: "A drink of {{ context.place }}, please."}
+TASK = (
+    helpers.TASK.partition("targets:")[0]
+    + """\
   - {id: cup, split: train, text: "Which cup stands on a table in {{ context.place }}?"}
   - {id: try, split: validation, text: "{{ context.place }}: tell me a drink."}
 sampling: {max_tokens: 6}
 targets: {survey: ./survey, even: uniform}
 """
+)
 CONTEXTS = "id,place,split\nleeds,Leeds,train\nbath,Bath,train\noporto,Porto,test\n"
 TABLE = "context,tea,coffee\nleeds,0.8,0.2\nbath,0.35,0.65\noporto,0.1,0.9\n"
 
 
 def tiny_task(folder: Path) -> Path:
     """The tea task with two training contexts and two training prompts; returns task.yaml."""
-    return write_task(folder, task=TASK, contexts=CONTEXTS, table=TABLE)
+    return helpers.write_task(folder, task=TASK, contexts=CONTEXTS, table=TABLE)
 
 
 def tiny_answers(folder: Path) -> Path:
