@@ -29,7 +29,8 @@ from harness.scoring.outcomes import (
     to_csv,
 )
 from harness.scoring.table import to_json
-from harness.tasks.target import Sample, Target, check_names, targets_of
+from harness.tasks.figures import Sample
+from harness.tasks.target import Target, check_names, targets_of
 from harness.terms import READERS
 
 if TYPE_CHECKING:
