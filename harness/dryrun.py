@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SHOWN = 3
 ENOUGH = 1.0
 """Seconds of trying after which no more prompts are tried: they share their cost, so more tell it better."""
+PILOT = 5.0
+"""Seconds after which the trying of an enumeration ends."""
 
 
 def forecast(
@@ -72,13 +75,18 @@ def _told(task: Task, attribute: str, target: Target, contexts: list[str], draws
 
 
 def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> list[str]:
-    tried, seconds = 0, 0.0
+    tried, seconds, undecided = 0, 0.0, 0.0
+    if settings.chosen(task) == "exact":
+        settings = replace(settings, max_seconds=PILOT)
     while seconds < ENOUGH and tried < len(rendered):
         tried = min(max(1, 4 * tried), len(rendered))
         start = time.monotonic()
-        tokens = _try(engine, task, rendered[:tried], settings)
+        tokens, undecided = _try(engine, task, rendered[:tried], settings)
         seconds = time.monotonic() - start
     scale = len(rendered) / tried
+    if undecided > settings.epsilon:
+        left = f"{seconds:,.0f} s leave {undecided:.0%} of a prompt's outputs undecided"
+        return [f"time: over {seconds * scale:,.0f} s: {left}; --max-seconds ends it with the bounds it has"]
     lines = [f"time: about {seconds * scale:,.1f} s after loading, from {tried} prompts asked in full"]
     if settings.chosen(task) == "draws":
         most = len(rendered) * settings.n * settings.effective(task).max_tokens
@@ -86,15 +94,14 @@ def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Se
     return lines
 
 
-def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> int:
-    """Ask some prompts as the run would; tokens of all draws."""
+def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> tuple[int, float]:
+    """Ask some prompts as the run would; tokens of all draws, and the most that a limit left undecided."""
     sampler = drawing(engine) if settings.chosen(task) == "draws" else None
     plan = grow([], settings.n, sampler.max_chunk) if sampler else [1]
     requests = missing(plan, rendered, [], settings.seed)
     reader = DrawReader.of(task, engine.card().contract, engine.render(requests[0]))
     if sampler:
         results = sampler.draw(requests, settings.effective(task), reader.settled)
-        return sum(d.count * d.tokens for _, found in results for d in found)
-    for _ in shares(engine, task, requests, settings, reader):
-        pass
-    return 0
+        return sum(d.count * d.tokens for _, found in results for d in found), 0.0
+    left = [s.undecided for _, s in shares(engine, task, requests, settings, reader) if not s.ended]
+    return 0, max(left, default=0.0)

@@ -108,6 +108,12 @@ def check(task: Task, settings: Settings) -> None:
             where="--until-halfwidth",
             expected="the draws measure, without --shard",
         )
+    if (settings.max_seconds or settings.max_forwards) and settings.chosen(task) != "exact":
+        raise UserError(
+            "only an enumeration can be ended before it is done",
+            where="--max-seconds" if settings.max_seconds else "--max-forwards",
+            expected="--measure exact",
+        )
     settings.effective(task)
 
 
@@ -129,8 +135,7 @@ def _run(
     )
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
-        if settings.chosen(task) != "draws":
-            _measure(engine, writer, task, rendered, settings)
+        interrupted = settings.chosen(task) != "draws" and _measure(engine, writer, task, rendered, settings)
         for look in looks(settings) if settings.chosen(task) == "draws" else []:
             _draw(drawing(engine), writer, task, rendered, replace(settings, n=look))
             if settings.until and tight(score(writer.run, _names(writer.run, targets), task), settings.until):
@@ -138,6 +143,8 @@ def _run(
         if settings.shard:
             return writer.run
         score(writer.run, _names(writer.run, targets), task)
+        if interrupted:
+            raise KeyboardInterrupt
         if writer.run.manifest.state != "complete":
             raise IncompleteError(
                 f"some draws failed: {lost(writer.run)}",
@@ -288,14 +295,16 @@ def independence_of(run: Run, sampling: Sampling) -> IndependenceRecord:
 
 def _measure(
     engine: Engine, writer: Writer, task: Task, rendered: Sequence[Rendered], settings: Settings
-) -> None:
+) -> bool:
+    """Measure what is missing; true where it was interrupted once every prompt had its bounds."""
     start = time.monotonic()
     with phase(f"{settings.chosen(task)} measure of {len(rendered)} prompts"):
-        measure(engine, task, rendered, writer.run, settings, reader_of(writer.run, task))
-    if writer.run.manifest.state == "complete":
-        return  # every prompt was there: a finished run stays as it is
+        asked, interrupted = measure(engine, task, rendered, writer, settings, reader_of(writer.run, task))
+    if not asked and writer.run.manifest.state == "complete":
+        return False  # a finished run stays as it is
     spent = round(writer.run.manifest.seconds + time.monotonic() - start, 3)
     writer.note(seconds=spent, state="complete")
+    return interrupted
 
 
 def lost(run: Run) -> str:

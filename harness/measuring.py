@@ -2,57 +2,73 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from harness.files import write_atomic
 from harness.progress import say
-from harness.sampling.base import Choices, Exact, cannot
+from harness.sampling.base import Choices, Exact, Limit, cannot
 from harness.scoring.outcomes import Certain, read_certain, to_csv
 from harness.terms import BETWEEN, INVALID, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from harness.reading import DrawReader
-    from harness.runs.folder import Run
+    from harness.runs.folder import Run, Writer
     from harness.sampling.base import Engine, Shares
     from harness.settings import Settings
     from harness.tasks.prompts import Rendered
-    from harness.tasks.task import Task
+    from harness.tasks.task import Attribute, Task
 
-EVERY = 50
-"""Prompts between two writes of the file."""
+EVERY, SECONDS = 50, 10.0
+"""Prompts, or seconds, between two writes of the file."""
 
 
 def measure(
     engine: Engine,
     task: Task,
     rendered: Sequence[Rendered],
-    run: Run,
+    writer: Writer,
     settings: Settings,
     reader: DrawReader,
-) -> None:
-    """The shares of every prompt that ``shares.csv`` does not hold yet."""
-    done = known_shares(run)
-    left = [r for r in rendered if (r.context, r.prompt) not in done]
+) -> tuple[int, bool]:
+    """The shares of every prompt that ``shares.csv`` does not hold yet, or whose bounds a limit left wide.
+
+    Returns:
+        How many prompts were asked, and whether it was interrupted (after the last of them).
+    """
+    run = writer.run
+    done, open_ = known_shares(run), set(run.manifest.open)
+    left = [r for r in rendered if (r.context, r.prompt) not in done or (r.context, r.prompt) in open_]
     requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
+    interrupted = False
     if requests:
-        store(run, task, rendered, done, shares(engine, task, requests, settings, reader))
-    if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon)):
+        interrupted = store(writer, task, rendered, done, shares(engine, task, requests, settings, reader))
+    if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon, run.manifest.open)):
         say(wide)
+    return len(requests), interrupted
 
 
-def undecided(done: Mapping[tuple[str, str], Mapping[str, tuple[float, ...]]], epsilon: float) -> str:
-    """What to say of the prompts whose outputs are too many to enumerate, '' where there are none."""
+def undecided(
+    done: Mapping[tuple[str, str], Mapping[str, tuple[float, ...]]],
+    epsilon: float,
+    limited: Collection[tuple[str, str]] = (),
+) -> str:
+    """What to say of the prompts whose outputs a limit cut short or are too many to enumerate, '' where none."""
     left = {key: max(row[-1] for row in rows.values()) for key, rows in done.items()}
     wide = {key: mass for key, mass in left.items() if mass > epsilon}
     if not wide:
         return ""
     context, prompt = max(wide, key=lambda key: wide[key])
+    cut = len(wide.keys() & set(limited))
     return (
         f"exact: {len(wide)} of {len(left)} prompts have more than epsilon = {epsilon:g} undecided, up to "
-        f"{wide[context, prompt]:.2g} ({context}/{prompt}): their outputs are too many to enumerate. The bounds hold, "
-        "but are as wide as that. Next: --measure draws"
+        f"{wide[context, prompt]:.2g} ({context}/{prompt}): "
+        + (f"a limit ended {cut} of them" if cut else "their outputs are too many to enumerate")
+        + ". The bounds hold, but are as wide as that. Next: "
+        + ("the same command goes on, or " if cut else "")
+        + "--measure draws"
     )
 
 
@@ -73,7 +89,10 @@ def shares(
         return engine.choices(requests, lambda _: attribute.classes, about)
     if not isinstance(engine, Exact):
         raise cannot(engine, "exact")
-    return engine.exact(requests, settings.effective(task), reader.outcome, reader.settled, settings.epsilon)
+    limit = Limit(settings.max_seconds, settings.max_forwards)
+    return engine.exact(
+        requests, settings.effective(task), reader.outcome, reader.settled, settings.epsilon, limit
+    )
 
 
 def known_shares(run: Run) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
@@ -87,31 +106,58 @@ def known_shares(run: Run) -> dict[tuple[str, str], dict[str, tuple[float, ...]]
 
 
 def store(
-    run: Run,
+    writer: Writer,
     task: Task,
     rendered: Sequence[Rendered],
     done: dict[tuple[str, str], dict[str, tuple[float, ...]]],
     results: Iterable[tuple[Request, Shares]],
-) -> None:
-    """Add results to ``shares.csv`` as they come, in the task's order."""
+) -> bool:
+    """Add results to ``shares.csv`` as they come, in the task's order; true where the last was followed by Ctrl-C.
+
+    A prompt that a limit ended is noted in the manifest, before its bounds are written: so it is asked again.
+    """
+    run, saved = writer.run, time.monotonic()
+    open_ = set(run.manifest.open)
     attributes = list(task.attributes.values())
-    several = len(attributes) > 1
 
     def save() -> None:
         keys = [(r.context, r.prompt) for r in rendered if (r.context, r.prompt) in done]
+        noted = tuple(k for k in keys if k in open_)
+        # Killed in between, a prompt is asked once more than it need be.
+        if set(noted) - set(run.manifest.open):
+            writer.note(open=tuple(dict.fromkeys([*run.manifest.open, *noted])))
         tables = [Certain(a.name, tuple(a.classes), {k: done[k][a.name] for k in keys}) for a in attributes]
         write_atomic(run.folder / "shares.csv", to_csv(tables))
+        if noted != run.manifest.open:
+            writer.note(open=noted)
 
-    for number, (request, shares) in enumerate(results, 1):
-        row: dict[str, tuple[float, ...]] = {}
-        for place, attribute in enumerate(attributes):
-            outcomes = (*attribute.classes, *INVALID)
-            lower = dict.fromkeys(outcomes, 0.0)
-            for joint, mass in shares.lower.items():
-                parts = joint.split(BETWEEN)
-                lower[parts[place] if several and len(parts) > 1 else joint] += mass
-            row[attribute.name] = (*(min(lower[o], 1.0) for o in outcomes), max(shares.undecided, 0.0))
-        done[request.context, request.prompt] = row
-        if number % EVERY == 0:
-            save()
+    try:
+        for number, (request, found) in enumerate(results, 1):
+            key = (request.context, request.prompt)
+            (open_.discard if found.ended else open_.add)(key)
+            before = next(iter(done[key].values()))[-1] if key in done else 1.0
+            if found.ended or found.undecided <= before:
+                done[key] = _row(found, attributes)
+            if number % EVERY == 0 or time.monotonic() - saved >= SECONDS:
+                save()
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        save()
+        if len(done) < len(rendered):
+            raise
+        return True
     save()
+    return False
+
+
+def _row(found: Shares, attributes: Sequence[Attribute]) -> dict[str, tuple[float, ...]]:
+    """The row of each attribute."""
+    rows: dict[str, tuple[float, ...]] = {}
+    for place, attribute in enumerate(attributes):
+        outcomes = (*attribute.classes, *INVALID)
+        lower = dict.fromkeys(outcomes, 0.0)
+        for joint, mass in found.lower.items():
+            parts = joint.split(BETWEEN)
+            lower[parts[place] if len(attributes) > 1 and len(parts) > 1 else joint] += mass
+        rows[attribute.name] = (*(min(lower[o], 1.0) for o in outcomes), max(found.undecided, 0.0))
+    return rows

@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LOG_SECONDS = 60.0
+FIRST_SECONDS = 5.0
+
+
+class Pace:
+    """When to say how far something is: first after a few seconds, then ever more rarely, down to once a minute."""
+
+    def __init__(self) -> None:
+        self._said, self._wait = time.monotonic(), FIRST_SECONDS
+
+    def due(self) -> bool:
+        """Whether to say it now."""
+        if time.monotonic() - self._said < self._wait:
+            return False
+        self._said, self._wait = time.monotonic(), min(2 * self._wait, LOG_SECONDS)
+        return True
 
 
 class Progress:

@@ -62,6 +62,10 @@ class Settings:
     """draws, exact or choices; '' is the task's."""
     epsilon: float = 1e-3
     """Undecided mass at which the exact measure stops."""
+    max_seconds: float | None = None
+    """End the exact measure after so long, with the bounds it has."""
+    max_forwards: int | None = None
+    """End the exact measure after so many forward passes, with the bounds it has."""
     backend: str = "auto"
     engine: Mapping[str, object] = field(default_factory=dict)
     """Options of the engine; ``harness.sampling.engines`` tells which engine takes which."""
@@ -159,6 +163,18 @@ RULES = {
         "epsilon is a probability",
         lambda v: _real(0, 1, closed=False)(v) and v < 1,
         "between 0 and 1",
+    ),
+    "max_seconds": Rule(
+        "--max-seconds",
+        "not a number of seconds",
+        lambda v: v is None or _real(0, MOST, closed=False)(v),
+        f"a number above 0, to {MOST:,}",
+    ),
+    "max_forwards": Rule(
+        "--max-forwards",
+        "not a number of forward passes",
+        lambda v: v is None or _whole(1, MOST)(v),
+        f"1 or more, to {MOST:,}",
     ),
     "backend": Rule("--backend", "not a backend", _is(str), "its name, or auto"),
     "engine": Rule("engine", "not engine options", _is(Mapping), "names and values, as {'dtype': 'float32'}"),

@@ -306,7 +306,7 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
         k: _line(v.model_dump()) for k, v in (("engine", manifest.engine), ("git", manifest.git)) if v
     }
     settings["versions"] = _line(manifest.versions)
-    settings |= {"independence": _verdict(manifest.independence), "state": manifest.state}
+    settings |= {"independence": _verdict(manifest.independence), "state": run.state}
     first = run.prompts().first_rendered if (run.folder / PROMPTS).is_file() else None
     return {
         "id": show(manifest.run, 40),

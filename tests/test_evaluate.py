@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from baselines.seed import causal_path
 from harness import evaluate, score
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run
 from harness.sampling.base import ModelCard
 from harness.sampling.known import KnownEngine
+from harness.scoring.outcomes import read_certain
 from harness.settings import Settings
 from harness.tasks.task import load_task
 from harness.terms import Draw
@@ -121,6 +123,41 @@ def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pyte
     assert sum(d.count for c in second.chunks() for d in c.draws) == 28 * 400
     undisturbed(tmp_path, 100)
     assert len(asked) == 2
+
+
+def test_an_exact_run_that_a_limit_ended_is_scored_and_goes_on(tmp_path: Path) -> None:
+    asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path / "a")
+    short = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=3))
+    folder, left = short.folder, short.manifest.open
+    (result,) = json.loads((folder / "scores.json").read_text())["results"]
+    wide = result["table"]["aggregate"]["scores"]["tv"]
+    assert left
+    assert f"a limit ended {len(left)} prompts" in short.state
+    again = evaluate(causal_path(), "gender_us", "labor", asked)
+    whole = evaluate(causal_path(), "gender_us", "labor", replace(asked, out=tmp_path / "b"))
+    assert again.folder == folder
+    assert not again.manifest.open
+    (result,) = json.loads((folder / "scores.json").read_text())["results"]
+    tv = result["table"]["aggregate"]["scores"]["tv"]
+    assert wide["low"] <= tv["low"] <= tv["high"] <= wide["high"]
+    assert tv["high"] - tv["low"] <= 0.01 < wide["high"] - wide["low"]
+    others = [t.cells for r in (again, whole) for t in read_certain(r.folder / "shares.csv")]
+    for key, row in others[0].items():
+        assert row == pytest.approx(others[1][key], abs=0.01)
+
+
+def test_bounds_that_are_wider_than_known_ones_are_not_kept(tmp_path: Path) -> None:
+    asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path)
+    first = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=3))
+    before = (first.folder / "shares.csv").read_bytes()
+    again = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=1))
+    assert (again.folder / "shares.csv").read_bytes() == before
+    assert again.manifest.open == first.manifest.open
+
+
+def test_only_an_enumeration_has_a_limit(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="enumeration"):
+        evaluate("known:uniform", "gender_us", "uniform", Settings(out=tmp_path, max_seconds=1.0))
 
 
 def test_draws_stop_when_the_interval_is_tight(tmp_path: Path) -> None:

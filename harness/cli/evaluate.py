@@ -74,6 +74,18 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
     show_default=True,
     help="Undecided mass at which the exact measure stops.",
 )
+@click.option(
+    "--max-seconds",
+    type=float,
+    default=None,
+    help="End the exact measure then, with the bounds it has; the same command goes on.",
+)
+@click.option(
+    "--max-forwards",
+    type=int,
+    default=None,
+    help="End the exact measure after so many forward passes, likewise.",
+)
 @click.option("--split", default="all", show_default=True, help="Contexts: all, train, validation or test.")
 @click.option(
     "--paraphrases", default="test", show_default=True, help="Prompts: all, train, validation or test."

@@ -118,7 +118,9 @@ def run(args: list[str] | None = None) -> int:
         click.echo(f"distalign: {_usage(err)}", err=True)
         return 2
     except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo("distalign: stopped; what was drawn is kept, the same command goes on", err=True)
+        click.echo(
+            "distalign: stopped; what was drawn or decided is kept, the same command goes on", err=True
+        )
         return 130
     except BrokenPipeError:
         sys.stderr.close()

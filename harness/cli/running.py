@@ -104,7 +104,7 @@ def show(run: Run) -> None:
     for result in cast("list[dict[str, object]]", scores["results"]):
         rows.append(_row(result))
     click.echo(
-        f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.manifest.state}): {run.folder}"
+        f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.state}): {run.folder}"
     )
     for line in table(rows):
         click.echo("  " + line)

@@ -97,6 +97,12 @@ class Run:
         return self.manifest.plan
 
     @property
+    def state(self) -> str:
+        """How far it is, in words: complete, but for prompts that a limit ended."""
+        state, left = self.manifest.state, len(self.manifest.open)
+        return f"{state}; a limit ended {left} prompts: bounds are as wide as that" if left else state
+
+    @property
     def n(self) -> int:
         """Draws per prompt."""
         return sum(self.plan)
@@ -204,6 +210,7 @@ class Changes(TypedDict, total=False):
 
     plan: tuple[int, ...]
     state: str
+    open: tuple[tuple[str, str], ...]
     independence: IndependenceRecord
     probe: ProbeRecord
     seconds: float

@@ -139,6 +139,8 @@ class Manifest(Record):
     """Chunk sizes, the same for every prompt; their sum is n."""
     state: str = Field(pattern=r"^(new|drawing|merging|incomplete|complete|shard \d+/\d+)$")
     """new, drawing, merging, incomplete, complete, or shard I/K: that part is drawn."""
+    open: tuple[tuple[str, str], ...] = ()
+    """(context, prompt) whose enumeration a limit ended: their bounds are wider than epsilon, and asked for again."""
     independence: IndependenceRecord | None = None
     """The test after drawing; null for a measure without draws."""
     probe: ProbeRecord | None = None

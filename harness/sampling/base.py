@@ -71,6 +71,18 @@ class Draws(Engine, Protocol):
         """Yield each request with all its draws as soon as it is complete, in any order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Where an enumeration ends with the bounds it has, if it has not ended by itself."""
+
+    seconds: float | None = None
+    forwards: int | None = None
+    """Forward passes of the model."""
+
+
+NO_LIMIT = Limit()
+
+
 @runtime_checkable
 class Exact(Engine, Protocol):
     """Can enumerate its outputs. ``n`` and ``seed`` of a request play no part."""
@@ -82,8 +94,11 @@ class Exact(Engine, Protocol):
         classify: Callable[[Draw], str],
         settled: Settled | None = None,
         epsilon: float = 1e-3,
+        limit: Limit = NO_LIMIT,
     ) -> Iterator[tuple[Request, Shares]]:
         """Yield each request with certain bounds on the share of each outcome that ``classify`` gives.
+
+        An interrupt (Ctrl-C) is a limit too: every request is yielded, then it goes on its way.
 
         Args:
             requests: the prompts.
@@ -91,6 +106,7 @@ class Exact(Engine, Protocol):
             classify: the outcome of one output, as the readers give it.
             settled: true where no continuation of a text can change its outcome.
             epsilon: stop where less mass than this is undecided.
+            limit: for all requests together; each then has the bounds that were found.
         """
 
 
@@ -149,3 +165,5 @@ class Shares:
     """Outcome (class, unparsed, refused, truncated) -> certain lower bound."""
     undecided: float
     """Probability mass not assigned yet; an outcome's upper bound is its lower bound plus this. 0 = exact."""
+    ended: bool = True
+    """False where a limit came first: asked again, with a larger one, it gets narrower bounds."""

@@ -18,7 +18,7 @@ import numpy as np
 from harness.contract import Contract
 from harness.errors import UserError, nearest
 from harness.files import digest, load_yaml
-from harness.sampling.base import ModelCard, Shares
+from harness.sampling.base import NO_LIMIT, Limit, ModelCard, Shares
 from harness.terms import BETWEEN, INVALID, Draw
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ class KnownEngine:
         classify: Callable[[Draw], str],
         settled: Settled | None = None,
         epsilon: float = 1e-3,
+        limit: Limit = NO_LIMIT,
     ) -> Iterator[tuple[Request, Shares]]:
         """The stated shares themselves: there is nothing to enumerate or to read."""
         return self._stated(requests)

@@ -11,6 +11,7 @@ from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
 from harness.measuring import undecided
+from harness.sampling.base import Limit
 from harness.sampling.hf.cache import Forward
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.hf.exact import exact
@@ -139,17 +140,73 @@ def test_work_ends_at_the_stated_number_of_prefixes(engine: CollapsedEngine) -> 
     assert sum(shares.lower.values()) + shares.undecided == pytest.approx(1)
 
 
+@pytest.mark.parametrize("limit", [Limit(forwards=1), Limit(forwards=4), Limit(seconds=1e-9)])
+def test_a_limit_ends_it_with_bounds_that_hold(
+    letters_model: Path, engine: CollapsedEngine, limit: Limit
+) -> None:
+    sampling, before = Sampling(max_tokens=LENGTH), engine.forwards
+    found = list(exact(engine, REQUESTS, sampling, outcome, None, 1e-6, limit))
+    # A step that was begun is finished: it may read the prompts, the prefixes, and go on by one token.
+    assert engine.forwards - before < (limit.forwards or 0) + 3
+    assert {r.context for r, _ in found} == set(PROMPTS)
+    for request, shares in found:
+        assert not shares.ended
+        assert shares.undecided > 1e-6
+        for name, share in truth(letters_model, engine, request.context).items():
+            lower = shares.lower.get(name, 0.0)
+            assert lower - 1e-6 <= share <= lower + shares.undecided + 1e-6
+
+
+def test_each_group_of_prompts_gets_its_part_of_the_limit(
+    engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.exact.GROUP", 1)
+    found = list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, Limit(forwards=9)))
+    assert all(0 < s.undecided < 1 for _, s in found)
+
+
+def test_an_interrupt_keeps_the_bounds(engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = Forward._run, 0
+
+    def stopped(self: Forward, ids: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return run(self, ids)
+
+    monkeypatch.setattr(Forward, "_run", stopped)
+    found = {}
+    results = exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6)
+    with pytest.raises(KeyboardInterrupt):
+        found.update((request.context, shares) for request, shares in results)
+    assert set(found) == set(PROMPTS)
+    assert all(0 < s.undecided < 1 and not s.ended for s in found.values())
+
+
+def test_few_leaves_in_memory_widen_the_bounds_and_no_more(
+    letters_model: Path, engine: CollapsedEngine
+) -> None:
+    for request, shares in exact(
+        engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=40
+    ):
+        for name, share in truth(letters_model, engine, request.context).items():
+            lower = shares.lower.get(name, 0.0)
+            assert lower - 1e-6 <= share <= lower + shares.undecided + 1e-6
+
+
 def test_what_stays_undecided_is_said(
     engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.sampling.hf.exact.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("harness.sampling.hf.exact.Pace.due", lambda self: True)
     list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=600))
-    assert "of 3 prompts are done" in capsys.readouterr().err
+    assert "of 3 prompts done" in capsys.readouterr().err
     done = {("nurse", "ask"): {"gender": (0.5, 0.2, 0.3)}, ("cook", "ask"): {"gender": (0.5, 0.4999, 1e-4)}}
     said = undecided(done, 1e-3)
     assert "1 of 2 prompts" in said
     assert "up to 0.3 (nurse/ask)" in said
     assert undecided(done, 0.4) == ""
+    assert "a limit ended 1 of them" in undecided(done, 1e-3, [("nurse", "ask")])
 
 
 def test_settling_saves_forwards_and_memory_running_out_changes_nothing(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from harness.sampling.base import NO_LIMIT
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
 from harness.sampling.hf.chat import Chat
@@ -26,7 +27,7 @@ from harness.terms import Draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from harness.sampling.base import ModelCard, Settled, Shares
+    from harness.sampling.base import Limit, ModelCard, Settled, Shares
     from harness.sampling.hf.cache import Forward
     from harness.sampling.hf.checkpoint import Checkpoint
     from harness.terms import Request, Sampling
@@ -132,9 +133,10 @@ class CollapsedEngine:
         classify: Callable[[Draw], str],
         settled: Settled | None = None,
         epsilon: float = 1e-3,
+        limit: Limit = NO_LIMIT,
     ) -> Iterator[tuple[Request, Shares]]:
         """The exact measure of each request: see ``harness.sampling.hf.exact``."""
-        return exact(self, requests, sampling, classify, settled, epsilon)
+        return exact(self, requests, sampling, classify, settled, epsilon, limit=limit)
 
     def close(self) -> None:
         """Give the model's memory back."""

@@ -9,6 +9,7 @@ go on within the pass, from the cache. Passes run over many requests at once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
@@ -16,20 +17,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from harness.progress import LOG_SECONDS, say
-from harness.sampling.base import Shares
+from harness.progress import Pace, say
+from harness.sampling.base import NO_LIMIT, Shares
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.frontier import in_place
 from harness.sampling.hf.pick import filtered, not_numbers, parts
-from harness.sampling.hf.tree import Heavy, Tree
-from harness.terms import Draw
+from harness.sampling.hf.tree import Heavy, Leaves, Tree
+from harness.terms import BETWEEN, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from harness.sampling.base import Settled
+    from harness.sampling.base import Limit, Settled
     from harness.sampling.hf.budget import Budget
     from harness.sampling.hf.cache import Forward
     from harness.sampling.hf.chat import Chat
@@ -50,6 +51,10 @@ AIM = 0.9
 """A pass aims at this share of epsilon: at exactly epsilon rounding would ask for one pass more."""
 FILL = 256
 """Prefixes that a pass expands at least: so few rows cost a forward pass hardly more than one."""
+PASS = 4096
+"""Prefixes that a pass expands at most, of all requests: so that the heaviest come first, and memory is bounded."""
+SHOWN = 3
+"""Outcomes whose bounds are told on the way."""
 
 
 class Enumerable(Protocol):
@@ -79,52 +84,49 @@ class Enumeration:
         classify: Classify,
         settled: Settled | None,
         epsilon: float,
+        expansions: int,
+        limit: Limit = NO_LIMIT,
     ) -> None:
         self.engine, self.prompts, self.sampling = engine, prompts, sampling
-        self.classify, self.settled, self.epsilon = classify, settled, epsilon
-        self.said = time.monotonic()
+        self.classify, self.settled = classify, settled
+        self.epsilon, self.expansions = epsilon, expansions
         self.ends = torch.tensor(sorted(engine.ends), device=engine.checkpoint.device)
         window = engine.window
         self.trees = {
-            i: Tree(min(sampling.max_tokens, window - len(p)), weight=epsilon / 4)
+            i: Tree(min(sampling.max_tokens, window - len(p)), Leaves(expansions), weight=epsilon / 4)
             for i, p in enumerate(prompts)
         }
+        self.clock = Clock(engine.forward, limit)
 
-    def run(self, members: Sequence[int], expansions: int) -> Iterator[int]:
-        """Work on some requests together until each is done; yield each as it is."""
+    def run(self, members: Sequence[int]) -> Iterator[int]:
+        """Work on some requests together until each is done or the clock stops; yield each as it is done."""
         start = np.array(members, dtype=np.int64)
         self._expand(Heavy(start, np.ones(len(start)), np.zeros((len(start), 0), dtype=np.int64)))
         active = list(members)
         while active:
-            finished = [i for i in active if self._done(self.trees[i], expansions)]
+            finished = [i for i in active if self._done(self.trees[i])]
             yield from finished
             active = [i for i in active if i not in set(finished)]
-            for heavy in self._selected(active, expansions):
+            if self.clock.over():
+                return
+            for heavy in self._selected(active):
                 self._expand(heavy)
-            if active and time.monotonic() - self.said >= LOG_SECONDS:
-                self.said = time.monotonic()
-                say(self._far(active, len(members), expansions))
 
-    def _far(self, active: Sequence[int], of: int, expansions: int) -> str:
-        trees = [self.trees[i] for i in active]
-        undecided = sum(t.undecided for t in trees) / len(trees)
-        return (
-            f"exact: {of - len(active)} of {of} prompts are done; {undecided:.2g} of the others' mass is undecided "
-            f"after {max(t.expanded for t in trees):,} of at most {expansions:,} prefixes"
-        )
-
-    def _done(self, tree: Tree, expansions: int) -> bool:
+    def _done(self, tree: Tree) -> bool:
         undecided = tree.undecided
-        reachable = undecided - self.epsilon < tree.leaves.mass
-        return undecided < self.epsilon or tree.expanded >= expansions or not reachable
+        if undecided < self.epsilon or tree.expanded >= self.expansions:
+            return True
+        # A clock that stopped has left prefixes out of the leaves.
+        reachable = len(tree.leaves) > 0 and undecided - self.epsilon < tree.leaves.mass
+        return not reachable and not self.clock.over()
 
-    def _selected(self, active: Sequence[int], expansions: int) -> list[Heavy]:
+    def _selected(self, active: Sequence[int]) -> list[Heavy]:
         """The leaves to expand next, by depth, those that need no expansion decided."""
         by_depth: dict[int, list[tuple[int, tuple[int, ...], float]]] = defaultdict(list)
         for i in active:
             tree = self.trees[i]
             need = tree.undecided - AIM * self.epsilon
-            left = max(1, expansions - tree.expanded)
+            left = max(1, min(self.expansions - tree.expanded, PASS // len(active)))
             taken, lightest = tree.leaves.take(need, FILL // len(active), left)
             tree.weight = min(tree.weight, lightest)
             for tokens, mass in taken:
@@ -162,7 +164,7 @@ class Enumeration:
     def _expand(self, heavy: Heavy) -> None:
         """Expand prefixes in batches that fit, and what stays heavy below them."""
         waiting = [heavy]
-        while waiting:
+        while waiting and not self.clock.over():
             part = waiting.pop()
             if not len(part):
                 continue
@@ -170,7 +172,8 @@ class Enumeration:
             size = self.engine.budget.fit(part.owner, lengths, part.depth)
             waiting.append(part.take(slice(size, None)))
             descent = Descent(self, part.take(slice(size)))
-            while len(descent.rows):
+            while len(descent.rows) and not self.clock.over():
+                self.clock.tell(self._far)
                 if not survives(descent.step):
                     self.engine.forward.drop()
                     self.engine.budget.halve(len(descent.rows))
@@ -182,20 +185,23 @@ class Enumeration:
 
     def children(self, logits: torch.Tensor, heavy: Heavy) -> tuple[Ints, Heavy]:
         """Book the children of some prefixes; the parents' places and the children that stay heavy."""
-        found = [self._weigh(logits[part], heavy.mass[part], part.start) for part in parts(logits)]
+        found = [self._weigh(logits[part], heavy, part) for part in parts(logits)]
         ended, row, token, mass = (np.concatenate(x) for x in zip(*found, strict=True))
         self._book_ends(heavy, ended)
-        return self._split(heavy, row, token, mass)
+        told = np.concatenate([heavy.tokens[row], token[:, None]], axis=1)
+        below = Heavy(heavy.owner[row], mass, told)
+        going = self.decide(below)
+        return row[going], below.take(going)
 
-    def _weigh(self, logits: torch.Tensor, mass: Floats, first: int) -> tuple[Floats, Ints, Ints, Floats]:
-        """Of some rows, the mass that ends, and row (counted from ``first``), token and mass of each child."""
+    def _weigh(self, logits: torch.Tensor, heavy: Heavy, part: slice) -> tuple[Floats, Ints, Ints, Floats]:
+        """Of some rows, the mass that ends, and row, token and mass of each heavy child; light ones become leaves."""
         weights = filtered(logits, self.sampling)
         weights = (weights - weights.amax(-1, keepdim=True)).exp_()
         if self.sampling.temperature == 0:
             # NaN stays NaN.
             best = logits.argmax(-1, keepdim=True)
             weights = weights.mul_(0.0).scatter_add_(-1, best, weights.new_ones(best.shape))
-        scale = torch.from_numpy(mass).to(weights.device) / weights.sum(-1, dtype=torch.float64)
+        scale = torch.from_numpy(heavy.mass[part]).to(weights.device) / weights.sum(-1, dtype=torch.float64)
         if not scale.isfinite().all():
             raise not_numbers()
         ended = (weights[:, self.ends].sum(-1, dtype=torch.float64) * scale).cpu().numpy()
@@ -203,7 +209,7 @@ class Enumeration:
         kept = weights > (self.epsilon * FLOOR / scale).float()[:, None]
         row, token = kept.nonzero(as_tuple=True)
         below = (weights[row, token].double() * scale[row]).cpu().numpy()
-        return ended, row.cpu().numpy() + first, token.cpu().numpy(), below
+        return ended, *self._light(heavy, row.cpu().numpy() + part.start, token.cpu().numpy(), below)
 
     def _book_ends(self, heavy: Heavy, ended: Floats) -> None:
         texts = self.engine.chat.decode(heavy.tokens.tolist(), self.engine.ends)
@@ -213,19 +219,43 @@ class Enumeration:
             if mass > 0:
                 tree.decided[self.classify(Draw(text, 1, "stop", heavy.depth + 1))] += mass
 
-    def _split(self, heavy: Heavy, row: Ints, token: Ints, mass: Floats) -> tuple[Ints, Heavy]:
+    def _light(self, heavy: Heavy, row: Ints, token: Ints, mass: Floats) -> tuple[Ints, Ints, Floats]:
+        """Keep the light children as leaves; the others."""
         weight = np.array([self.trees[i].weight for i in heavy.owner.tolist()])
         light = mass < weight[row]
         edges = np.searchsorted(row[light], np.arange(len(heavy) + 1))
         tokens, masses = token[light], mass[light]
-        for i, owner in enumerate(heavy.owner.tolist()):
+        for i in np.flatnonzero(np.diff(edges)).tolist():
             own = slice(edges[i], edges[i + 1])
-            self.trees[owner].leaves.add(tuple(heavy.tokens[i].tolist()), tokens[own], masses[own])
-        row, token, mass = row[~light], token[~light], mass[~light]
-        told = np.concatenate([heavy.tokens[row], token[:, None]], axis=1)
-        below = Heavy(heavy.owner[row], mass, told)
-        going = self.decide(below)
-        return row[going], below.take(going)
+            self.trees[int(heavy.owner[i])].leaves.add(heavy.tokens[i], tokens[own], masses[own])
+        return row[~light], token[~light], mass[~light]
+
+    def _far(self) -> str:
+        """How far the requests of this group are, and how long the whole takes still."""
+        trees = [t for t in self.trees.values() if t.expanded and not t.told]
+        undecided = sum(t.undecided for t in trees) / len(trees) if trees else 1.0
+        lower: dict[str, float] = defaultdict(float)
+        for tree in trees:
+            for name, mass in tree.decided.items():
+                lower[name.replace(BETWEEN, "+")] += mass / len(trees)
+        shown = sorted(lower.items(), key=lambda item: -item[1])[:SHOWN]
+        bounds = "; ".join(f"{name} {mass:.0%} to {mass + undecided:.0%}" for name, mass in shown)
+        told = sum(t.told for t in self.trees.values())
+        left = sum(max(0.0, self._needed(t) - t.expanded) for t in self.trees.values() if not t.told)
+        pace = sum(t.expanded for t in self.trees.values()) / self.clock.seconds
+        return (
+            f"exact: {told} of {len(self.trees)} prompts done, {self.clock.forwards:,} forwards; of the {len(trees)} at "
+            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(left / max(pace, 1e-9))}"
+        )
+
+    def _needed(self, tree: Tree) -> float:
+        """About how many prefixes a request takes: what is undecided falls as a power of their number."""
+        known = [t for t in self.trees.values() if t.expanded > 1 and t.undecided < 1]
+        one = tree if tree in known else max(known, key=lambda t: t.expanded, default=None)
+        if one is None:
+            return self.expansions
+        power = math.log(self.epsilon) / math.log(max(one.undecided, 1e-300))
+        return float(min(math.exp(min(power * math.log(one.expanded), 50.0)), self.expansions))
 
 
 class Descent:
@@ -249,6 +279,52 @@ class Descent:
             self.logits = forward.step(self.rows.tokens[:, -1])
 
 
+class Clock:
+    """When an enumeration ends, and when it says how far it is."""
+
+    def __init__(self, forward: Forward, limit: Limit) -> None:
+        self._forward, self._first = forward, forward.calls
+        self._start = time.monotonic()
+        self._pace = Pace()
+        self._end = math.inf if limit.seconds is None else self._start + limit.seconds
+        self._last = math.inf if limit.forwards is None else limit.forwards
+        self._until, self._most = self._end, self._last
+
+    @property
+    def forwards(self) -> int:
+        """Forward passes so far."""
+        return self._forward.calls - self._first
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._start
+
+    def share(self, part: float) -> None:
+        """From now on, end after so large a part of what the limit leaves."""
+        now = time.monotonic()
+        self._until = now + part * (self._end - now)
+        self._most = self.forwards + part * (self._last - self.forwards)
+
+    def over(self) -> bool:
+        """Whether the limit is reached."""
+        return time.monotonic() >= self._until or self.forwards >= self._most
+
+    def still(self, seconds: float) -> str:
+        """How long it takes, in words: so many seconds, or to the limit."""
+        left = self._end - time.monotonic()
+        return (
+            f"about {seconds:,.0f} s left"
+            if seconds < left
+            else f"the limit ends it in {max(left, 0):,.0f} s"
+        )
+
+    def tell(self, what: Callable[[], str]) -> None:
+        """Say something, if it is time for it."""
+        if self._pace.due():
+            say(what())
+
+
 def exact(
     engine: Enumerable,
     requests: Sequence[Request],
@@ -256,6 +332,7 @@ def exact(
     classify: Classify,
     settled: Settled | None = None,
     epsilon: float = 1e-3,
+    limit: Limit = NO_LIMIT,
     expansions: int = EXPANSIONS,
 ) -> Iterator[tuple[Request, Shares]]:
     """The distribution of outcomes under the model, with certain bounds; ``n`` and ``seed`` play no part.
@@ -267,21 +344,36 @@ def exact(
         classify: the outcome of one output, as the readers give it.
         settled: true where no continuation of a text can change its outcome.
         epsilon: stop where less mass than this is undecided.
+        limit: of all requests together; each group of them gets its part of it.
         expansions: stop a prompt after this many prefixes, whatever is undecided.
 
     Yields:
         Each request with its outcomes' lower bounds and the undecided mass.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; each request was yielded with the bounds it had.
     """
     _ = engine.checkpoint
     prompts = engine.chat.encode(requests)
-    work = Enumeration(engine, prompts, sampling, classify, settled, epsilon)
-    fits = [i for i, tree in work.trees.items() if tree.limit > 0]
-    for i in set(work.trees) - set(fits):
+    work = Enumeration(engine, prompts, sampling, classify, settled, epsilon, expansions, limit)
+    for i in [i for i, tree in work.trees.items() if tree.limit <= 0]:
+        del work.trees[i]
         yield requests[i], Shares({"failed": 1.0}, 0.0)
-    fits.sort(key=lambda i: (-len(prompts[i]), prompts[i]))
-    while fits:
-        group, fits = fits[:GROUP], fits[GROUP:]
-        for i in work.run(group, expansions):
-            tree = work.trees.pop(i)
-            yield requests[i], Shares(dict(tree.decided), tree.undecided)
+    order = sorted(work.trees, key=lambda i: (-len(prompts[i]), prompts[i]))
+    interrupted: KeyboardInterrupt | None = None
+    for first in range(0, len(order), GROUP):
+        group = order[first : first + GROUP]
+        work.clock.share(len(group) / (len(order) - first))
+        try:
+            for i in work.run(group):
+                yield requests[i], work.trees[i].result(ended=True)
+        except KeyboardInterrupt as stop:
+            interrupted, group = stop, order
+        for i in group:
+            if not work.trees[i].told:
+                yield requests[i], work.trees[i].result(ended=False)
+        if interrupted:
+            break
     engine.forward.drop()
+    if interrupted:
+        raise interrupted
