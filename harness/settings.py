@@ -34,6 +34,8 @@ class Chosen(TypedDict, total=False):
     paraphrases: str
     measure: Measure | Literal[""]
     epsilon: float
+    max_seconds: float | None
+    max_forwards: int | None
     backend: str
     engine: Mapping[str, object]
     sampling: Mapping[str, Any]

@@ -11,7 +11,7 @@ from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
 from harness.measuring import undecided
-from harness.sampling.base import Limit
+from harness.sampling.base import Limit, Shares
 from harness.sampling.hf.cache import Forward
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.hf.exact import exact
@@ -176,7 +176,7 @@ def test_an_interrupt_keeps_the_bounds(engine: CollapsedEngine, monkeypatch: pyt
         return run(self, ids)
 
     monkeypatch.setattr(Forward, "_run", stopped)
-    found = {}
+    found: dict[str, Shares] = {}
     results = exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6)
     with pytest.raises(KeyboardInterrupt):
         found.update((request.context, shares) for request, shares in results)

@@ -10,7 +10,8 @@ from harness.sampling.hf.tree import ROOM, Leaves
 
 def test_the_heaviest_come_first_whatever_the_order_they_came_in() -> None:
     rng = np.random.default_rng(0)
-    leaves, every = Leaves(10_000), {}
+    leaves = Leaves(10_000)
+    every: dict[tuple[int, ...], float] = {}
     for parent in rng.permutation(50):
         tokens, mass = np.arange(20), rng.random(20)
         leaves.add(np.array([parent, 7]), tokens, mass)
