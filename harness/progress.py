@@ -17,7 +17,7 @@ LOG_SECONDS = 60.0
 FIRST_SECONDS = 5.0
 
 
-class Pace:
+class Heartbeat:
     """When to say how far something is: first after a few seconds, then ever more rarely, down to once a minute."""
 
     def __init__(self) -> None:

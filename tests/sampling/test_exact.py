@@ -198,7 +198,7 @@ def test_few_leaves_in_memory_widen_the_bounds_and_no_more(
 def test_what_stays_undecided_is_said(
     engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.sampling.hf.exact.Pace.due", lambda self: True)
+    monkeypatch.setattr("harness.sampling.hf.clock.Heartbeat.due", lambda self: True)
     list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH), outcome, None, 1e-6, expansions=600))
     assert "of 3 prompts done" in capsys.readouterr().err
     done = {("nurse", "ask"): {"gender": (0.5, 0.2, 0.3)}, ("cook", "ask"): {"gender": (0.5, 0.4999, 1e-4)}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,15 +73,22 @@ class Budget:
         """A batch of ``prompts`` fresh prompts had ``rows`` distinct prefixes at its widest."""
         self.spread = max(rows / prompts, 0.7 * self.spread)
 
-    def fit(self, owners: NDArray[np.int64], lengths: NDArray[np.int64], depth: int, n: int = 1) -> int:
+    def fit(
+        self,
+        owners: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        depth: int,
+        n: int = 1,
+        most: float = math.inf,
+    ) -> int:
         """How many of the first prefixes to take up together, each to branch into ``n`` at most.
 
         A prompt (``owners``, of ``lengths`` tokens) is read once for all its prefixes, and then their ``depth``
-        tokens each.
+        tokens each; ``most`` tokens in all, where that is less than memory allows.
         """
         spread = min(1.25 * self.spread, n) if self.spread else n
         first = np.zeros(len(owners), dtype=np.int64)
         first[np.unique(owners, return_index=True)[1]] = 1
         read = np.cumsum(first * lengths + depth)
-        within = int(np.searchsorted(read, self.prefill, side="right"))
+        within = int(np.searchsorted(read, min(self.prefill, most), side="right"))
         return max(1, min(int(self.rows / max(spread, 1)), within))

@@ -10,16 +10,16 @@ go on within the pass, from the cache. Passes run over many requests at once.
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
-from harness.progress import Pace, say
 from harness.sampling.base import NO_LIMIT, Shares
 from harness.sampling.hf.budget import survives
+from harness.sampling.hf.clock import Clock
 from harness.sampling.hf.frontier import in_place
 from harness.sampling.hf.pick import filtered, not_numbers, parts
 from harness.sampling.hf.tree import Heavy, Leaves, Tree
@@ -53,6 +53,8 @@ FILL = 256
 """Prefixes that a pass expands at least: so few rows cost a forward pass hardly more than one."""
 PASS = 4096
 """Prefixes that a pass expands at most, of all requests: so that the heaviest come first, and memory is bounded."""
+PASS_SECONDS = 10.0
+"""What a pass takes at most, about."""
 SHOWN = 3
 """Outcomes whose bounds are told on the way."""
 
@@ -122,11 +124,12 @@ class Enumeration:
 
     def _selected(self, active: Sequence[int]) -> list[Heavy]:
         """The leaves to expand next, by depth, those that need no expansion decided."""
+        pace = max(FILL, int(PASS_SECONDS * self.pace))
         by_depth: dict[int, list[tuple[int, tuple[int, ...], float]]] = defaultdict(list)
         for i in active:
             tree = self.trees[i]
             need = tree.undecided - AIM * self.epsilon
-            left = max(1, min(self.expansions - tree.expanded, PASS // len(active)))
+            left = max(1, min(self.expansions - tree.expanded, PASS // len(active), pace // len(active)))
             taken, lightest = tree.leaves.take(need, FILL // len(active), left)
             tree.weight = min(tree.weight, lightest)
             for tokens, mass in taken:
@@ -169,17 +172,19 @@ class Enumeration:
             if not len(part):
                 continue
             lengths = np.array([len(self.prompts[i]) for i in part.owner])
-            size = self.engine.budget.fit(part.owner, lengths, part.depth)
+            size = self.engine.budget.fit(part.owner, lengths, part.depth, most=self.clock.tokens)
+            read = int(lengths[np.unique(part.owner[:size], return_index=True)[1]].sum()) + size * part.depth
             waiting.append(part.take(slice(size, None)))
             descent = Descent(self, part.take(slice(size)))
             while len(descent.rows) and not self.clock.over():
                 self.clock.tell(self._far)
-                if not survives(descent.step):
+                if not survives(partial(self.clock.timed, descent.step, read)):
                     self.engine.forward.drop()
                     self.engine.budget.halve(len(descent.rows))
                     waiting.append(descent.rows)
                     break
-                if len(descent.rows) > self.engine.budget.rows:
+                read = 0
+                if len(descent.rows) > min(self.engine.budget.rows, self.clock.tokens):
                     waiting.append(descent.rows)
                     break
 
@@ -242,11 +247,15 @@ class Enumeration:
         bounds = "; ".join(f"{name} {mass:.0%} to {mass + undecided:.0%}" for name, mass in shown)
         told = sum(t.told for t in self.trees.values())
         left = sum(max(0.0, self._needed(t) - t.expanded) for t in self.trees.values() if not t.told)
-        pace = sum(t.expanded for t in self.trees.values()) / self.clock.seconds
         return (
             f"exact: {told} of {len(self.trees)} prompts done, {self.clock.forwards:,} forwards; of the {len(trees)} at "
-            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(left / max(pace, 1e-9))}"
+            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(left / max(self.pace, 1e-9))}"
         )
+
+    @property
+    def pace(self) -> float:
+        """Prefixes expanded in a second."""
+        return sum(t.expanded for t in self.trees.values()) / max(self.clock.seconds, 1e-9)
 
     def _needed(self, tree: Tree) -> float:
         """About how many prefixes a request takes: what is undecided falls as a power of their number."""
@@ -277,52 +286,6 @@ class Descent:
         if 0 < len(self.rows) <= self.enumeration.engine.budget.rows:
             forward.branch(parents[order])
             self.logits = forward.step(self.rows.tokens[:, -1])
-
-
-class Clock:
-    """When an enumeration ends, and when it says how far it is."""
-
-    def __init__(self, forward: Forward, limit: Limit) -> None:
-        self._forward, self._first = forward, forward.calls
-        self._start = time.monotonic()
-        self._pace = Pace()
-        self._end = math.inf if limit.seconds is None else self._start + limit.seconds
-        self._last = math.inf if limit.forwards is None else limit.forwards
-        self._until, self._most = self._end, self._last
-
-    @property
-    def forwards(self) -> int:
-        """Forward passes so far."""
-        return self._forward.calls - self._first
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._start
-
-    def share(self, part: float) -> None:
-        """From now on, end after so large a part of what the limit leaves."""
-        now = time.monotonic()
-        self._until = now + part * (self._end - now)
-        self._most = self.forwards + part * (self._last - self.forwards)
-
-    def over(self) -> bool:
-        """Whether the limit is reached."""
-        return time.monotonic() >= self._until or self.forwards >= self._most
-
-    def still(self, seconds: float) -> str:
-        """How long it takes, in words: so many seconds, or to the limit."""
-        left = self._end - time.monotonic()
-        return (
-            f"about {seconds:,.0f} s left"
-            if seconds < left
-            else f"the limit ends it in {max(left, 0):,.0f} s"
-        )
-
-    def tell(self, what: Callable[[], str]) -> None:
-        """Say something, if it is time for it."""
-        if self._pace.due():
-            say(what())
 
 
 def exact(
