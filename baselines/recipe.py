@@ -28,6 +28,8 @@ Schedule = Literal[
 Precision = Literal["auto", "bf16", "fp32"]
 RetentionLoss = Literal["ce", "kl"]
 """Cross-entropy on texts, or the distance from the frozen base on them."""
+Pooling = Literal["distinct", "all"]
+"""Rows that are the same: trained on once with their number as weight, or one after another."""
 RECIPE = "recipe.yaml"
 TINY = "recipe_tiny.yaml"
 """For the tiny models that come with distalign."""
@@ -103,6 +105,8 @@ class TrainingRecipe(TuningRecipe):
 
     rows: int = Field(ge=1)
     """Training rows per context."""
+    pooling: Pooling = Field(default="all", exclude_if=lambda value: value == "all")
+    """Whether each distinct row is trained on once an epoch; ``all`` is what records without it were trained with."""
     save_steps: int = Field(ge=1)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import transformers
 from transformers import TrainerCallback
 
+from baselines.pooling import REFERENCE
 from baselines.trl_glue import ROWS
 from harness.files import make_folder
-from harness.progress import say
+from harness.progress import Steps, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 WHOLE = "whole"
 """Marks a checkpoint whose every file was written before the process went away."""
-SECONDS = 15.0
 
 
 def train_stage(folder: Path, name: str, build: Callable[[Path], Trainer]) -> Path:
@@ -49,6 +48,7 @@ def train_stage(folder: Path, name: str, build: Callable[[Path], Trainer]) -> Pa
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
         shutil.rmtree(folder / ROWS, ignore_errors=True)
+        (folder / REFERENCE).unlink(missing_ok=True)
     return final
 
 
@@ -82,14 +82,13 @@ class _Stage(TrainerCallback):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.start = self.said = time.monotonic()
-        self.first = 0
+        self.steps = Steps(name, 0)
+        self.loss = ""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        self.start = self.said = time.monotonic()
-        self.first = state.global_step
+        self.steps = Steps(self.name, state.max_steps, done=state.global_step)
         if state.is_world_process_zero:
             say(f"{self.name}: {state.max_steps} steps")
 
@@ -101,16 +100,14 @@ class _Stage(TrainerCallback):
         logs: Mapping[str, float] | None = None,
         **_: object,
     ) -> None:
-        quiet = time.monotonic() - self.said < SECONDS
-        if not state.is_world_process_zero or quiet or not logs or "loss" not in logs:
-            return
-        self.said = time.monotonic()
-        done = state.global_step - self.first
-        left = (state.max_steps - state.global_step) * (self.said - self.start) / max(done, 1)
-        say(
-            f"{self.name}: step {state.global_step}/{state.max_steps}, "
-            f"loss {float(logs['loss']):.4f}, {left:,.0f} s left"
-        )
+        if logs and "loss" in logs:
+            self.loss = f"loss {float(logs['loss']):.4f}, "
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if state.is_world_process_zero:
+            self.steps.reach(state.global_step, self.loss)
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object

@@ -87,6 +87,23 @@ class Progress:
             self._bar.stop()
 
 
+class Steps:
+    """Says how far a phase is and how long still, at a heartbeat."""
+
+    def __init__(self, label: str, total: int, unit: str = "steps", done: int = 0) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self.first = self.done = done
+        self.start, self.heart = time.monotonic(), Heartbeat()
+
+    def reach(self, done: int, note: str = "") -> None:
+        """So many are done."""
+        self.done = done
+        if not self.heart.due():
+            return
+        left = (self.total - done) * (time.monotonic() - self.start) / max(done - self.first, 1)
+        say(f"{self.label}: {done}/{self.total} {self.unit}, {note}{left:,.0f} s left")
+
+
 def say(line: str) -> None:
     """One line to standard error."""
     sys.stderr.write(line + "\n")

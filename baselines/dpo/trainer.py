@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from trl import DPOConfig, DPOTrainer
 
 from baselines.dpo.pairs import pairs
 from baselines.method import Trained
 from baselines.policy import load_policy, load_tokenizer
+from baselines.pooling import ReferencedOnce, Seen, Weighted, pooled
 from baselines.retention import Retaining, kept
 from baselines.rows import training_rows
 from baselines.sft.trainer import sft_stage
@@ -25,8 +27,23 @@ if TYPE_CHECKING:
     from baselines.needs import OneAttribute
 
 
-class RetainingDPOTrainer(Retaining, DPOTrainer):  # type: ignore[misc]  # TRL is not typed
-    """TRL's, with a retention term."""
+class WeightedDPOTrainer(ReferencedOnce, Weighted, DPOTrainer):  # type: ignore[misc]  # TRL is not typed
+    """TRL's, each pair's loss times the pair's weight."""
+
+    def _compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool) -> Any:
+        rest, weight = self.apart(inputs)
+        seen = Seen(model)
+        found = super()._compute_loss(seen, rest, return_outputs)
+        if weight is None or return_outputs:
+            return found
+        scores = seen.outputs.log_probs[:, 1 - rest["input_ids"].shape[1] :].sum(1)
+        ratio = scores - torch.cat([rest["ref_chosen_logps"], rest["ref_rejected_logps"]])
+        chosen, rejected = ratio.chunk(2)
+        return (weight * -torch.nn.functional.logsigmoid(self.beta * (chosen - rejected))).mean()
+
+
+class RetainingDPOTrainer(Retaining, WeightedDPOTrainer):
+    """The same with a retention term."""
 
 
 def fit(job: Job[Recipe, OneAttribute]) -> Trained:
@@ -59,7 +76,8 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
             train_dataset=dataset(
-                [{"prompt": p, "chosen": c, "rejected": r} for p, c, r in examples], folder
+                pooled([{"prompt": p, "chosen": c, "rejected": r} for p, c, r in examples], recipe.pooling),
+                folder,
             ),
             processing_class=tokenizer,
         )

@@ -10,6 +10,7 @@ from trl import KTOTrainer
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference
 
 from baselines.klkto.steering import Steered, add_steering_head, steering_kl
+from baselines.pooling import ReferencedOnce, Seen, Weighted
 from baselines.retention import Retaining
 from harness.errors import UserError
 
@@ -40,7 +41,7 @@ class SteeringCollator(DataCollatorForUnpairedPreference):  # type: ignore[misc]
         return batch
 
 
-class KLKTOTrainer(Retaining, KTOTrainer):  # type: ignore[misc]  # TRL is not typed
+class KLKTOTrainer(Retaining, ReferencedOnce, Weighted, KTOTrainer):  # type: ignore[misc]  # TRL is not typed
     """``mean KTO loss + kl_weight * mean over the batch's prompts of KL(target || model)``."""
 
     def __init__(
@@ -49,7 +50,7 @@ class KLKTOTrainer(Retaining, KTOTrainer):  # type: ignore[misc]  # TRL is not t
         """Take KTOTrainer's arguments and the steering tokens' ids in class order."""
         self.kl_weight, self.ablation, self.classes = kl_weight, ablation, len(steering)
         super().__init__(**kwargs)
-        self.data_collator: SteeringCollator = SteeringCollator(
+        self.data_collator.inner = SteeringCollator(
             pad_token_id=self.processing_class.pad_token_id,
             max_length=self.args.max_length,
             pad_to_multiple_of=self.args.pad_to_multiple_of,
@@ -78,21 +79,22 @@ class KLKTOTrainer(Retaining, KTOTrainer):  # type: ignore[misc]  # TRL is not t
         return super()._precompute_ref_logps(dataset, name, batch_size)
 
     def _compute_kl_logps(self, model: Any, batch: dict[str, torch.Tensor]) -> Any:
-        plain = model.model if isinstance(model, Steered) else model
-        return super()._compute_kl_logps(plain, batch)
+        plain = model.model if isinstance(model, (Steered, Seen)) else model
+        self.baseline = super()._compute_kl_logps(plain, batch)
+        return self.baseline
 
     def _compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool
     ) -> torch.Tensor:
-        batch = dict(inputs)
+        batch, weight = self.apart(inputs)
         target, positions = batch.pop("target"), batch.pop("steering")
         if self.ablation == "kto_only":
-            return cast("torch.Tensor", super()._compute_loss(model, batch, False))
+            return self._kto(Seen(model), batch, weight)
         steered = Steered(model, positions, self.classes)
         if self.ablation == "kl_only":
             loss = self._forward_prompts(steered, batch)
         else:
-            loss = super()._compute_loss(steered, batch, False)
+            loss = self._kto(steered, batch, weight)
         assert steered.log_probs is not None  # noqa: S101  # the forward above has filled it
         here = positions >= 0
         log_probs = steered.log_probs[here]
@@ -101,6 +103,20 @@ class KLKTOTrainer(Retaining, KTOTrainer):  # type: ignore[misc]  # TRL is not t
         metrics["steering/kl"].append(divergence.item())
         metrics["steering/mass"].append(log_probs.detach().exp().sum(-1).mean().item())
         return loss + self.kl_weight * divergence
+
+    def _kto(
+        self, seen: Seen | Steered, batch: dict[str, torch.Tensor], weight: torch.Tensor | None
+    ) -> torch.Tensor:
+        """TRL's loss, or with weights the same: each row's times its weight, the baseline their weighted mean."""
+        plain = cast("torch.Tensor", super()._compute_loss(seen, batch, False))
+        if weight is None:
+            return plain
+        ratio = seen.outputs.log_probs[:, 1 - batch["input_ids"].shape[1] :].sum(-1) - batch["ref_logps"]
+        away = weight * (self.baseline - batch["ref_KL_logps"])
+        total, weights = self.accelerator.gather(torch.stack([away.sum(), weight.sum()])[None]).sum(0)
+        gain = torch.where(batch["label"], 1.0, -1.0) * (ratio - (total / weights).clamp(min=0))
+        ours = torch.where(batch["label"], self.desirable_weight, self.undesirable_weight)
+        return (weight * ours * (1 - torch.sigmoid(self.beta * gain))).mean()
 
     def _forward_prompts(self, steered: Steered, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Forward without a completion to score; its loss is 0."""

@@ -133,6 +133,6 @@ class Steered:
 
     def __call__(self, **kwargs: object) -> object:
         """Forward once and keep the steering tokens' log-probabilities."""
-        outputs = self.model(**kwargs, steering=self.positions)
+        self.outputs = outputs = self.model(**kwargs, steering=self.positions)
         self.log_probs = outputs.log_probs[:, : self.classes].float()
         return outputs

@@ -12,6 +12,7 @@ from baselines.klkto.steering import steering_tokens
 from baselines.klkto.verdicts import verdicts
 from baselines.method import Trained
 from baselines.policy import load_policy, load_tokenizer
+from baselines.pooling import pooled
 from baselines.retention import kept
 from baselines.rows import training_rows
 from baselines.sft.trainer import sft_stage
@@ -68,7 +69,7 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
             kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(tuned, recipe, job.source.folder),
             args=config,
-            train_dataset=dataset(examples, folder),
+            train_dataset=dataset(pooled(examples, recipe.pooling), folder),
             processing_class=tokenizer,
         )
 

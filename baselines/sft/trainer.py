@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from trl import SFTConfig, SFTTrainer
 
 from baselines.method import Trained
 from baselines.policy import load_policy, load_tokenizer, lora
+from baselines.pooling import WEIGHT, Weighted, pooled
 from baselines.retention import Retaining, kept
 from baselines.rows import training_rows
 from baselines.stage import train_stage
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import torch
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from baselines.method import Job
@@ -27,8 +31,43 @@ if TYPE_CHECKING:
     from baselines.sft.recipe import Recipe
 
 
-class RetainingSFTTrainer(Retaining, SFTTrainer):  # type: ignore[misc]  # TRL is not typed
-    """TRL's, with a retention term."""
+class WeightedSFTTrainer(Weighted, SFTTrainer):  # type: ignore[misc]  # TRL is not typed
+    """TRL's, each row's tokens times the row's weight."""
+
+    def _mean_weight(self, rows: Dataset) -> float:
+        """Mean over tokens, since TRL divides by their number."""
+        if WEIGHT not in rows.column_names:
+            return 1.0
+        tokens = np.array([sum(label != -100 for label in labels) for labels in rows["labels"]])
+        return float(np.average(rows[WEIGHT], weights=tokens))
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """TRL's loss, which adds up what the model says of each token."""
+        rest, weight = self.apart(inputs)
+        return super().compute_loss(_Weighing(model, weight), rest, return_outputs, num_items_in_batch)
+
+
+class _Weighing:
+    """A model whose log-probabilities of a row's tokens are times the row's weight."""
+
+    def __init__(self, model: Any, weight: torch.Tensor | None) -> None:
+        self.model, self.weight = model, weight
+
+    def __call__(self, **kwargs: Any) -> Any:
+        outputs = self.model(**kwargs)
+        if self.weight is not None:
+            outputs.log_probs = outputs.log_probs * self.weight[:, None]
+        return outputs
+
+
+class RetainingSFTTrainer(Retaining, WeightedSFTTrainer):
+    """The same with a retention term."""
 
 
 def fit(job: Job[Recipe, OneAttribute]) -> Trained:
@@ -75,7 +114,9 @@ def sft_stage(
             kept=kept(recipe, tokenizer, job.source.folder),
             model=model,
             args=config,
-            train_dataset=dataset([{"prompt": p, "completion": c} for p, c in examples], folder),
+            train_dataset=dataset(
+                pooled([{"prompt": p, "completion": c} for p, c in examples], recipe.pooling), folder
+            ),
             processing_class=tokenizer,
             peft_config=lora(recipe, model),
         )
