@@ -24,6 +24,10 @@ class Message:
     role: str
     content: str
 
+    def turn(self) -> dict[str, str]:
+        """As chat templates and servers take it."""
+        return {"role": self.role, "content": self.content}
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:

@@ -110,7 +110,7 @@ def _rows(documents: Sequence[SeedText], tokenizer: PreTrainedTokenizerBase) -> 
     """Every document; of a conversation only the last turn and its end are learned."""
     prompts = []
     for document in documents:
-        turns = [{"role": m.role, "content": m.content} for m in document.messages]
+        turns = [m.turn() for m in document.messages]
         prompts.append(
             str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
             if turns

@@ -259,6 +259,8 @@ def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
         return cast("PreTrainedModel", model)
     from peft import get_peft_model, prepare_model_for_kbit_training
 
+    # The adapter's first weights are drawn here, before the Trainer seeds anything.
+    transformers.set_seed(recipe.seed)
     if recipe.four_bit:
         model = prepare_model_for_kbit_training(
             model, use_gradient_checkpointing=recipe.gradient_checkpointing

@@ -122,7 +122,7 @@ class LmEvalEngine:
     def _context(self, request: Request) -> object:
         if not request.messages:
             return request.text
-        turns = [{"role": m.role, "content": m.content} for m in request.messages]
+        turns = [m.turn() for m in request.messages]
         try:
             return self.model.apply_chat_template(
                 turns, add_generation_prompt=turns[-1]["role"] != "assistant"

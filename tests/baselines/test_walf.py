@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from baselines import retention
+from baselines import retention, walf
 from baselines.driver import Options, train
 from baselines.recipe import TEXTS
 from baselines.walf.data import GroupedBatches, Item, collate, without_last
 from baselines.walf.loss import Adaptive, Group, Tracker, by_pair, divergence
-from baselines.walf.trainer import WalfTrainer
+from baselines.walf.trainer import WalfTrainer, load_model
 from harness.errors import UserError
 from harness.sampling.hf import association
 from harness.sampling.hf.association import Quirks
@@ -322,3 +322,14 @@ def test_a_task_of_draws_is_refused(tmp_path: Path) -> None:
         train("walf", str(model), str(task), "survey", tmp_path / "out")
     with pytest.raises(UserError, match="another measure"):
         train("sft", str(model), str(write_jobs(tmp_path / "jobs")), "survey", tmp_path / "other")
+
+
+def test_an_adapter_begins_with_the_same_weights_whatever_was_drawn_before(tmp_path: Path) -> None:
+    model = WRITE["bert"](tmp_path / "model")
+    recipe = walf.METHOD.read_recipe(settings=("adapter=lora", "lora_dropout=0", "precision=fp32"))
+    begun = []
+    for drawn in (1, 2):
+        torch.rand(drawn)
+        weights = load_model(model, recipe, masked=True).named_parameters()
+        begun.append(torch.cat([w.detach().flatten() for name, w in weights if "lora_A" in name]))
+    assert torch.equal(*begun)

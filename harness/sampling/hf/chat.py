@@ -66,7 +66,7 @@ class Chat:
         begun = messages[-1].role == "assistant"
         try:
             text = self.tokenizer.apply_chat_template(
-                [{"role": m.role, "content": m.content} for m in messages],
+                [m.turn() for m in messages],
                 chat_template=self.template,
                 tokenize=False,
                 add_generation_prompt=not begun,

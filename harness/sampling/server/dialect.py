@@ -197,4 +197,4 @@ def continues(request: Request) -> bool:
 
 
 def _turns(request: Request) -> list[dict[str, str]]:
-    return [{"role": m.role, "content": m.content} for m in request.messages]
+    return [m.turn() for m in request.messages]

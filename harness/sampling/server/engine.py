@@ -105,7 +105,7 @@ class ServerEngine:
         """The messages as JSON, or the plain text: the template is the server's."""
         if not request.messages:
             return request.text
-        turns = [{"role": m.role, "content": m.content} for m in request.messages]
+        turns = [m.turn() for m in request.messages]
         return json.dumps(turns, ensure_ascii=False)
 
     def draw(

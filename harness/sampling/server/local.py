@@ -48,7 +48,7 @@ def seen(folder: str, client: httpx.Client, model: str) -> ModelCard:
 
 def _tokens(client: httpx.Client, model: str) -> list[int]:
     """A chat's tokens as the server makes them (vLLM and SGLang tell)."""
-    turns = [{"role": m.role, "content": m.content} for m in _PROBE.messages]
+    turns = [m.turn() for m in _PROBE.messages]
     try:
         answer = client.post(client.base_url.join("../tokenize"), json={"model": model, "messages": turns})
         tokens = answer.json()["tokens"] if answer.is_success else []
