@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 ENGINES := .venv-engines
 LOWEST := .venv-lowest
-CORE_TESTS := tests/tasks tests/runs tests/scoring tests/importers tests/reading tests/cli tests/test_evaluate.py tests/test_compare.py
+CORE_TESTS := tests/tasks tests/runs tests/scoring tests/metrics tests/importers tests/cli tests/test_evaluate.py tests/test_compare.py
 BIN := $(VENV)/bin
 # Pinned exactly: a range may take gigabytes of CUDA builds.
 TORCH := 2.13.0
@@ -31,8 +31,8 @@ test: $(VENV)/.made
 # The core in the lowest versions that pyproject.toml declares: no torch, so that the tests which load a model are left out.
 test-lowest: $(VENV)/.made
 	$(BIN)/uv venv -q --clear $(LOWEST) --python $(BIN)/python
-	$(BIN)/uv pip install -q --python $(LOWEST) --resolution lowest-direct -e '.[xlsx]' pytest==8.3.1 hypothesis==6.100.0
-	$(LOWEST)/bin/python -m pytest $(CORE_TESTS)
+	$(BIN)/uv pip install -q --python $(LOWEST) --resolution lowest-direct -e '.[xlsx]' pytest==8.3.1 pytest-xdist==3.6.1 hypothesis==6.100.0
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto $(CORE_TESTS)
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ class Record(BaseModel):
         allow_inf_nan=False,
         populate_by_name=True,
         use_attribute_docstrings=True,
+        protected_namespaces=(),
     )
 
 

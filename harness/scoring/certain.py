@@ -130,7 +130,7 @@ def _sampled(bounded: FloatArray, limits: Sequence[FloatArray], null: FloatArray
         low=max(low - below, 0.0),
         high=high + above,
         floor=float(null.mean()),
-        floor95=float(np.quantile(null, 0.95)),
+        floor95=float(noise.upper(null)),
         p=float(noise.tail(np.asarray(value), null)),
     )
 

@@ -22,6 +22,15 @@ _POWER = 0.8
 _Z_POWER = float(stats.norm.ppf(0.975) + stats.norm.ppf(_POWER))
 
 
+_HUGE = 1e300
+
+
+def upper(values: FloatArray) -> FloatArray:
+    """95% quantile along the first axis, infinite values included: between two of them numpy before 2.4 finds nan."""
+    quantile = np.asarray(np.quantile(np.minimum(values, _HUGE), 0.95, axis=0))
+    return np.where(quantile > _HUGE / 1e9, np.inf, quantile)
+
+
 @dataclass(frozen=True, slots=True)
 class Null:
     """Scores of a perfect model, simulated."""
@@ -36,7 +45,7 @@ class Null:
     def floor(self, name: str) -> tuple[FloatArray, FloatArray]:
         """Mean and 95% quantile per context."""
         values = self.values[name]
-        return values.mean(axis=0), np.quantile(values, 0.95, axis=0)
+        return values.mean(axis=0), upper(values)
 
 
 def simulate(
@@ -109,8 +118,8 @@ def tail(observed: FloatArray, null: FloatArray) -> FloatArray:
     repetitions = null.shape[0]
     reached = (null >= observed - 1e-12).sum(axis=0)
     counted = (reached + 1) / (repetitions + 1)
-    mean, variance = null.mean(axis=0), null.var(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # of infinite scores there is no variance: they are counted
+        mean, variance = null.mean(axis=0), null.var(axis=0)
         fitted = stats.gamma.sf(observed, mean**2 / variance, scale=variance / mean)
     p = np.where((reached >= 10) | ~np.isfinite(fitted), counted, np.minimum(fitted, counted))
     p = np.where(np.isposinf(observed), 0.0, p)
@@ -178,7 +187,7 @@ def tellable(n: IntArray, target: FloatArray, *, sizes: FloatArray | None = None
         return np.asarray(plugin("tv", drawn, redrawn(target, sizes, repetitions, rng)).mean(axis=1))
 
     null = mean_tv(0.0)
-    limit = float(np.quantile(null, 0.95))
+    limit = float(upper(null))
     low, high = 0.0, 1.0
     for _ in range(12):
         middle = (low + high) / 2

@@ -250,7 +250,7 @@ def _mean_score(value: FloatArray, found: Limits, null: FloatArray) -> Score:
         low=float(found.low),
         high=float(found.high),
         floor=float(means.mean()),
-        floor95=float(np.quantile(means, 0.95)),
+        floor95=float(noise.upper(means)),
         p=float(noise.tail(np.asarray(mean), means)),
     )
 
