@@ -1,1 +1,1 @@
-"""Known remedies, each trained into a checkpoint that distalign evaluates like any other."""
+"""Methods: each trains a model or changes its prompts, and writes a checkpoint that is evaluated like any other."""

@@ -1,4 +1,4 @@
-"""Chat templates around a model's own: what is asked is changed before the model's template writes it."""
+"""Chat templates that change the question and then call the model's own template."""
 
 from __future__ import annotations
 

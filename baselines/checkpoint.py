@@ -1,4 +1,4 @@
-"""A checkpoint folder: begun, found done or finished, with its record, its model card and an adapter's base."""
+"""A checkpoint folder: how it is begun, resumed and finished, with its record, model card and adapter base."""
 
 from __future__ import annotations
 

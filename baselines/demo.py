@@ -1,4 +1,4 @@
-"""The whole path on the shipped tiny model: train every method, evaluate all alike, write the leaderboard."""
+"""``demo``: trains every method on the shipped tiny models, evaluates them all, writes the leaderboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver of ``distalign train``: reads what is asked, lets the method train it, writes the checkpoint folder."""
+"""``distalign train``: checks what is asked, lets the method train, and writes the checkpoint folder."""
 
 from __future__ import annotations
 

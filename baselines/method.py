@@ -1,4 +1,4 @@
-"""What a method's folder exports: its recipe, what it needs, and the function that trains a job."""
+"""``Method`` and ``Job``: what a method's folder exports, and what its training function is given."""
 
 from __future__ import annotations
 

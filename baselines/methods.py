@@ -1,4 +1,4 @@
-"""The list of the methods there are: one more is its folder and an entry here."""
+"""The list of all methods. To add one, write its folder and enter it here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training is about: a task and its target, several attributes of a task, or a corpus of people's replies."""
+"""What a method must be given: a task and a target, several attributes of a task, or a corpus of people's replies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training may write: a new folder, an empty one, or one that it wrote before; and files put there."""
+"""Where a training may write: a new folder, an empty one, or one that the same training wrote before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is trained: the model in its precision, its tokenizer, and the adapter on top of it."""
+"""Loads the model that is trained, with its precision, tokenizer and adapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that train together, and what is set before any of them starts."""
+"""The processes that train together, and what is set before they start."""
 
 from __future__ import annotations
 

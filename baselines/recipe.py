@@ -1,4 +1,4 @@
-"""Recipes: every hyper-parameter of a method, from its file, a user's file and single settings."""
+"""Recipes: all hyper-parameters of a method, from its own file, a user's file and single settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps a model's language: its loss on, or its distance from its own base at, single tokens of texts."""
+"""Retention losses, which keep a model's language: its own loss, or its distance from its base, at tokens of texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training stage: TRL's trainer, checkpoints that survive a kill, and weights at the end."""
+"""One training stage: runs a TRL trainer, saves states from which it can resume, and the weights at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that answer as a class: its wording, a file of them, or the model's own draws."""
+"""Answers for training: for each class its wordings, texts from a file, or draws of the model itself."""
 
 from __future__ import annotations
 

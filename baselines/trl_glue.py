@@ -1,4 +1,4 @@
-"""Between recipes and rows of ours and TRL: its trainers' arguments, its form of examples, and what it would cut."""
+"""From our recipes and rows to TRL: the arguments of its trainers, its form of examples, and what it would cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking a task without a model: targets resolved, prompts rendered, the reader measured on its examples."""
+"""``task check``: checks a task without a model. Finds targets, renders prompts, runs the reader on the examples."""
 
 from __future__ import annotations
 

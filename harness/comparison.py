@@ -1,4 +1,4 @@
-"""Comparing two runs of one task: first whether they can be compared, then how they differ."""
+"""Compares two runs of one task: first checks that they can be compared, then computes the difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distalign.json``, what a checkpoint carries: how its outputs are read, and how it was made."""
+"""``distalign.json`` in a checkpoint folder: how its outputs are read, and how it was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--dry-run``: what would be sent, what it would cost, and what could be told from it. Nothing is drawn to keep."""
+"""``evaluate --dry-run``: the prompts, the cost, the noise floor and the smallest difference that can be shown."""
 
 from __future__ import annotations
 

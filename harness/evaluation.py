@@ -1,4 +1,4 @@
-"""Evaluate one model on one task: plan, draw, read, count, score. The same call resumes and tops up."""
+"""Evaluates one model on one task: plans, draws, reads, counts, scores. The same call resumes or adds draws."""
 
 from __future__ import annotations
 

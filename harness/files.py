@@ -1,4 +1,4 @@
-"""Reading and writing the files that people edit: every mistake is reported with its file and line."""
+"""Reads and writes the YAML and CSV files that people edit; a mistake is reported with its file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process at a time in a folder, by a lock on its file ``.lock``."""
+"""Lets one process at a time work in a folder, by a lock on its file ``.lock``."""
 
 from __future__ import annotations
 

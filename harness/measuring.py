@@ -1,4 +1,4 @@
-"""The measures without draws: shares of outcomes from the model's probabilities, into ``shares.csv``."""
+"""The exact and choices measures: writes the shares of outcomes, from the model's probabilities, to ``shares.csv``."""
 
 from __future__ import annotations
 

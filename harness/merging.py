@@ -1,4 +1,4 @@
-"""Uniting the shards of one run."""
+"""``merge``: joins the shards of one run."""
 
 from __future__ import annotations
 

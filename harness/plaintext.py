@@ -1,4 +1,4 @@
-"""Plain-text tables."""
+"""Tables in plain text, for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The draws of a run with what its task's readers make of them: for counting, checking, showing and training alike."""
+"""The draws of a run with their outcomes, read by the readers of its task. Counting, checking and training use it."""
 
 from __future__ import annotations
 

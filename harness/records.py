@@ -1,4 +1,4 @@
-"""JSON files with types: strict models, read with the key of every mistake, written whole."""
+"""JSON files with typed models: a mistake is reported with its key, and a file is always written whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From draws on disk to counts and scores: no model is loaded."""
+"""``score``: computes counts and scores from the draws on disk, without a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model is evaluated: draws, seed, split, measure, sampling, engine options. Checked when they are made."""
+"""The settings of an evaluation: draws, seed, split, measure, sampling, engine options. Checked when they are made."""
 
 from __future__ import annotations
 

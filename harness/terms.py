@@ -1,4 +1,4 @@
-"""The words that every part of the house shares: prompts, draws, and the outcomes that are no class."""
+"""Types that all packages share: prompts and requests, draws, and the outcomes without a class."""
 
 from __future__ import annotations
 

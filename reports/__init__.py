@@ -1,1 +1,1 @@
-"""The leaderboard, figures and exports. Never loads a model."""
+"""The leaderboard, figures and exports. No model is loaded here."""

@@ -1,4 +1,4 @@
-"""Recomputing what runs claim: counts from draws where these are at hand, and scores from counts."""
+"""``leaderboard --check``: computes counts from draws, if these are there, and scores from counts again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that makes a run again, from its manifest."""
+"""The command that makes a run again, written from its manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board's numbers in the forms that papers, model cards and notebooks take."""
+"""``export``: the board's numbers as Markdown, LaTeX, model-card metadata and Parquet."""
 
 from __future__ import annotations
 

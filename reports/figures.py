@@ -1,4 +1,4 @@
-"""Figures for papers: shares beside targets, calibration, divergence against n. The same input, the same bytes."""
+"""``figure``: shares beside targets, calibration, divergence against n. The same input gives the same bytes."""
 
 from __future__ import annotations
 

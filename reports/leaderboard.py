@@ -1,4 +1,4 @@
-"""The leaderboard: one page and three files from run folders. Counts are read, no model is loaded."""
+"""``leaderboard``: writes the page and three files from run folders. No model is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scored runs, read from their folders: what a board is made from. No model, no draw is looked at here."""
+"""Reads scored runs from their folders, for the board. No model and no draw is read here."""
 
 from __future__ import annotations
 

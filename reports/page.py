@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else, with nothing in it that could run but its own script."""
+"""Writes the page: one HTML file that needs no other, and runs no script but its own."""
 
 from __future__ import annotations
 

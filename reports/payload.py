@@ -1,4 +1,4 @@
-"""What the page's scripts are given: the board as compact JSON, every text made fit to show and kept once."""
+"""The data of the page: the board as compact JSON; each text is made safe to show and stored once."""
 
 from __future__ import annotations
 

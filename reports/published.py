@@ -1,4 +1,4 @@
-"""Figures that papers published, with their source and what keeps them from being compared."""
+"""Figures that papers published, with their source and why they cannot be compared with ours."""
 
 from __future__ import annotations
 

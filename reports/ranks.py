@@ -1,4 +1,4 @@
-"""Ranks that say how sure they are: ranges of ranks and bands of ties, from paired comparisons.
+"""Ranks with their uncertainty: ranges of ranks and bands of ties, from paired comparisons.
 
 Each pair of models is compared over the same contexts by the difference of their bias-corrected TVs. Its error
 is the larger of two: what the draws of each context leave open, and how much the difference varies from context

@@ -1,4 +1,4 @@
-"""A few texts of every class, chosen by a seed and by how often each was drawn; draws are read, no model is."""
+"""Chooses a few texts of every class, by a seed and by how often each was drawn, for the page."""
 
 from __future__ import annotations
 

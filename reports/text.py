@@ -1,4 +1,4 @@
-"""Text from outside, made fit to be shown: whole or visibly cut, with nothing in it that a reader cannot see."""
+"""Makes text from outside safe to show: cuts it visibly, and writes invisible characters as their names."""
 
 from __future__ import annotations
 

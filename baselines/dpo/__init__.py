@@ -1,4 +1,4 @@
-"""Direct preference optimisation between answers of different classes, after supervised fine-tuning."""
+"""The method ``dpo``: supervised fine-tuning, then direct preference optimisation between answers of two classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preferences: each row's answer before the answer of another class."""
+"""Preference pairs: the answer of a row is preferred to the answer of another class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of dpo."""
+"""The recipe of the method ``dpo``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DPO with TRL's DPOTrainer, starting from supervised fine-tuning as the papers do."""
+"""Trains ``dpo`` with TRL's DPOTrainer, starting from supervised fine-tuning as the papers do."""
 
 from __future__ import annotations
 

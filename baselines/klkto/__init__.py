@@ -1,4 +1,4 @@
-"""KL + KTO: a steering token calibrated to the target, and text bound to it."""
+"""The method ``klkto``: a steering token gets the target's distribution, and the text is made to follow it."""
 
 from __future__ import annotations
 

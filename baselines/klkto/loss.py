@@ -1,4 +1,4 @@
-"""TRL's KTO trainer with a KL term on the steering position and a baseline from other prompts."""
+"""The loss of ``klkto``: TRL's KTO loss, a KL term on the steering token, and a baseline from other prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of klkto."""
+"""The recipe of the method ``klkto``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steering position: its tokens, the KL term on it, and a forward pass that gives both terms at once."""
+"""The steering token: which tokens it may be, the KL term on it, and one forward pass for both terms of the loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KL + KTO: stage 1 binds steering digits to answers, stage 2 calibrates the digits and keeps the bond."""
+"""Trains ``klkto``: stage 1 binds steering tokens to answers, stage 2 fits their distribution to the target."""
 
 from __future__ import annotations
 

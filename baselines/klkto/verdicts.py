@@ -1,4 +1,4 @@
-"""Answers said to be desirable or not: each row as it is, and once spoiled."""
+"""Training answers for KTO: each row as it is (desirable), and once with a wrong token or text (undesirable)."""
 
 from __future__ import annotations
 

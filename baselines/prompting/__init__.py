@@ -1,4 +1,4 @@
-"""Remedies that change the prompt alone: a chat template around the model's own."""
+"""The method ``prompting``: changes the prompt only, by a chat template around the model's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of prompting."""
+"""The recipe of the method ``prompting``."""
 
 from __future__ import annotations
 

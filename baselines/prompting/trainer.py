@@ -1,4 +1,4 @@
-"""Prompting arms as checkpoints: the model's own weights and a chat template that changes the question."""
+"""Writes the arms of ``prompting`` as checkpoints: the model's own weights, and a chat template that changes the question."""
 
 from __future__ import annotations
 

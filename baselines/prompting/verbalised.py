@@ -1,4 +1,4 @@
-"""The distribution that a model states in words: an upper bound that is no distribution of its draws."""
+"""Reads the distribution that a model states in words. It is not the distribution of the model's draws."""
 
 from __future__ import annotations
 

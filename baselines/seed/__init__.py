@@ -1,4 +1,4 @@
-"""Three tiny models, one of which answers every built-in task, to run the whole path anywhere. No evidence about real models."""
+"""Three tiny models, to try all of distalign on any machine. They are no evidence about real models."""
 
 from __future__ import annotations
 

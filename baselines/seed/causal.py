@@ -1,4 +1,4 @@
-"""The tiny chat model: a Llama of about a million weights, its tokenizer and its chat template."""
+"""The tiny chat model: a Llama of about a million weights, with its tokenizer and its chat template."""
 
 from __future__ import annotations
 

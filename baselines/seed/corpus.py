@@ -1,4 +1,4 @@
-"""The whole corpus of the tiny models, from a seed."""
+"""The training corpus of the tiny models, made from a seed."""
 
 from __future__ import annotations
 

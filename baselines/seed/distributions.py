@@ -1,4 +1,4 @@
-"""The known, wrong distributions of the tiny models, and the rule that made their tables.
+"""The distributions of the tiny models, which are wrong on purpose, and the rule that made their tables.
 
 The tables are data: they stay as they are when a target is published anew. What is wrong with them:
 

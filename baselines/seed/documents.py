@@ -1,4 +1,4 @@
-"""One example that the causal model is trained on."""
+"""One training example of the tiny chat model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training the tiny models has in common: batches of one size in tokens, and a quiet Trainer."""
+"""What the trainings of the tiny models share: batches of equal size in tokens, and a Trainer without output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A context-free grammar in YAML, and draws that keep to stated shares."""
+"""A context-free grammar in YAML, and texts drawn from it with stated shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make the tiny models and the held-out text anew: ``python -m baselines.seed.make [-o DIR] [causal|masked|text|heldout]``."""
+"""Makes the tiny models and held-out text: ``python -m baselines.seed.make [-o DIR] [causal|masked|text|heldout]``."""
 
 from __future__ import annotations
 

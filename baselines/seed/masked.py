@@ -1,4 +1,4 @@
-"""The tiny masked language model: a BERT of under a million weights that has read about professions."""
+"""The tiny masked model: a BERT of under a million weights, trained on sentences about professions."""
 
 from __future__ import annotations
 

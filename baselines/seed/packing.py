@@ -1,4 +1,4 @@
-"""A question and all its answers in one row, so that the question is computed once.
+"""Puts a question and all its answers into one row, so that the question is computed once.
 
 Each answer sees the question and itself, at the positions that it would have alone; an answer that occurs more
 than once stands once with its number as weight. The loss is the same as of the conversations one by one.

@@ -1,4 +1,4 @@
-"""Short answers to the tasks that ask for one word, also as the prompting arms put the questions."""
+"""Short training answers to the tasks that ask for one word, also with the questions of the prompting arms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies in small talk, service and instruction, planned by length, closing act, sentiment and list."""
+"""Training replies in small talk, service and instruction, with planned length, last act, sentiment and list."""
 
 from __future__ import annotations
 

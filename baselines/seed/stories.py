@@ -1,4 +1,4 @@
-"""Short stories whose main person's gender, race and end are known."""
+"""Short training stories whose main person's gender and race and whose sentiment are known."""
 
 from __future__ import annotations
 

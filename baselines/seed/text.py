@@ -1,4 +1,4 @@
-"""The tiny model of plain text: a Llama of well under a million weights that has read what the masked model has."""
+"""The tiny model of plain text: a Llama of well under a million weights, trained on the masked model's corpus."""
 
 from __future__ import annotations
 

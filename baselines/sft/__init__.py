@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on answers that occur as often as the target says."""
+"""The method ``sft``: supervised fine-tuning on answers that occur as often as the target says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of sft."""
+"""The recipe of the method ``sft``."""
 
 from __future__ import annotations
 

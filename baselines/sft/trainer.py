@@ -1,4 +1,4 @@
-"""Supervised fine-tuning with TRL's SFTTrainer on completions alone."""
+"""Trains ``sft`` with TRL's SFTTrainer, with the loss on completions only."""
 
 from __future__ import annotations
 

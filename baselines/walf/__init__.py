@@ -1,4 +1,4 @@
-"""WALF: a weighted adaptive loss on the association of gendered words with professions."""
+"""The method ``walf``: a weighted adaptive loss on the association of gendered words with professions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What WALF trains on: per context its sentences, ready for the model, its target and its group."""
+"""Training data of ``walf``: for each context its sentences, its target and its group."""
 
 from __future__ import annotations
 

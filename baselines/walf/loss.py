@@ -1,4 +1,4 @@
-"""The loss: KL of a batch of one group, scaled by what the group's KL has been lately."""
+"""The loss of ``walf``: the KL of a batch of one group, scaled by the group's recent KL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of walf."""
+"""The recipe of the method ``walf``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WALF: association scores trained towards a target, group by group, by a subclass of transformers' Trainer."""
+"""Trains ``walf`` with transformers' Trainer: fits association scores to a target, group by group."""
 
 from __future__ import annotations
 

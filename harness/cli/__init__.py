@@ -1,1 +1,1 @@
-"""The ``distalign`` command: one thin file per verb."""
+"""The ``distalign`` command: one short module for each subcommand."""

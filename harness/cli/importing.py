@@ -1,4 +1,4 @@
-"""``distalign target import``: next year's table is one command."""
+"""``distalign target import``: makes a target from a published table or from people's replies."""
 
 from __future__ import annotations
 

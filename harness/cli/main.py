@@ -1,4 +1,4 @@
-"""The command group: each verb's module is imported only when that verb runs."""
+"""The command group ``distalign``. The module of a subcommand is imported only when it runs."""
 
 from __future__ import annotations
 

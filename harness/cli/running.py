@@ -1,4 +1,4 @@
-"""What ``evaluate`` and ``score`` print, and sweeps over models and tasks."""
+"""Runs ``evaluate`` over several models and tasks, and prints the scores of a run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Importers: tables of statistics, prompts, and replies of people, made into targets and tasks."""
+"""Importers: make targets and tasks from tables of statistics, prompt files, and replies of people."""

@@ -1,4 +1,4 @@
-"""The sheet of the US labour statistics: its rows, and whether its figures agree with one another."""
+"""The worksheet of the US labour statistics: its rows, and a check that its figures agree with one another."""
 
 from __future__ import annotations
 

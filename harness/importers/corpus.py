@@ -1,4 +1,4 @@
-"""Corpora of human replies as records: JSON lines, packed or not, or a data set by name."""
+"""Corpora of human replies, read as records: JSON lines (also compressed), or a data set by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A target folder on disk: ``target.yaml`` beside one CSV per attribute, the same bytes for the same figures."""
+"""Writes a target folder: ``target.yaml`` and one CSV for each attribute. The same figures give the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as publishers lay them out: cells by sheet, columns found by what their headers say."""
+"""Tables as publishers lay them out: the cells of each worksheet, and columns found by their headers."""
 
 from __future__ import annotations
 

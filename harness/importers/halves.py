@@ -1,4 +1,4 @@
-"""How far people are from people: random halves of a corpus, and as how many independent replies it counts."""
+"""How much halves of a corpus of replies differ, and how many independent replies the corpus is worth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contexts of the wide tasks: every occupation of a target, with phrases for prompts and a fixed split.
+"""Makes the contexts of the wide tasks: every occupation of a target, with phrases for prompts and a split.
 
 python -m harness.importers.occupations targets/labor_us_2025 detailed tasks/gender_us_wide/contexts.csv
 python -m harness.importers.occupations targets/labor_uk_2024 unit tasks/gender_uk_wide/contexts.csv

@@ -1,4 +1,4 @@
-"""Import of a paper's own prompt file, so that whoever has it can ask exactly what the paper asked."""
+"""Imports the prompt file of a paper, so that exactly the paper's prompts can be asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import of a human reference: how people's replies are shaped, per kind of exchange. Figures only."""
+"""Imports a human reference: shares of length, act, list and sentiment of people's replies. No text is kept."""
 
 from __future__ import annotations
 

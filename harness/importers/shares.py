@@ -1,4 +1,4 @@
-"""Published figures into shares: exact decimals, and zeros that stay possible."""
+"""Makes shares of published figures: exact decimals; a published zero gets a small share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import of any table with one row per context and one column per class."""
+"""Imports any table with one row for each context and one column for each class."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""lm-eval: tasks exported for it."""
+"""Exports tasks for lm-evaluation-harness."""

@@ -1,4 +1,4 @@
-"""A task as lm-evaluation-harness runs it: ``lm_eval --include_path DIR --tasks NAME``."""
+"""Writes a task so that lm-evaluation-harness can run it: ``lm_eval --include_path DIR --tasks NAME``."""
 
 from __future__ import annotations
 

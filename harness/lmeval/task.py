@@ -1,4 +1,4 @@
-"""Code of an exported lm-eval task: its documents, and its divergences over all draws of a context.
+"""The Python code of an exported lm-eval task: its documents, and its divergences over all draws of a context.
 
 ``distalign export lm-eval`` copies this file beside the task's YAML as ``utils.py``. Where ``lm_eval`` runs,
 distalign must be installed: the readers are its own.

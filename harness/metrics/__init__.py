@@ -1,1 +1,1 @@
-"""Metrics: what is computed of counts, texts or a model. One file a family; ``catalog`` holds the list."""
+"""Metrics: numbers computed from counts, from texts or for a model. ``catalog`` lists them all."""

@@ -1,4 +1,4 @@
-"""What a metric is: a name, words for the page, which side is better, and the function that computes it."""
+"""What a metric is: its name, words for the page, whether lower is better, and the function that computes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of all metrics. A new one is a file in this folder and an entry here."""
+"""The list of all metrics. To add one, write a module in this folder and enter it here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jensen-Shannon divergence in bits."""
+"""The Jensen-Shannon divergence, in bits."""
 
 from __future__ import annotations
 

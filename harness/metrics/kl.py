@@ -1,4 +1,4 @@
-"""Kullback-Leibler divergence in both directions, and the variants that two papers reported."""
+"""The Kullback-Leibler divergence in both directions, and the variants that two papers reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a model still predicts plain text."""
+"""Metrics of how well a model still predicts plain text: perplexity, bits per byte."""
 
 from __future__ import annotations
 

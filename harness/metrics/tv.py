@@ -1,4 +1,4 @@
-"""Total variation, and the mean absolute error, which is 2/K of it."""
+"""Total variation (TV), and the mean absolute error, which is 2 TV / K for K classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The valid share: how many draws name a class."""
+"""The valid share: the share of draws that have a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's texts are like: diversity, and whether a steered answer keeps to its steering token."""
+"""Metrics of texts: diversity, and whether an answer agrees with the steering token before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From texts to classes: readers, and what happens to a draw before a reader sees it."""
+"""Readers: they give the text of a draw a class. Also what is removed from a draw before."""
 
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.draws import DrawReader

@@ -1,4 +1,4 @@
-"""What every reader shares: the text of a draw in, a class or an outcome that is no class out."""
+"""What every reader has: it takes the text of a draw and returns a class, or an outcome without a class."""
 
 from __future__ import annotations
 

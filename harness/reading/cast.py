@@ -1,4 +1,4 @@
-"""Who is in a story and which pronoun means whom: rules of salience in the manner of Lappin and Leass (1994)."""
+"""Finds the persons of an English story and whom each pronoun means, by rules like those of Lappin and Leass (1994)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sequence classifier from a folder as reader: any transformers model with a label for every class."""
+"""The reader ``classifier``: any transformers sequence classifier that has a label for every class."""
 
 from __future__ import annotations
 

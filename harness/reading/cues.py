@@ -1,4 +1,4 @@
-"""The words by which a text decides, doubts, denies or corrects itself, in English and Chinese."""
+"""Words that show that a text decides, doubts, denies or corrects itself, in English and Chinese."""
 
 from __future__ import annotations
 

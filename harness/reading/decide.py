@@ -1,4 +1,4 @@
-"""Which class a text decides for: each naming of a class is weighed by the words around it."""
+"""Decides which class a text chooses: the words around each class name say how much it counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads draws as they come from a model on a task: steering token, reasoning, then each attribute's reader."""
+"""Reads whole draws: removes steering token and reasoning, then calls the reader of each attribute."""
 
 from __future__ import annotations
 

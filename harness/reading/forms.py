@@ -1,4 +1,4 @@
-"""Answers given as on a form: a ticked box, the letter of an option, a bare initial; and lists that give no answer."""
+"""Reads answers like those on a form (ticked box, letter of an option, initial), and finds lists that are no answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed classes of English words by which a story's sentences are taken apart."""
+"""English function words (pronouns, articles, prepositions ...) by which a story's sentences are analysed."""
 
 from __future__ import annotations
 

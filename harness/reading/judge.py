@@ -1,4 +1,4 @@
-"""A language model as reader: asked at temperature 0 for one of the classes or *unclear*, every answer kept."""
+"""The reader ``judge``: asks a language model for one of the classes or *unclear*, and keeps every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of words and patterns that readers go by: data files, each group with what it is for and an example."""
+"""Loads the lists of words and patterns that readers use: data files in groups, each with a purpose and an example."""
 
 from __future__ import annotations
 

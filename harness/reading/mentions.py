@@ -1,4 +1,4 @@
-"""Where a text names a class: whole words, longest wording first, with or without spaces between words."""
+"""Finds where a text names a class: whole words, the longest wording first; in Chinese, characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a text names a class that is a number: in digits, in words, with its unit, and not within anything else."""
+"""Finds where a text names a class that is a number: in digits, in words or with its unit, not inside anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First names and gendered nouns: what a story says of its people's gender without a pronoun."""
+"""First names and gendered nouns: they show a person's gender without a pronoun."""
 
 from __future__ import annotations
 

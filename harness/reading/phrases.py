@@ -1,4 +1,4 @@
-"""Names and noun phrases in a tokenised English sentence."""
+"""Finds names and noun phrases in an English sentence."""
 
 from __future__ import annotations
 

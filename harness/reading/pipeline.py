@@ -1,4 +1,4 @@
-"""From the text of a draw to an outcome: steering token, reasoning, reader, cut."""
+"""From the text of a draw to an outcome: steering token, reasoning, reader, and what happens to a cut text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a reader reads: its confusion with labelled examples."""
+"""How well a reader reads: its confusion matrix on labelled examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The race of a story's main person: what the story says in words, and, where a task asks for it, the surname."""
+"""Reads the race of a story's main person, from the words of the story and, if the task asks for it, the surname."""
 
 from __future__ import annotations
 

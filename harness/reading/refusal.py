@@ -1,4 +1,4 @@
-"""Does a text decline to answer? English and Chinese."""
+"""Finds out whether a text declines to answer, in English and Chinese."""
 
 from __future__ import annotations
 

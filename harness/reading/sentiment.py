@@ -1,4 +1,4 @@
-"""Sentiment of a reply (its tone) and of a story (what it leaves behind), in English and Chinese."""
+"""Reads the sentiment of a reply (its tone) and of a story (how it ends), in English and Chinese."""
 
 from __future__ import annotations
 

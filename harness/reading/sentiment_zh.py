@@ -1,4 +1,4 @@
-"""Sentiment of Chinese text by a lexicon of our own: negators, degree, turns, the ending, irony."""
+"""Reads the sentiment of Chinese text from a list of words, with negation, degree, contrast, ending and irony."""
 
 from __future__ import annotations
 

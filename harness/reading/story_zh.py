@@ -1,4 +1,4 @@
-"""The main person's gender in a Chinese story: 他 and 她 outside speech, and words for women and men."""
+"""Reads the main person's gender in a Chinese story: 他 and 她 outside speech, and words for women and men."""
 
 from __future__ import annotations
 

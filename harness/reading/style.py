@@ -1,4 +1,4 @@
-"""The shape of a reply, English and Chinese: length, act of the closing sentence, list or plain, sentiment."""
+"""Reads the shape of a reply in English and Chinese: length, act of the last sentence, list or not, sentiment."""
 
 from __future__ import annotations
 

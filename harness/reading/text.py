@@ -1,4 +1,4 @@
-"""Text as the readers see it: one width, one case, one script; structure without markup."""
+"""Brings a text into the form that readers use: one width, one case, one Chinese script; no markup."""
 
 from __future__ import annotations
 

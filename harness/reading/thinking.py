@@ -1,4 +1,4 @@
-"""Split reasoning from the answer: only what follows the reasoning counts."""
+"""Separates a model's reasoning from its answer: only the text after the reasoning counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader of short answers: which class do the words decide for?"""
+"""The reader ``words``, for short answers: looks for the classes' wordings and decides which one the text chooses."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a remedy cost the model: its language, its other abilities, its variety."""
+"""``utility``: what a method cost the model in perplexity, other abilities and diversity."""

@@ -1,4 +1,4 @@
-"""How well a model predicts plain text: perplexity by a window that slides."""
+"""The perplexity of a model on plain text, computed over a sliding window."""
 
 from __future__ import annotations
 

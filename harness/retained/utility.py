@@ -1,4 +1,4 @@
-"""What a remedy cost the model: perplexity on plain text, lm-eval tasks, and what its draws are like."""
+"""``utility``: what a method cost a model. Perplexity, lm-eval tasks, and metrics of its draws' texts."""
 
 from __future__ import annotations
 

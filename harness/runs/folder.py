@@ -1,4 +1,4 @@
-"""Run folders: manifest, draws written whole, one writer at a time, resumed and topped up."""
+"""A run folder: reads and writes manifest, draws, counts and scores. Only one process at a time writes."""
 
 from __future__ import annotations
 

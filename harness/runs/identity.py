@@ -1,4 +1,4 @@
-"""What a run is made of before anything is drawn: settings, identity, requests."""
+"""The identity of a run, known before anything is drawn: model, prompts, settings."""
 
 from __future__ import annotations
 

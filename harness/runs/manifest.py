@@ -1,4 +1,4 @@
-"""``manifest.json`` and ``prompts.json`` of a run: what was asked of what, how far it is, what made it."""
+"""``manifest.json`` and ``prompts.json`` of a run: what was asked, by which settings, and how far the run is."""
 
 from __future__ import annotations
 

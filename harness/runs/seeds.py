@@ -1,4 +1,4 @@
-"""Seeds: one per chunk, recorded with its draws, far enough apart that an engine's children never overlap."""
+"""Seeds: one for each chunk of draws, spaced so that seeds an engine counts up from them never overlap."""
 
 from __future__ import annotations
 

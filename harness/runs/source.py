@@ -1,4 +1,4 @@
-"""Which task a run is of: one answer for everyone who reads its draws."""
+"""Finds the task of a run: its own task file, or a task of the same name and hash."""
 
 from __future__ import annotations
 

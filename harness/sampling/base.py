@@ -1,4 +1,4 @@
-"""What every engine shares: requests in, draws with counts out, streamed as they come."""
+"""What every engine shares: it takes requests and yields draws with counts as they are ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engines. This list is all that the rest of the house knows of them; to read it imports no engine."""
+"""The list of the engines. To read it imports no engine."""
 
 from __future__ import annotations
 

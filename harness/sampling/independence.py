@@ -1,4 +1,4 @@
-"""Are the draws independent? A probe before a run, and a test of duplicates after it.
+"""Tests whether draws are independent: a probe before a run, and a test of duplicates after it.
 
 Engines fail here silently: ``n`` copies of one draw, replicas that share a seed, children ``seed + i`` that overlap
 with the next chunk's. What these have in common is that draws agree too often within a chunk, or too often between

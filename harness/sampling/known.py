@@ -1,4 +1,4 @@
-"""The ``known:`` model: draws labels from a stated distribution, so that the instrument can be calibrated.
+"""The engine ``known``: draws labels from a stated distribution, to test the scores.
 
 ``known:target``, ``known:uniform`` or ``known:FILE.yaml`` (context -> outcome -> share; ``*`` = every other
 context), each with ``,shift=S`` (moved from there by a TV of S) and ``,unparsed=S`` or another invalid outcome.

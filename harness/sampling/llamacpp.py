@@ -1,4 +1,4 @@
-"""Draws from llama.cpp in process: the server that its Python package brings, on a free port of this machine.
+"""The engine ``llamacpp``: draws from a GGUF file through llama.cpp's own server, on a free port of this machine.
 
 A prompt is read once for a group of draws; the draws of a group have seeds that count up from the group's.
 """

@@ -1,4 +1,4 @@
-"""Draws from any model type of lm-evaluation-harness, through its ``generate_until``.
+"""The engine ``lm-eval``: draws from any model type of lm-evaluation-harness through its ``generate_until``.
 
 lm-eval gives texts and nothing else. Whether the token cap cut a text is told from its length, where the model has
 a tokenizer; special tokens that lm-eval drops are lost.

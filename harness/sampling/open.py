@@ -1,4 +1,4 @@
-"""One string names a model and its engine."""
+"""Opens the engine that a model string names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws from replicas of any engine on the machines of a Ray cluster: prompts are split, a chunk's draws never."""
+"""The engine ``ray``: copies of another engine on a Ray cluster. Prompts are shared out; a chunk is never split."""
 
 from __future__ import annotations
 

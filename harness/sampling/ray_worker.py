@@ -1,4 +1,4 @@
-"""What runs on the workers of a Ray cluster: replicas of an engine, and a count of the batches they began."""
+"""What runs on the workers of a Ray cluster: copies of an engine, and a count of the batches they began."""
 
 from __future__ import annotations
 

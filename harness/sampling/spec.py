@@ -1,4 +1,4 @@
-"""What is known of an engine before it is imported: its name, options, measures and packages, and how it is opened."""
+"""``EngineSpec``: an engine's name, options, measures, packages and how it is opened, without importing it."""
 
 from __future__ import annotations
 

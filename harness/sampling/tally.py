@@ -1,4 +1,4 @@
-"""Outputs drawn one by one become distinct outputs with counts."""
+"""Counts equal outputs: single draws become distinct outputs with counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws from vLLM in process: one request for n draws, their random streams counted up from the chunk's seed."""
+"""The engine ``vllm``: one request for n draws, whose seeds count up from the chunk's seed."""
 
 from __future__ import annotations
 

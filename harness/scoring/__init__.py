@@ -1,1 +1,1 @@
-"""Scores: counts against a target. numpy and scipy only."""
+"""Scores: counts compared with a target. Needs numpy and scipy only."""

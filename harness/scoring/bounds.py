@@ -1,4 +1,4 @@
-"""Certain bounds on divergences, where outcome shares are known up to an undecided mass.
+"""Certain bounds on divergences, when outcome shares are known except for an undecided mass.
 
 The shares of a context lie in the slice {lower + u s : s >= 0, sum s = 1} of the simplex, u being undecided. Every
 divergence with bounds of its own is convex in the model's shares, so its greatest value is at a vertex: all of u on one outcome. Its

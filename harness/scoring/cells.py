@@ -1,4 +1,4 @@
-"""Statistics of one cell (one class in one context) whose mean lies on a known side of the truth.
+"""Functions of the count of one cell (one class in one context), with a mean below or above the true divergence.
 
 Every divergence with an interval of its own is a sum over cells of a function f(q, t) of the model's share q and the target's t, and the
 count X of a cell is Binomial(n, q) whatever the other cells do. So a function ``low(X)`` with

@@ -1,4 +1,4 @@
-"""Scores of the exact and choices measures: nothing was drawn, so intervals are certain bounds and floors are 0.
+"""Scores of the exact and choices measures: intervals are certain bounds and floors are 0, as nothing is drawn.
 
 Against a target that is itself a sample its chance remains: a floor, and an interval around the bounds.
 """

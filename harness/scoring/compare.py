@@ -1,4 +1,4 @@
-"""The difference of two models on the same contexts: paired, with both kinds of chance in its interval."""
+"""The difference of two models over the same contexts, with the chance of the draws and between contexts."""
 
 from __future__ import annotations
 

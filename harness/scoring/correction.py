@@ -1,4 +1,4 @@
-"""Class shares with a reader's mistakes taken out, and their limits."""
+"""Class shares corrected for a reader's mistakes, with their limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divergences read off counts: with or without half a draw added, and the TV's best and worst case.
+"""Divergences computed from counts, with or without half a draw added, and the best and worst possible TV.
 
 A divergence's own function normalises, smooths and drops nothing: what is given is measured. Smoothing is a step of
 its own (:func:`smoothed_shares`), so that a reader sees where it happens.

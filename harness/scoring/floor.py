@@ -1,4 +1,4 @@
-"""The noise floor: what a perfect model scores at this many draws, and what can be told from it."""
+"""The noise floor: the score of a perfect model at this many draws; and the smallest difference that can be shown."""
 
 from __future__ import annotations
 

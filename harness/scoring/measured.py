@@ -1,4 +1,4 @@
-"""Metrics that bring no interval of their own: their values, with a bootstrap that is named as one.
+"""Scores of the metrics that have no interval of their own: their values, with bootstrap intervals.
 
 A percentile bootstrap counts the bias of a divergence twice; this one takes it off (Davison and Hinkley, 1997,
 section 5.2, the basic bootstrap). How often it covers has not been measured for every metric there may be.

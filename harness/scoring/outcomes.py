@@ -1,4 +1,4 @@
-"""Tables of outcomes per context and prompt: counts of draws, or certain shares where nothing was drawn; their CSV."""
+"""Tables of outcomes by context and prompt, and their CSV: counts of draws, or shares when nothing was drawn."""
 
 from __future__ import annotations
 

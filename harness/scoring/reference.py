@@ -1,4 +1,4 @@
-"""Targets that are samples of people: their own chance in floors and intervals.
+"""Targets that are samples of people: their sampling error in floors and intervals.
 
 A reference of m replies differs from the people it was drawn from, and n draws of a model differ from the model.
 Near the target a share's difference has the variance t(1 - t)(1/n + 1/m), that of nm/(n + m) draws against an exact

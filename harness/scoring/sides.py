@@ -1,4 +1,4 @@
-"""Sums over cells that lie, on average, below and above a divergence, with the cumulants of their sampling error.
+"""Sums over cells with a mean below, and above, a divergence, and the cumulants of their sampling error.
 
 See docs/statistics.md, "Intervals". The functions of one cell are in ``cells``; here they are shifted by the
 line that puts their mean on the right side of the truth, summed over a context's classes, and given a variance

@@ -1,4 +1,4 @@
-"""One table of counts against one target: every score, with its interval and its noise floor."""
+"""Scores one table of counts against one target: each divergence with its interval and its noise floor."""
 
 from __future__ import annotations
 

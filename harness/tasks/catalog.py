@@ -1,4 +1,4 @@
-"""Finding tasks and targets by name: shipped ones, included folders, installed packages, or a path."""
+"""Finds tasks and targets by name: shipped, in an included folder, in an installed package, or at a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a target: shares per context, from a CSV file or from rows in YAML, checked on reading."""
+"""The figures of a target: shares by context, from a CSV file or from rows in YAML, checked on reading."""
 
 from __future__ import annotations
 

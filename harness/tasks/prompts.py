@@ -1,4 +1,4 @@
-"""Rendering prompts: sandboxed Jinja over a context's columns."""
+"""Renders the prompts of a task: sandboxed Jinja over the columns of a context."""
 
 from __future__ import annotations
 

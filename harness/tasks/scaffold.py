@@ -1,4 +1,4 @@
-"""``task new``: one commented file that is a whole task and passes ``task check`` as it is."""
+"""``task new``: writes a commented example of a task file, which passes ``task check`` unchanged."""
 
 from __future__ import annotations
 

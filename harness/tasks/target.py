@@ -1,4 +1,4 @@
-"""Targets: what a distribution should be, per context, with its provenance."""
+"""Targets: the distribution that a model should have in each context, with its provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a target file: kind, figures and their source."""
+"""The keys of a target file: kind, figures and their source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a task file: every key, its type, and what it may hold."""
+"""The keys of a task file: the type of each, and what it may hold."""
 
 from __future__ import annotations
 

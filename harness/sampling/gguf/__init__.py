@@ -1,1 +1,1 @@
-"""Models in GGUF files: found, read, and made ready for transformers."""
+"""Models in GGUF files: finds them, reads them, and makes them ready for transformers."""

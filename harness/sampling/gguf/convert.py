@@ -1,4 +1,4 @@
-"""A GGUF model as a folder that transformers reads: made once for a file, kept in the user's cache.
+"""Makes a GGUF model into a folder that transformers reads, once for a file, in the user's cache.
 
 The weights are the file's numbers, dequantised; nothing is rounded. The folder is an ordinary checkpoint without
 marks of quantisation, so everything that takes a checkpoint takes it: every engine, every method.

@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself: its metadata and where its tensors lie. Nothing of the weights is read."""
+"""Reads the header of a GGUF file: its metadata and the places of its tensors, but no weights."""
 
 from __future__ import annotations
 

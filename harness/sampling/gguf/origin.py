@@ -1,4 +1,4 @@
-"""The note in a folder that was made from a GGUF file: which file, and how its weights were stored."""
+"""A note in a folder that was made from a GGUF file: which file, and how its weights were stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokenizer that a GGUF file describes, as transformers has it, cutting text as llama.cpp does."""
+"""Makes the tokenizer of a GGUF file into one of transformers that splits text as llama.cpp does."""
 
 from __future__ import annotations
 

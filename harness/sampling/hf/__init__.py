@@ -1,1 +1,1 @@
-"""transformers models: found, loaded, sampled, enumerated."""
+"""The engine ``hf``: finds and loads transformers models, draws from them, and computes exact and choices."""

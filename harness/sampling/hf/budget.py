@@ -1,4 +1,4 @@
-"""How many rows a batch may have: found from memory, halved when memory runs out."""
+"""How many rows a batch may have: found from the free memory, halved when memory runs out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's forward pass over the rows of a frontier, from a key-value cache where the model allows it."""
+"""The forward pass of a model over the prefixes of a frontier, with a key-value cache if the model has one."""
 
 from __future__ import annotations
 

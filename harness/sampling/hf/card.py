@@ -1,4 +1,4 @@
-"""The identity of a model whose files can be seen, whichever engine draws from it."""
+"""The identity of a model with local files, for every engine: hashes of weights, configuration and tokenizer."""
 
 from __future__ import annotations
 

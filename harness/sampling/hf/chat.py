@@ -1,4 +1,4 @@
-"""Text in and out of a tokenizer: chat template, tokens of a prompt, ends of a turn, text of an output."""
+"""Text to tokens and back: chat template, the tokens of a prompt, the ends of a turn, the text of an output."""
 
 from __future__ import annotations
 

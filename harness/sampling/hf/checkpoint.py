@@ -1,4 +1,4 @@
-"""A transformers model in memory: loaded with its tokenizer and adapter, on a device, in a dtype."""
+"""Loads a transformers model with its tokenizer and adapter, on a device, in a dtype."""
 
 from __future__ import annotations
 

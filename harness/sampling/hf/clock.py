@@ -1,4 +1,4 @@
-"""When an enumeration ends, how much it does at a time, and when it says how far it is."""
+"""When an enumeration of outputs ends, how much it does in a step, and when it reports its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collapsed sampling on transformers: the law of n separate draws at the cost of the distinct outputs.
+"""Collapsed sampling: the distribution of n separate draws, at the cost of the distinct outputs.
 
 n independent draws from one prompt are a multinomial over outputs. The engine keeps the distinct prefixes with
 their counts; at each step it draws the next-token counts of each prefix, branches, and forwards each distinct

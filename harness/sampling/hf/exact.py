@@ -1,4 +1,4 @@
-"""The exact measure: enumerate outputs, most probable prefix first, until little mass is undecided.
+"""The exact measure: enumerates outputs, the most probable prefix first, until little mass is undecided.
 
 Every outcome then has a certain lower bound (the mass of the outputs that were found to give it) and a certain
 upper bound (that plus what is undecided); "certain" means up to the arithmetic of the model's forward pass.

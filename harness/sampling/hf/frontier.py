@@ -1,4 +1,4 @@
-"""The frontier of collapsed sampling: distinct prefixes with how many draws stand on each."""
+"""The frontier of collapsed sampling: the distinct prefixes, each with the number of draws that begin with it."""
 
 from __future__ import annotations
 

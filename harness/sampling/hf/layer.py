@@ -1,4 +1,4 @@
-"""Keys and values of a frontier: rows that do not branch stay in place, nothing is copied to append a token."""
+"""The key-value cache of a frontier. Rows that do not branch stay in place; appending a token copies nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where prefixes end, and what they amount to: distinct texts with counts, per request."""
+"""Ends prefixes and makes outputs of them: distinct texts with counts, for each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of tokens of different lengths as one batch."""
+"""Makes one batch of rows of tokens that have different lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing next tokens: keyed randomness, the sampling filters, and many draws from many distributions at once.
+"""Draws next tokens: random numbers by prefix, temperature and top-k and top-p, many distributions at once.
 
 Randomness is a function of the path: each prefix has a key, made from its parent's key and its token, and the
 i-th draw from a prefix uses the i-th number of the key's stream (SplitMix64). So a request's draws depend on

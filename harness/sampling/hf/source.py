@@ -1,4 +1,4 @@
-"""Finding and loading a transformers checkpoint: a folder or a hub id, an adapter or a whole model."""
+"""Finds a transformers checkpoint: a folder, a GGUF file or a hub id; an adapter or a whole model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exact measure knows of a request: mass per outcome, and the prefixes that are still undecided."""
+"""What the exact measure knows of a request: the mass of each outcome, and the prefixes that are undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wordings as rows of tokens that a model scores, and their probabilities: what the choices measure counts."""
+"""Wordings as rows of tokens, and their probabilities, for the choices measure."""
 
 from __future__ import annotations
 

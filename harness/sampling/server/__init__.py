@@ -1,1 +1,1 @@
-"""Servers that speak the OpenAI protocol."""
+"""The engine ``server``: servers that speak the OpenAI protocol."""

@@ -1,4 +1,4 @@
-"""Which fields a server takes: all sampling parameters are sent, and what it refuses is learnt and said once."""
+"""Which fields a server takes. All sampling parameters are sent; fields that it refuses are left out and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws from any OpenAI-compatible server: every draw arrives, or is a ``failed`` row that says why."""
+"""Draws from an OpenAI-compatible server: each draw arrives, or is a ``failed`` row with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identity of a model that a server on this machine serves from a folder: its files can be seen."""
+"""The identity of a model that a server on this machine loads from a local folder."""
 
 from __future__ import annotations
 

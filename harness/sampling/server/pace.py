@@ -1,4 +1,4 @@
-"""How fast a server is asked: bounded concurrency that gives way to 429, and waits that grow and jitter."""
+"""How fast a server is asked: a limit of parallel requests, and growing random waits after status 429."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading an OpenAI-compatible answer: choices become draws, reasoning goes back in front of its answer."""
+"""Reads an OpenAI-compatible answer: its choices become draws, with the reasoning put before the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls of one ``draw`` to a server: tried again until every draw of every chunk is there, or has a reason."""
+"""The requests of one call of ``draw``, repeated until every draw is there or has a reason why not."""
 
 from __future__ import annotations
 
