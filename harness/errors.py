@@ -1,4 +1,4 @@
-"""Errors that a user can act on: printed as one message, never as a traceback."""
+"""Errors that a user can act on: printed as one message, without a traceback."""
 
 from __future__ import annotations
 

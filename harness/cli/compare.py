@@ -1,4 +1,4 @@
-"""``distalign compare``."""
+"""``distalign compare``: the options, and the output of a comparison of two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distalign demo``."""
+"""``distalign demo``: the options of the demonstration on the tiny models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distalign env``."""
+"""``distalign env``: prints versions, paths and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distalign evaluate``."""
+"""``distalign evaluate``: its options, made into settings."""
 
 from __future__ import annotations
 

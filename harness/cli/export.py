@@ -1,4 +1,4 @@
-"""``distalign export``."""
+"""``distalign export``: one subcommand for each form of export."""
 
 from __future__ import annotations
 

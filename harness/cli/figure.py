@@ -1,4 +1,4 @@
-"""``distalign figure``."""
+"""``distalign figure``: the options of the figures for papers."""
 
 from __future__ import annotations
 

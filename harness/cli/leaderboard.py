@@ -1,4 +1,4 @@
-"""``distalign leaderboard``."""
+"""``distalign leaderboard``: its options, and what ``--check`` found."""
 
 from __future__ import annotations
 

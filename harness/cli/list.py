@@ -1,4 +1,4 @@
-"""``distalign list``."""
+"""``distalign list``: lists tasks, targets, methods and runs."""
 
 from __future__ import annotations
 

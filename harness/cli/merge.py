@@ -1,4 +1,4 @@
-"""``distalign merge``."""
+"""``distalign merge``: joins the shards of runs and scores them."""
 
 from __future__ import annotations
 

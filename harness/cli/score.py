@@ -1,4 +1,4 @@
-"""``distalign score``."""
+"""``distalign score``: reads and scores the draws of runs again."""
 
 from __future__ import annotations
 

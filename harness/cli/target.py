@@ -1,4 +1,4 @@
-"""``distalign target``."""
+"""``distalign target``: shows a target; its subcommand ``import`` is in ``importing``."""
 
 from __future__ import annotations
 

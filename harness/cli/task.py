@@ -1,4 +1,4 @@
-"""``distalign task``."""
+"""``distalign task``: makes, checks and shows tasks."""
 
 from __future__ import annotations
 

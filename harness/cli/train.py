@@ -1,4 +1,4 @@
-"""``distalign train``."""
+"""``distalign train``: the options of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distalign utility``."""
+"""``distalign utility``: the options, and the scores of what a method cost a model."""
 
 from __future__ import annotations
 

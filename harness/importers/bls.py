@@ -1,4 +1,4 @@
-"""Import of the US labour statistics: Current Population Survey, Table 11, annual averages."""
+"""Imports the US labour statistics: Current Population Survey, Table 11, annual averages."""
 
 from __future__ import annotations
 

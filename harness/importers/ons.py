@@ -1,4 +1,4 @@
-"""Import of the UK labour statistics: Annual Survey of Hours and Earnings, Table 14.1a, employee jobs by sex."""
+"""Imports the UK labour statistics: Annual Survey of Hours and Earnings, Table 14.1a, employee jobs by sex."""
 
 from __future__ import annotations
 

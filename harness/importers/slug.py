@@ -1,4 +1,4 @@
-"""Context ids made from titles."""
+"""Makes context ids of titles."""
 
 from __future__ import annotations
 

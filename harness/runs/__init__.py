@@ -1,1 +1,1 @@
-"""Run folders: what is on disk, what identifies a run, what is left to draw."""
+"""Run folders: what is on disk, what identifies a run, which draws are missing."""

@@ -1,4 +1,4 @@
-"""What a run still has to draw: chunk sizes, and the requests that are missing."""
+"""Which draws a run still needs: chunk sizes, and the missing requests."""
 
 from __future__ import annotations
 
