@@ -1,10 +1,10 @@
 """Tests whether draws are independent: a probe before a run, and a test of duplicates after it.
 
-Engines fail here silently: ``n`` copies of one draw, replicas that share a seed, children ``seed + i`` that overlap
-with the next chunk's. What these have in common is that draws agree too often within a chunk, or too often between
-chunks of one prompt. Under independence neither can be told from the other: given all outputs of a prompt, which of
-them lie in the same chunk is a random permutation. So the test needs no model of the outputs, and a model that
-answers nearly always the same is not blamed for it.
+Engines can fail here without an error: they give n copies of one draw, or replicas share a seed, or the seeds
+``seed + i`` of a chunk overlap with those of the next chunk. In all these cases draws agree too often within a chunk, or
+too often between chunks of one prompt. If the draws are independent, it is pure chance which outputs of a prompt lie in
+the same chunk: any permutation of them is equally likely. So the test does not need to know how likely an output is, and
+a model that nearly always gives the same answer passes it.
 """
 
 from __future__ import annotations

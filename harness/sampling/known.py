@@ -2,7 +2,7 @@
 
 ``known:target``, ``known:uniform`` or ``known:FILE.yaml`` (context -> outcome -> share; ``*`` = every other
 context), each with ``,shift=S`` (moved from there by a TV of S) and ``,unparsed=S`` or another invalid outcome.
-It states its class outright: what its draws prove is counting and scoring, not reading.
+Its output is the name of a class. So it tests counting and scoring, but not the reader.
 """
 
 from __future__ import annotations

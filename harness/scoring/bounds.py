@@ -1,10 +1,10 @@
 """Certain bounds on divergences, when outcome shares are known except for an undecided mass.
 
-The shares of a context lie in the slice {lower + u s : s >= 0, sum s = 1} of the simplex, u being undecided. Every
-divergence with bounds of its own is convex in the model's shares, so its greatest value is at a vertex: all of u on one outcome. Its
-least value is at p = max(lower, c target), with c such that p sums to 1: each is a sum of terms that
-depend on an outcome through p / target, so raising p where that ratio is lowest lowers it the most
-(water-filling). The bounds are attained, so no narrower ones exist.
+The shares of a context are lower + u s with s >= 0 and sum s = 1, where u is the undecided mass. Every divergence with
+bounds of its own is convex in the model's shares. So its greatest value is reached when all of u is on one outcome. Its
+least value is at p = max(lower, c target), with c such that p sums to 1. The reason: the divergence is a sum of terms that
+depend on an outcome through p / target, so it falls most where p is raised at the lowest ratio (water-filling). Both
+values are reached, so no narrower bounds exist.
 """
 
 from __future__ import annotations

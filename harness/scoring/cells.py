@@ -1,11 +1,11 @@
 """Functions of the count of one cell (one class in one context), with a mean below or above the true divergence.
 
-Every divergence with an interval of its own is a sum over cells of a function f(q, t) of the model's share q and the target's t, and the
-count X of a cell is Binomial(n, q) whatever the other cells do. So a function ``low(X)`` with
-E low(X) <= f(q, t) for every q can be found and checked one cell at a time, and its sum over cells and contexts
-has a mean that is at most the divergence: a lower limit needs only the sampling error of that sum. ``high(X)``
-is its mirror image. docs/statistics.md has the argument; the divergences bring their own functions (``metrics``),
-this module has those that are shared.
+A divergence with an interval of its own is a sum over cells of a function f(q, t), where q is the model's share and t
+the target's. The count X of a cell is Binomial(n, q), whatever the other cells are. A function ``low(X)`` with
+E low(X) <= f(q, t) for every q can be found and checked one cell at a time. Its sum over cells and contexts has a mean
+that is at most the divergence, so a lower limit needs only the sampling error of that sum. ``high(X)`` is the same for
+the upper limit. See docs/statistics.md, "Intervals". The functions of single divergences are in ``metrics``; here are
+those that they share.
 """
 
 from __future__ import annotations

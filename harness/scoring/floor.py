@@ -118,7 +118,9 @@ def tail(observed: FloatArray, null: FloatArray) -> FloatArray:
     repetitions = null.shape[0]
     reached = (null >= observed - 1e-12).sum(axis=0)
     counted = (reached + 1) / (repetitions + 1)
-    with np.errstate(invalid="ignore", divide="ignore"):  # of infinite scores there is no variance: they are counted
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # of infinite scores there is no variance: they are counted
         mean, variance = null.mean(axis=0), null.var(axis=0)
         fitted = stats.gamma.sf(observed, mean**2 / variance, scale=variance / mean)
     p = np.where((reached >= 10) | ~np.isfinite(fitted), counted, np.minimum(fitted, counted))

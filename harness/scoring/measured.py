@@ -1,6 +1,6 @@
 """Scores of the metrics that have no interval of their own: their values, with bootstrap intervals.
 
-A percentile bootstrap counts the bias of a divergence twice; this one takes it off (Davison and Hinkley, 1997,
+A percentile bootstrap counts the bias of a metric twice; this one subtracts it (Davison and Hinkley, 1997,
 section 5.2, the basic bootstrap). How often it covers has not been measured for every metric there may be.
 """
 

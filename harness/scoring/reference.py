@@ -1,9 +1,9 @@
 """Targets that are samples of people: their sampling error in floors and intervals.
 
-A reference of m replies differs from the people it was drawn from, and n draws of a model differ from the model.
-Near the target a share's difference has the variance t(1 - t)(1/n + 1/m), that of nm/(n + m) draws against an exact
-target; there the limits of so many draws hold. Farther out, where the bias is gone, what remains is the difference
-between the reference's variance and the one that this took for it, which the delta method gives.
+A reference of m replies differs by chance from the people it was drawn from, and n draws differ from the model. Near the
+target, a difference of shares has the variance t(1 - t)(1/n + 1/m). That is the variance of nm/(n + m) draws against an
+exact target, so the limits of that many draws are used. Farther from the target the variance of the reference (by the
+delta method) is larger than this assumes. The limits are widened by the difference.
 """
 
 from __future__ import annotations

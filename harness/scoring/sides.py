@@ -1,8 +1,8 @@
 """Sums over cells with a mean below, and above, a divergence, and the cumulants of their sampling error.
 
-See docs/statistics.md, "Intervals". The functions of one cell are in ``cells``; here they are shifted by the
-line that puts their mean on the right side of the truth, summed over a context's classes, and given a variance
-and a skewness.
+See docs/statistics.md, "Intervals". The functions of one cell are in ``cells``; here a straight line is
+added that puts their mean below (or above) the truth. Then they are summed over the classes of a context, and the
+variance and the skewness of the sum are computed.
 """
 
 from __future__ import annotations
