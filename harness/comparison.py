@@ -30,7 +30,18 @@ LEVEL = 0.05
 ASKED = {
     "task": "--task",
     "task_version": "the task's version",
-    **{key: RULES[key].flag for key in ("split", "paraphrases", "measure", "epsilon")},
+    **{
+        key: RULES[key].flag
+        for key in (
+            "split",
+            "contexts",
+            "paraphrases",
+            "system",
+            "continue_from",
+            "measure",
+            "epsilon",
+        )
+    },
 }
 """What two runs must share besides the sampling parameters, as it is typed: only the model, its template and its
 engine may differ."""
@@ -42,7 +53,7 @@ def comparable(a: Run, b: Run) -> None:
     """Refuse two runs that do not answer the same question, naming the settings that differ."""
     differing = _differing(_asked(a), _asked(b))
     # Hashes tell a reader nothing, and follow from the settings: they are named where nothing else differs.
-    differing = differing or _differing(*(_named(HASHES, r.identity.model_dump()) for r in (a, b)))
+    differing = differing or _differing(_hashes(a), _hashes(b))
     if differing:
         raise IncompleteError(
             "the runs differ in " + ", ".join(differing),
@@ -68,12 +79,27 @@ def _asked(run: Run) -> dict[str, object]:
     return _named(ASKED, run.identity.model_dump()) | _named(flags, run.identity.sampling.model_dump())
 
 
+def _hashes(run: Run) -> dict[str, object]:
+    """The hashes, that of prompts which replaced the task's with their file."""
+    found = _named(HASHES, run.identity.model_dump())
+    if run.manifest.prompts_file:
+        found[HASHES["prompts_hash"]] = f"{run.identity.prompts_hash} of {run.manifest.prompts_file}"
+    return found
+
+
 def _named(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
     return {name: values[key] for key, name in names.items()}
 
 
 def _differing(one: Mapping[str, object], two: Mapping[str, object]) -> dict[str, str]:
-    return {name: f"{one[name]} against {two[name]}" for name in one if one[name] != two[name]}
+    return {name: f"{_told(one[name])} against {_told(two[name])}" for name in one if one[name] != two[name]}
+
+
+def _told(value: object) -> object:
+    """A value as it is shown: what is empty is nothing given."""
+    return (
+        ", ".join(value) if isinstance(value, tuple) and value else "nothing" if value in ("", ()) else value
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,9 @@ def _try(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Set
     sampler = drawing(engine) if settings.chosen(task) == "draws" else None
     plan = grow([], settings.n, sampler.max_chunk) if sampler else [1]
     requests = missing(plan, rendered, [], settings.seed)
-    reader = DrawReader.of(task, engine.card().contract, engine.render(requests[0]))
+    reader = DrawReader.of(
+        task, engine.card().contract, engine.render(requests[0]), begun=settings.continue_from
+    )
     if sampler:
         results = sampler.draw(requests, settings.effective(task), reader.settled)
         return sum(d.count * d.tokens for _, found in results for d in found), 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from harness.plaintext import line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -67,10 +69,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 
 def clip(value: object, limit: int = 200) -> str:
-    """``value`` on one line, control characters made visible, cut at ``limit``."""
-    text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return text if len(text) <= limit else text[:limit] + "…"
+    """``value`` on one line, characters that act without being seen spelled out, cut at ``limit``."""
+    return line(value if isinstance(value, str) else repr(value), limit)
 
 
 def missing_package(feature: str, package: str, extra: str) -> UserError:

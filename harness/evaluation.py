@@ -22,7 +22,7 @@ from harness.sampling.open import Engines, parse, proven
 from harness.settings import Chosen, Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
-from harness.tasks.task import Task, load_task
+from harness.tasks.task import Task, load_prompts, load_task
 from harness.terms import SLOT, Request
 
 if TYPE_CHECKING:
@@ -95,9 +95,18 @@ def evaluate(
 
 def asked(task: Task, settings: Settings) -> tuple[list[Context], list[Rendered]]:
     """The contexts that are asked about and the prompts, as the measure needs them."""
-    contexts, wordings = prompts.select(task, settings.split, settings.paraphrases)
+    own = load_prompts(settings.prompts, task) if settings.prompts else ()
+    found, wordings = prompts.select(task, settings.split, settings.paraphrases, own)
+    contexts = prompts.named(found, settings.contexts, "--contexts")
     slot = {"choice": SLOT} if settings.chosen(task) == "choices" else None
-    return contexts, prompts.render(task, contexts, wordings, slot)
+    rendered = prompts.render(task, contexts, wordings, slot)
+    if settings.continue_from and any(SLOT in f"{r.text}{r.messages}" for r in rendered):
+        raise UserError(
+            "these prompts have a place for the choice inside them, so no answer begins after them",
+            where="--continue-from",
+            expected="prompts without {{ choice }}, or no beginning",
+        )
+    return contexts, prompts.framed(rendered, settings.system, settings.continue_from)
 
 
 def check(task: Task, settings: Settings) -> None:
@@ -135,6 +144,8 @@ def _run(
     )
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
+        for attribute, label in reader_of(writer.run, task).decided().items():
+            say(f"the beginning {settings.continue_from!r} is read as {attribute} {label} by itself")
         interrupted = settings.chosen(task) != "draws" and _measure(engine, writer, task, rendered, settings)
         for look in looks(settings) if settings.chosen(task) == "draws" else []:
             _draw(drawing(engine), writer, task, rendered, replace(settings, n=look))

@@ -1,20 +1,47 @@
-"""Tables in plain text, for the terminal."""
+"""Text from outside, made fit to be shown, and plain-text tables of it."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+LONGEST = 300
+"""Characters of a name that are shown; what is longer is cut, and says so."""
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and new line
+    "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # direction marks, zero widths, separators
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates and tags
+)
+
+
+def spelled(text: str) -> str:
+    """``text`` with every character that acts without being seen written as its name, as ``[U+202E]``.
+
+    A text that turns its direction round, hides characters or commands a terminal could pass for another one.
+    """
+    return UNSEEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
+
+
+def show(value: object, limit: int = LONGEST) -> str:
+    """``value`` as text with nothing unseen in it; a long one is cut, and says so."""
+    text = value if isinstance(value, str) else str(value)
+    head = spelled(text[:limit])
+    return head if len(text) <= limit else f"{head}… ({len(text):,} characters)"
+
+
+def line(value: object, limit: int = LONGEST) -> str:
+    r"""``show`` on one line: line ends and tabs are written as ``\n`` and ``\t``."""
+    return show(value, limit).replace("\n", "\\n").replace("\t", "\\t")
+
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Left-aligned columns two spaces apart; control characters are made visible, wide characters counted as two."""
-    clean = [
-        ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell) for cell in row]
-        for row in rows
-    ]
+    """Left-aligned columns two spaces apart; nothing unseen in them, wide characters counted as two."""
+    clean = [[line(cell, len(cell)) for cell in row] for row in rows]
     widths = [max(_width(row[i]) for row in clean) for i in range(len(clean[0]))] if clean else []
     lines = []
     for row in clean:

@@ -30,7 +30,9 @@ class ReadDraw:
 
 def reader_of(run: Run, task: Task, attributes: Iterable[str] = ()) -> DrawReader:
     """The reader of a run's draws; no attribute named is all of the task."""
-    return DrawReader.of(task, run.contract, run.prompts().first_rendered, attributes)
+    return DrawReader.of(
+        task, run.contract, run.prompts().first_rendered, attributes, run.identity.continue_from
+    )
 
 
 def readings(run: Run, task: Task, attributes: Iterable[str] = ()) -> Iterator[ReadDraw]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, get_args
@@ -43,6 +43,10 @@ class Chosen(TypedDict, total=False):
     out: Path | str
     shard: tuple[int, int] | None
     until: float | None
+    system: str
+    prompts: Path | None
+    continue_from: str
+    contexts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,15 @@ class Settings:
     until: float | None = None
     """Draw in blocks until neither 95% limit of the mean TV is farther than this from the estimate."""
 
+    system: str = ""
+    """A system message before every prompt; where a prompt has one, it stands in front of it."""
+    prompts: Path | None = None
+    """A file of prompts in place of the task's, in the form of a task's ``prompts``."""
+    continue_from: str = ""
+    """The beginning of every answer: the model goes on from it, and readers read both as one text."""
+    contexts: Sequence[str] = ()
+    """Only these contexts, by id; a text may name several, with commas. Empty is all of the split."""
+
     def __post_init__(self) -> None:
         for name, rule in RULES.items():
             _check(rule, getattr(self, name))
@@ -87,6 +100,8 @@ class Settings:
         for name, value in self.sampling.items():
             _check(SAMPLING[name], value)
         object.__setattr__(self, "out", Path(self.out))
+        object.__setattr__(self, "prompts", None if self.prompts is None else Path(self.prompts))
+        object.__setattr__(self, "contexts", tuple(self.contexts))
 
     def changed(self, options: Mapping[str, object]) -> Settings:
         """These settings with single ones replaced by name."""
@@ -194,6 +209,20 @@ RULES = {
         lambda v: v is None or _real(0, 1, closed=False)(v),
         "a number above 0, to 1",
     ),
+    "system": Rule("--system", "not a system message", _is(str), "a text"),
+    "prompts": Rule(
+        "--prompts",
+        "not a file of prompts",
+        lambda v: v is None or (isinstance(v, str | Path) and str(v) != ""),
+        "a path",
+    ),
+    "continue_from": Rule(
+        "--continue-from",
+        "not the beginning of an answer",
+        lambda v: isinstance(v, str) and (v == "" or v.strip() != ""),
+        "a text that is not blank",
+    ),
+    "contexts": Rule("--contexts", "not contexts", _texts, "a list of context ids, as ['nurse', 'roofer']"),
 }
 SAMPLING = {
     "temperature": Rule("--temperature", "not a temperature", _real(0, 10), "a number from 0 to 10"),

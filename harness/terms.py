@@ -70,6 +70,11 @@ class Draw:
     """Why a ``failed`` draw has no text."""
 
 
+def gap(before: str, after: str) -> str:
+    """The blank that written text has between words, where the script has one and neither side brings it."""
+    return " " if before and not before[-1].isspace() and after[:1].isalnum() and after[:1] < "\u2e80" else ""
+
+
 SLOT = "\ue000"
 """Stands in a prompt where the choices measure puts a wording: a private character that no prompt holds."""
 READERS = 1

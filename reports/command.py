@@ -9,29 +9,49 @@ from harness.sampling.engines import ENGINES, all_options
 from reports.standing import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.runs.folder import Run
 
 FLAGS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
 
 
-def command(run: Run, targets: Sequence[str]) -> str:
-    """``distalign evaluate …`` with every setting that decides the law of the draws, quoted for a shell."""
-    sampling, measure = run.identity.sampling.model_dump(), run.identity.measure
+def command(run: Run, targets: Sequence[str], changed: Mapping[str, str] | None = None) -> str:
+    """``distalign evaluate …`` with every setting that decides the law of the draws, quoted for a shell.
+
+    Args:
+        run: the run that is made again.
+        targets: the targets to score against.
+        changed: flags that get another value than the run's.
+    """
+    given = changed or {}
+    flags = {**_flags(run, given.get("--measure", run.identity.measure)), **given}
     words = ["distalign", "evaluate", _model(run), "--task", run.identity.task]
     for target in targets:
         words += ["--target", target]
-    words += ["--split", run.identity.split, "--paraphrases", run.identity.paraphrases, "--measure", measure]
-    if measure == "draws":
-        words += ["-n", str(run.n), "--seed", str(run.identity.seed)]
-    if measure == "exact":
-        words += ["--epsilon", str(run.identity.epsilon)]
-    for key, flag in FLAGS.items():
-        words += [flag, str(sampling[key])]
+    words += [word for flag, value in flags.items() if value for word in (flag, value)]
+    for context in run.identity.contexts:
+        words += ["--contexts", context]
     if run.identity.sampling.temperature == 0 and run.n > 1:
         words.append("--allow-greedy")
     return shlex.join([*words, *_options(run)])
+
+
+def _flags(run: Run, measure: str) -> dict[str, str]:
+    who = run.identity
+    sampling = who.sampling.model_dump()
+    flags = {"--split": who.split, "--paraphrases": who.paraphrases, "--measure": measure}
+    if measure == "draws":
+        flags |= {"-n": str(run.n), "--seed": str(who.seed or 0)}
+    if measure == "exact":
+        flags |= {"--epsilon": str(who.epsilon)}
+    flags |= {flag: str(sampling[key]) for key, flag in FLAGS.items()}
+    asked = {
+        "--system": who.system,
+        "--prompts": run.manifest.prompts_file,
+        "--continue-from": who.continue_from,
+    }
+    return flags | {flag: text for flag, text in asked.items() if text}
 
 
 def _engine(run: Run) -> str:

@@ -13,9 +13,9 @@ from harness.errors import UserError
 from harness.files import replacing
 from harness.metrics.base import Divergence
 from reports.board import build, page_metrics
+from harness.plaintext import show
 from reports.load import entries
 from reports.tables import records
-from reports.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,13 +8,13 @@ import numpy as np
 
 from harness.errors import UserError, nearest
 from harness.files import make_folder, replacing
+from harness.plaintext import show
 from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
 from harness.scoring.interval import Limits, share_limits
 from reports.load import Entry, entries
 from reports.ranks import corrected_tv
 from reports.standing import who
-from reports.text import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,6 +12,7 @@ import numpy as np
 from harness import __version__
 from harness.metrics.base import OfModel
 from harness.metrics.catalog import of
+from harness.plaintext import show
 from harness.runs.manifest import PROMPTS
 from harness.terms import INVALID
 from reports.board import board_distances, engine, page_metrics
@@ -20,7 +21,7 @@ from reports.load import FILE
 from reports.published import published
 from reports.samples import find_task
 from reports.standing import sampling, seen
-from reports.text import link, show
+from reports.text import link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.files import read_csv
-from reports.text import link, show
+from harness.plaintext import show
+from reports.text import link
 
 FOLDER = Path(__file__).parent / "published"
 COLUMNS = (

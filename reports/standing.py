@@ -36,7 +36,7 @@ class Who:
     """A row of the board: a model as one method left it."""
 
     model: str
-    """Name to show: the last two parts of a path, a hub id whole."""
+    """Name to show: the last two parts of a path, a hub id whole; then how it was asked, where not as the task asks."""
     method: str
     arm: str
     base: str
@@ -80,7 +80,7 @@ def who(entry: Entry) -> Who:
     weights = "" if known else run.identity.weights
     own = weights or path
     return Who(
-        model=_short(path, parts),
+        model="; ".join(filter(None, (_short(path, parts), run.manifest.asked_with()))),
         method=method,
         arm=contract.arm,
         base=contract.base or own,
@@ -132,10 +132,15 @@ def reasons(group: Sequence[Entry]) -> list[list[Reason]]:
     usual = {
         "sampling": _most([sampling(e) for e in group]),
         "contexts": _most([e.contexts for e in group]),
-        "prompts": _most([e.run.identity.prompts_hash for e in group]),
+        # Of equally common prompts the task's own, which have no name of their own, are the measure.
+        "prompts": _most([_prompts(e) for e in group]),
         "reader": _most([e.read_by for e in group]),
     }
     return [_reasons(entry, usual) for entry in group]
+
+
+def _prompts(entry: Entry) -> tuple[str, str]:
+    return entry.run.manifest.asked_with(), entry.run.identity.prompts_hash
 
 
 def _most(values: Sequence[Hashable]) -> Hashable:
@@ -155,8 +160,8 @@ def _reasons(entry: Entry, usual: Mapping[str, Hashable]) -> list[Reason]:
     if entry.contexts != usual["contexts"]:
         others = len(cast("tuple[str, ...]", usual["contexts"]))
         found.append(Reason("contexts", f"{len(entry.contexts)} / {others}"))
-    elif run.identity.prompts_hash != usual["prompts"]:
-        found.append(Reason("prompts"))
+    elif _prompts(entry) != usual["prompts"]:
+        found.append(Reason("prompts", run.manifest.asked_with()))
     if entry.read_by != usual["reader"]:
         found.append(Reason("reader"))
     independence = run.manifest.independence

@@ -97,6 +97,25 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
     show_default=True,
     help="Seed of the run; every chunk's own seed comes from it.",
 )
+@click.option("--system", default="", metavar="TEXT", help="A system message before every prompt.")
+@click.option(
+    "--continue-from",
+    default="",
+    metavar="TEXT",
+    help="The beginning of every answer, put in the model's mouth; it is read with what the model adds.",
+)
+@click.option(
+    "--prompts",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="File of prompts in place of the task's, in the form of a task's prompts.yaml.",
+)
+@click.option(
+    "--contexts",
+    multiple=True,
+    metavar="A,B",
+    help="Only these contexts, by id; default: all of the split. May be repeated.",
+)
 @click.option("--temperature", type=float, default=None, help="In place of the task's.")
 @click.option("--top-p", type=float, default=None, help="In place of the task's.")
 @click.option("--top-k", type=int, default=None, help="In place of the task's; 0 is off.")

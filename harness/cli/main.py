@@ -14,6 +14,7 @@ from harness.errors import UserError
 VERBS = {
     "evaluate": "Evaluate models on tasks against target distributions.",
     "score": "Read and score a run's draws again, without a model.",
+    "show": "Show what a model said in a run: texts, draws, class and reason.",
     "compare": "Compare two runs, paired over contexts.",
     "leaderboard": "Write the HTML leaderboard from runs.",
     "figure": "Draw figures for papers from runs.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError, nearest
 from harness.reading import thinking
 from harness.reading.base import Answer, Reader, Reading
+from harness.terms import gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -133,11 +134,14 @@ def read_draws(
     contract: Contract,
     *,
     thinks: bool = False,
+    begun: str = "",
 ) -> list[Reading]:
     """The outcomes of many (text, finish) draws; readers that work in batches get them together.
 
-    ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``).
+    ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``); ``begun`` is the beginning of every
+    answer, from which the model went on.
     """
+    blank: set[int] = set()
     readings: dict[int, Reading] = {}
     answers: dict[int, Answer] = {}
     for i, (text, finish) in enumerate(draws):
@@ -148,23 +152,33 @@ def read_draws(
         if parts.open:
             readings[i] = Reading("truncated", "reasoning never closes")
         else:
-            answers[i] = Answer(parts.answer, cut=finish == "length")
+            answers[i] = Answer(_joined(begun, parts.answer), cut=finish == "length")
+            if not parts.answer.strip():
+                blank.add(i)
     for i, reading in zip(answers, reader.read_all(list(answers.values())), strict=True):
-        cut = answers[i].cut and reading.label == "unparsed" and not answers[i].text.strip()
+        cut = answers[i].cut and reading.label == "unparsed" and i in blank
         readings[i] = Reading("truncated", "cut before a decision") if cut else reading
     return [readings[i] for i in range(len(draws))]
 
 
-def settled_draw(text: str, readers: Iterable[Reader], contract: Contract, *, thinks: bool = False) -> bool:
+def settled_draw(
+    text: str, readers: Iterable[Reader], contract: Contract, *, thinks: bool = False, begun: str = ""
+) -> bool:
     """True when no continuation can change what any reader makes of a draw.
 
     ``thinks`` says that the prompt ends inside reasoning (``thinking.opens``): then nothing is settled before it
-    closes.
+    closes. ``begun`` is the beginning of every answer.
     """
     parts = _split(text, contract, thinks=thinks)
     if parts.open or _may_be_token(text, contract):
         return False
-    return all(reader.settled(parts.answer) for reader in readers)
+    answer = _joined(begun, parts.answer)
+    return all(reader.settled(answer) for reader in readers)
+
+
+def _joined(begun: str, answer: str) -> str:
+    """An answer with its beginning: some tokenizers lose the blank before a text's first word."""
+    return begun + gap(begun, answer) + answer
 
 
 def _tokens(contract: Contract) -> list[str]:

@@ -53,6 +53,9 @@ def identity(task: Task, rendered: Sequence[Rendered], card: ModelCard, settings
         sampling=SamplingRecord(**asdict(settings.effective(task))),
         seed=settings.seed if measure == "draws" else None,
         reader=READERS,
+        system=settings.system,
+        continue_from=settings.continue_from,
+        contexts=tuple(dict.fromkeys(r.context for r in rendered)) if settings.contexts else (),
     )
 
 
@@ -73,6 +76,7 @@ def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, 
         identity=who,
         model_string=asked,
         engine=engine,
+        prompts_file=str(settings.prompts.resolve()) if settings.prompts else "",
         options={k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
         state="new",
         task_source=str(source.resolve()),

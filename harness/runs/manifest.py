@@ -74,6 +74,12 @@ class Identity(Record):
     """The sampling parameters that were sent."""
     seed: int | None
     """Seed of the run; null for a measure without draws."""
+    system: str = ""
+    """The system message that was put before every prompt; '' for none but the prompts' own."""
+    continue_from: str = ""
+    """The beginning that was put before every answer; '' for none."""
+    contexts: tuple[str, ...] = ()
+    """The contexts that were chosen by name; empty for all of the split."""
     reader: int | None = None
     """Version of the readers, which may end a draw early; null where it was not noted."""
 
@@ -135,6 +141,8 @@ class Manifest(Record):
     """The engine that drew."""
     options: dict[str, str] = Field(default_factory=dict)
     """Engine options that were given."""
+    prompts_file: str = ""
+    """Full path of the file of prompts that replaced the task's; '' for the task's own."""
     plan: tuple[int, ...] = ()
     """Chunk sizes, the same for every prompt; their sum is n."""
     state: str = Field(pattern=r"^(new|drawing|merging|incomplete|complete|shard \d+/\d+)$")
@@ -155,6 +163,17 @@ class Manifest(Record):
     """Time spent drawing."""
     tokens: int = 0
     """Tokens drawn."""
+
+    def asked_with(self) -> str:
+        """How the asking differs from the task's own, for whoever tells runs apart; '' where it does not."""
+        who = self.identity
+        parts = {
+            "system": who.system and f"“{who.system}”",
+            "begun": who.continue_from and f"“{who.continue_from}”",
+            "prompts": PurePath(self.prompts_file).name,
+            "contexts": ", ".join(who.contexts),
+        }
+        return "; ".join(f"{name} {told}" for name, told in parts.items() if told)
 
 
 class TurnRecord(Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from harness.errors import UserError, nearest
 from harness.files import digest
-from harness.terms import Message
+from harness.terms import Message, gap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,14 +38,15 @@ class Rendered:
 
 
 def select(
-    task: Task, split: str = "all", paraphrases: str = "test"
+    task: Task, split: str = "all", paraphrases: str = "test", own: Sequence[PromptSpec] = ()
 ) -> tuple[list[Context], list[PromptSpec]]:
-    """Contexts of a split and prompts of a paraphrase set (``all`` = every one)."""
+    """Contexts of a split and prompts of a paraphrase set (``all`` = every one); ``own`` replaces the task's prompts."""
     contexts = [c for c in task.contexts if split in ("all", c.split)]
-    prompts = [p for p in task.prompts if paraphrases in ("all", p.split)]
+    given = own or task.prompts
+    prompts = [p for p in given if paraphrases in ("all", p.split)]
     for what, chosen, name, known in (
         ("contexts", contexts, split, sorted({c.split for c in task.contexts})),
-        ("prompts", prompts, paraphrases, sorted({p.split for p in task.prompts})),
+        ("prompts", prompts, paraphrases, sorted({p.split for p in given})),
     ):
         if not chosen:
             raise UserError(
@@ -80,6 +81,57 @@ def render(
     if not rendered:
         raise UserError("no prompt is asked in the chosen contexts", where=str(task.source.path))
     return rendered
+
+
+def named(contexts: Sequence[Context], names: Sequence[str], where: str) -> list[Context]:
+    """Those of the contexts that are named; a name that is no id may hold several, with commas.
+
+    Args:
+        contexts: the contexts of a split.
+        names: what was given; nothing given is all of them.
+        where: what is to blame, for the message.
+    """
+    ids = [c.id for c in contexts]
+    wanted = [n for name in names for n in ([name] if name in ids else map(str.strip, name.split(",")))]
+    for name in wanted:
+        if name not in ids:
+            raise UserError(
+                "no such context in this split",
+                where=where,
+                found=name,
+                expected=", ".join(ids[:8]) + (", …" if len(ids) > 8 else ""),
+                nearest=nearest(name, ids),
+            )
+    return [c for c in contexts if c.id in wanted] if names else list(contexts)
+
+
+def framed(rendered: Sequence[Rendered], system: str = "", begun: str = "") -> list[Rendered]:
+    """Every prompt with a system message before it and the beginning of the answer after it.
+
+    A prompt's own system message follows the one given, as one turn; its own beginning of an answer precedes the
+    one given. Plain text has both as text: a paragraph before it, and what the model goes on from.
+    """
+    return [_framed(one, system, begun) for one in rendered]
+
+
+def _framed(one: Rendered, system: str, begun: str) -> Rendered:
+    if not one.messages:
+        head = f"{system}\n\n" if system else ""
+        return replace(one, text=head + _joined(one.text, begun))
+    turns = list(one.messages)
+    if system and turns[0].role == "system":
+        turns[0] = Message("system", f"{system}\n\n{turns[0].content}")
+    elif system:
+        turns.insert(0, Message("system", system))
+    if begun and turns[-1].role == "assistant":
+        turns[-1] = Message("assistant", _joined(turns[-1].content, begun))
+    elif begun:
+        turns.append(Message("assistant", begun))
+    return replace(one, messages=tuple(turns))
+
+
+def _joined(text: str, begun: str) -> str:
+    return text + gap(text, begun) + begun
 
 
 def fingerprint(rendered: Sequence[Rendered]) -> str:

@@ -98,22 +98,8 @@ def load_task(name: str | Path) -> Task:
     doc = load_yaml(catalog.find("tasks", name))
     file = validate(TaskFile, doc)
     contexts = _contexts(file, doc)
-    ids = {c.id for c in contexts}
     prompts = _prompts(file, doc)
-    for prompt in prompts:
-        for unknown in [c for c in prompt.contexts or [] if c not in ids]:
-            raise UserError(
-                f"prompt {prompt.id!r} names an unknown context",
-                where=doc.where("prompts"),
-                found=unknown,
-                expected="a context id",
-                nearest=nearest(unknown, ids),
-            )
-    for context in contexts:
-        if not any(p.contexts is None or context.id in p.contexts for p in prompts):
-            raise UserError(
-                "a context that no prompt asks about", where=doc.where("contexts"), found=context.id
-            )
+    _asked(prompts, contexts, doc.where("prompts"))
     return Task(
         name=file.name,
         version=file.version,
@@ -262,13 +248,21 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
 
 
 def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
-    prompts: list[PromptSpec] = file.prompts if isinstance(file.prompts, list) else []
-    source, at = doc, ("prompts",)
     if isinstance(file.prompts, str):
-        source, at = load_yaml(beside(doc, file.prompts)), ()  # type: ignore[assignment]  # two lengths of one tuple
-        if not isinstance(source.data, list):
-            raise UserError("not a list", where=source.where(), expected="- {id: …, text: …}")
-        prompts = [validate(PromptSpec, source, item, (i,)) for i, item in enumerate(source.data)]
+        return _prompts_of(load_yaml(beside(doc, file.prompts)))
+    return _each_once(file.prompts, doc, ("prompts",))
+
+
+def _prompts_of(source: Document) -> tuple[PromptSpec, ...]:
+    """The prompts of a file that holds nothing else."""
+    if not isinstance(source.data, list):
+        raise UserError("not a list", where=source.where(), expected="- {id: …, text: …}")
+    return _each_once(
+        [validate(PromptSpec, source, item, (i,)) for i, item in enumerate(source.data)], source, ()
+    )
+
+
+def _each_once(prompts: list[PromptSpec], source: Document, at: tuple[str, ...]) -> tuple[PromptSpec, ...]:
     if not prompts:
         raise UserError("no prompt", where=source.where(*at), expected="at least one")
     seen: set[str] = set()
@@ -282,3 +276,28 @@ def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
             )
         seen.add(prompt.id)
     return tuple(prompts)
+
+
+def load_prompts(path: str | Path, task: Task) -> tuple[PromptSpec, ...]:
+    """Prompts of a file of their own, to be asked in a task's contexts."""
+    source = load_yaml(path)
+    prompts = _prompts_of(source)
+    _asked(prompts, task.contexts, source.where())
+    return prompts
+
+
+def _asked(prompts: Sequence[PromptSpec], contexts: Sequence[Context], where: str) -> None:
+    """Refuse prompts that name a context that is not there, and a context that no prompt asks about."""
+    ids = {c.id for c in contexts}
+    for prompt in prompts:
+        for unknown in [c for c in prompt.contexts or [] if c not in ids]:
+            raise UserError(
+                f"prompt {prompt.id!r} names an unknown context",
+                where=where,
+                found=unknown,
+                expected="a context id",
+                nearest=nearest(unknown, ids),
+            )
+    for context in contexts:
+        if not any(p.contexts is None or context.id in p.contexts for p in prompts):
+            raise UserError("a context that no prompt asks about", where=where, found=context.id)

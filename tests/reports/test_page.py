@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.plaintext import show
 from reports.leaderboard import leaderboard
 from reports.page import TEMPLATES, all_words, as_data
 from reports.published import published
-from reports.text import cell, link, show
+from reports.text import cell, link
 from tests.reports.hostile import CANARY, HOSTILE, LONG
 from tests.reports.poisoned import poison
 

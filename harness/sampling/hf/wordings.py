@@ -11,7 +11,7 @@ import torch
 from harness.errors import UserError
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.padding import filled, padded
-from harness.terms import SLOT
+from harness.terms import SLOT, gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -146,13 +146,6 @@ def causal_group(chat: Chat, request: Request, wordings: Sequence[str]) -> list[
     if not shared:
         rows, shared = [[*chat.start(), *r] for r in rows], 1
     return [Scored(r, [IGNORED] * shared + r[shared:]) for r in rows]
-
-
-def gap(prompt: str, wording: str) -> str:
-    """The blank that written text has between words, where the script has one and the prompt does not end in it."""
-    return (
-        " " if prompt and not prompt[-1].isspace() and wording[0].isalnum() and wording[0] < "\u2e80" else ""
-    )
 
 
 def normalised(labels: Sequence[str], logs: NDArray[np.float64]) -> dict[str, float]:
