@@ -31,7 +31,7 @@ class Distinct(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Sought:
     """Which draws are looked at; a part left empty is every one."""
 
     contexts: Sequence[str] = ()
@@ -56,7 +56,7 @@ class Wanted:
         return _in(found.outcome, self.outcomes) and self.search.casefold() in found.text.casefold()
 
 
-class Said(NamedTuple):
+class Heard(NamedTuple):
     """Distinct texts, the commonest first."""
 
     texts: list[Distinct]
@@ -64,7 +64,7 @@ class Said(NamedTuple):
     """All draws of the chosen prompts, of whatever outcome."""
 
 
-def said(run: Run, task: Task, attribute: str, wanted: Wanted | None = None) -> Said:
+def said(run: Run, task: Task, attribute: str, wanted: Sought | None = None) -> Heard:
     """The distinct texts of a run as one attribute's reader reads them.
 
     Args:
@@ -76,12 +76,12 @@ def said(run: Run, task: Task, attribute: str, wanted: Wanted | None = None) -> 
     Raises:
         UserError: a name that the run does not have.
     """
-    chosen = wanted or Wanted()
+    chosen = wanted or Sought()
     chosen.check(run, task.attributes[attribute])
     found = _counted((row for row in readings(run, task, [attribute]) if chosen.asked(row)), attribute)
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     texts = [one._replace(draws=draws) for one, draws in ordered if chosen.fits(one)]
-    return Said(texts, found.total())
+    return Heard(texts, found.total())
 
 
 def _counted(rows: Iterable[ReadDraw], attribute: str) -> Counter[Distinct]:

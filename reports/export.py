@@ -12,8 +12,8 @@ import yaml
 from harness.errors import UserError
 from harness.files import replacing
 from harness.metrics.base import Divergence
-from reports.board import build, page_metrics
 from harness.plaintext import show
+from reports.board import build, page_metrics
 from reports.load import entries
 from reports.tables import records
 

@@ -31,6 +31,10 @@ BAD: dict[str, list[object]] = {
     "allow_greedy": ["yes"],
     "out": [None, 5, ""],
     "sampling": [[1], None, {"temprature": 1}],
+    "system": [None, 3, ["x"]],
+    "prompts": [3, ""],
+    "continue_from": [None, " ", 3],
+    "contexts": ["nurse", None, [1], [""]],
     "no_such_setting": [1],
 }
 BAD_SAMPLING: dict[str, list[object]] = {

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from harness.checking import doubts
+from harness.cli import outcomes
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
-from harness.plaintext import table
+from harness.plaintext import line, table
 from harness.sampling.open import Engines, parse
 from harness.tasks import catalog
 from harness.tasks.task import load_task
@@ -52,8 +53,8 @@ def sweep(
                 if dry_run:
                     from harness.dryrun import forecast
 
-                    for line in forecast(model, task, wanted, settings, engines):
-                        click.echo(line)
+                    for told in forecast(model, task, wanted, settings, engines):
+                        click.echo(told)
                 else:
                     show(evaluate(model, task, wanted, settings, engines))
             except UserError as err:
@@ -103,11 +104,18 @@ def show(run: Run) -> None:
     ]
     for result in cast("list[dict[str, object]]", scores["results"]):
         rows.append(_row(result))
+    asked = run.manifest.asked_with()
     click.echo(
-        f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.state}): {run.folder}"
+        line(
+            f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.state})"
+            + (f", {asked}" if asked else "")
+        )
+        + f": {run.folder}"
     )
-    for line in table(rows):
-        click.echo("  " + line)
+    for row in table(rows):
+        click.echo("  " + row)
+    for told in outcomes.lines(run):
+        click.echo(told)
 
 
 def _row(result: dict[str, object]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from harness.distinct import Said
+    from harness.distinct import Heard
     from harness.runs.folder import Run
     from harness.tasks.task import Task
 
@@ -58,7 +58,7 @@ def command(
     form: str,
 ) -> None:
     """Show what a model said in RUN: distinct texts with their draws, class and the reader's reason, commonest first."""
-    from harness.distinct import Said, Wanted, said
+    from harness.distinct import Heard, Sought, said
     from harness.runs.folder import Run
     from harness.runs.source import task_of
 
@@ -66,8 +66,8 @@ def command(
     _refuse_without_texts(opened)
     task = task_of(opened)
     name = _attribute(task, attribute)
-    found = said(opened, task, name, Wanted(contexts, prompts, outcomes, search))
-    shown = Said(found.texts[:limit] if limit else found.texts, found.draws)
+    found = said(opened, task, name, Sought(contexts, prompts, outcomes, search))
+    shown = Heard(found.texts[:limit] if limit else found.texts, found.draws)
     if form == "json":
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in _rows(shown)]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -106,11 +106,11 @@ def _attribute(task: Task, name: str) -> str:
     return name or next(iter(task.attributes))
 
 
-def _rows(found: Said) -> list[tuple[int, float, str, str, str]]:
+def _rows(found: Heard) -> list[tuple[int, float, str, str, str]]:
     return [(t.draws, t.draws / found.draws, t.outcome, t.reason, t.text) for t in found.texts]
 
 
-def _csv(found: Said) -> None:
+def _csv(found: Heard) -> None:
     from reports.text import cell
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -118,7 +118,7 @@ def _csv(found: Said) -> None:
     writer.writerows([cell(value) for value in row] for row in _rows(found))
 
 
-def _table(run: Run, attribute: str, others: list[str], found: Said, shown: Said) -> None:
+def _table(run: Run, attribute: str, others: list[str], found: Heard, shown: Heard) -> None:
     from harness.plaintext import line, table
 
     draws = sum(text.draws for text in found.texts)
@@ -135,7 +135,7 @@ def _table(run: Run, attribute: str, others: list[str], found: Said, shown: Said
         click.echo(f"  and {left:,} more (--limit 0)")
 
 
-def told(found: Said, width: int = WIDTH) -> list[list[str]]:
+def told(found: Heard, width: int = WIDTH) -> list[list[str]]:
     """The rows of a table, its head first."""
     from harness.plaintext import line
 

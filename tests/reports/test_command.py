@@ -68,8 +68,9 @@ def made(model: str, settings: Settings) -> Run:
         Settings(measure="exact", epsilon=0.01, sampling={"temperature": 0.7, "top_k": 5}),
         Settings(measure="choices"),
         Settings(n=3, sampling={"temperature": 0.0, "top_p": 0.3, "max_tokens": 9}, allow_greedy=True),
+        Settings(system="It's; `x`\n$HOME", continue_from='-It is "a"', prompts=Path("/a b/c.yaml")),
     ],
-    ids=["draws", "exact", "choices", "greedy"],
+    ids=["draws", "exact", "choices", "greedy", "asked"],
 )
 @pytest.mark.parametrize("name", [spec.name for spec in ENGINES])
 def test_it_says_again_what_was_asked(monkeypatch: pytest.MonkeyPatch, name: str, settings: Settings) -> None:
@@ -86,9 +87,9 @@ def test_it_says_again_what_was_asked(monkeypatch: pytest.MonkeyPatch, name: str
 
 
 def test_a_run_is_made_again_by_its_own_command(tmp_path: Path) -> None:
-    first = evaluate(
-        "known:target,shift=0.1", "gender_us", "labor", Settings(n=4, seed=9, out=tmp_path / "a")
-    )
+    some = [c.id for c in load_task("gender_us").contexts][3:5]
+    settings = Settings(n=4, seed=9, out=tmp_path / "a", contexts=some, continue_from="It is a")
+    first = evaluate("known:target,shift=0.1", "gender_us", "labor", settings)
     arguments = shlex.split(command(first, ["labor"]))[1:]
     assert cli([*arguments, "-o", str(tmp_path / "b")]) == 0
     (second,) = (Run.open(p.parent) for p in (tmp_path / "b").glob("**/manifest.json"))
