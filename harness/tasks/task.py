@@ -278,7 +278,7 @@ def _each_once(prompts: list[PromptSpec], source: Document, at: tuple[str, ...])
     return tuple(prompts)
 
 
-def load_prompts(path: str | Path, task: Task) -> tuple[PromptSpec, ...]:
+def load_prompts(path: Path, task: Task) -> tuple[PromptSpec, ...]:
     """Prompts of a file of their own, to be asked in a task's contexts."""
     source = load_yaml(path)
     prompts = _prompts_of(source)

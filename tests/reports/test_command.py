@@ -22,6 +22,7 @@ from reports.command import command
 MODELS: dict[str, tuple[str, str, dict[str, object]]] = {
     "hf": ("o'brien/my model; rm -rf $HOME", "auto", {"device": "cpu", "trust_remote_code": True}),
     "vllm": ("-x `id`", "vllm", {"dtype": "float32", "template": "a b.jinja"}),
+    "llamacpp": ("llamacpp:/a b/m's.gguf", "auto", {"template": "none"}),
     "server": ("server:a@b c@http://h:1/v1?x=1&y=2", "auto", {}),
     "ray": ('vllm:pa"th', "ray", {"replicas": 3, "dtype": "bfloat16"}),
     "lm-eval": ("lm-eval:hf,pretrained=/m/$(id),batch_size=4", "auto", {}),
