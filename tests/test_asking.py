@@ -133,7 +133,9 @@ def test_what_is_asked_otherwise_is_another_run_and_says_so(tmp_path: Path) -> N
     assert len({run.folder for run in [plain, *others.values()]}) == 5
     for told, run in others.items():
         assert run.manifest.asked_with() == told
-        with pytest.raises(IncompleteError, match=r"differ in (--system|--continue-from|--contexts|the prompts as sent.*)\n"):
+        with pytest.raises(
+            IncompleteError, match=r"differ in (--system|--continue-from|--contexts|the prompts as sent.*)\n"
+        ):
             compare(plain, run)
         assert known(tmp_path, **options_of(run)).folder == run.folder, "and the same again is the same run"
     board = build(entries([str(tmp_path)])[0])
