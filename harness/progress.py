@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 LOG_SECONDS = 60.0
 FIRST_SECONDS = 5.0
+RECENT_SECONDS = 120.0
+"""How far back the rate is taken that the remaining time is told by."""
+BURST_SECONDS = 1.0
+"""What comes within this came at one moment."""
 
 
 class Heartbeat:
@@ -31,6 +36,36 @@ class Heartbeat:
         return True
 
 
+class Outlook:
+    """How long the rest takes at the recent rate.
+
+    Many draws may come at one moment, after a long while without any. So what comes now does not count before it is
+    followed by something later, and the time since the last that counts is taken off what is left.
+    """
+
+    def __init__(self) -> None:
+        self._opened = time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque([(self._opened, 0)])
+
+    def reach(self, done: int) -> None:
+        """Note how much is done now."""
+        now = time.monotonic()
+        if len(self._marks) > 1 and now - self._opened < BURST_SECONDS:
+            self._marks[-1] = now, done
+        else:
+            self._opened = now
+            self._marks.append((now, done))
+        while len(self._marks) > 3 and now - self._marks[1][0] > RECENT_SECONDS:
+            self._marks.popleft()
+
+    def left(self, total: int) -> float | None:
+        """Seconds until all is done; None where nothing tells yet."""
+        (begun, before), (at, done) = self._marks[0], self._marks[max(len(self._marks) - 2, 0)]
+        if done <= before:
+            return None
+        return max((total - done) * (at - begun) / (done - before) - (time.monotonic() - at), 0.0)
+
+
 class Progress:
     """Counts draws as they come and says how far they are."""
 
@@ -38,6 +73,7 @@ class Progress:
         self.label, self.total = label, total
         self.done = self.failed = self.tokens = 0
         self.start = self.said = time.monotonic()
+        self._outlook = Outlook()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         if sys.stderr.isatty():
@@ -65,6 +101,7 @@ class Progress:
         self.done += draws
         self.failed += failed
         self.tokens += tokens
+        self._outlook.reach(self.done)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done, rate=self._rate())
         elif time.monotonic() - self.said >= LOG_SECONDS:
@@ -77,9 +114,8 @@ class Progress:
         return f"{self.done / seconds:,.0f} draws/s, {self.tokens / seconds:,.0f} tokens/s{failed}"
 
     def _left(self) -> str:
-        seconds = time.monotonic() - self.start
-        left = (self.total - self.done) * seconds / self.done if self.done else 0.0
-        return f"{left:,.0f} s left"
+        left = self._outlook.left(self.total)
+        return "how long still is not known yet" if left is None else f"{left:,.0f} s left"
 
     def close(self) -> None:
         """End the bar."""
