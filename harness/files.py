@@ -114,6 +114,22 @@ def load_yaml(path: Path) -> Document:
     return Document(path, data, lines)
 
 
+def load_jsonl(path: Path) -> Document:
+    """JSON lines as a document whose data is a list."""
+    data: list[object] = []
+    lines: dict[tuple[str | int, ...], int] = {(): 1}
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            lines[(len(data),)] = number
+            try:
+                data.append(json.loads(line))
+            except json.JSONDecodeError as err:
+                raise UserError(
+                    f"not valid JSON: {err}", where=f"{path}:{number}", expected="an object a line"
+                ) from None
+    return Document(path, data, lines)
+
+
 def _walk(
     node: yaml.Node, loc: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], path: Path
 ) -> None:

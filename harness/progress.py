@@ -67,10 +67,10 @@ class Outlook:
 
 
 class Progress:
-    """Counts draws as they come and says how far they are."""
+    """Counts draws, or what else, as they come and says how far they are."""
 
-    def __init__(self, label: str, total: int) -> None:
-        self.label, self.total = label, total
+    def __init__(self, label: str, total: int, unit: str = "draws") -> None:
+        self.label, self.total, self.unit = label, total, unit
         self.done = self.failed = self.tokens = 0
         self.start = self.said = time.monotonic()
         self._outlook = Outlook()
@@ -106,12 +106,13 @@ class Progress:
             self._bar.update(self._task, completed=self.done, rate=self._rate())
         elif time.monotonic() - self.said >= LOG_SECONDS:
             self.said = time.monotonic()
-            say(f"{self.label}: {self.done}/{self.total} draws, {self._rate()}, {self._left()}")
+            say(f"{self.label}: {self.done}/{self.total} {self.unit}, {self._rate()}, {self._left()}")
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self.start, 1e-9)
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.done / seconds:,.0f} draws/s, {self.tokens / seconds:,.0f} tokens/s{failed}"
+        tokens = f", {self.tokens / seconds:,.0f} tokens/s" if self.unit == "draws" else ""
+        return f"{self.done / seconds:,.0f} {self.unit}/s{tokens}{failed}"
 
     def _left(self) -> str:
         left = self._outlook.left(self.total)

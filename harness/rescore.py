@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
+from harness.likeness import Likeness, compared
 from harness.metrics.base import About, Said, Texts
 from harness.reading import make_reader, quality
 from harness.readings import readings
@@ -70,11 +71,18 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         write_atomic(opened.folder / "counts.csv", to_csv([one.counts for one in found.values()]))
     else:
         tables = {c.attribute: c for c in read_certain(opened.folder / "shares.csv")}
-    results = [
-        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], texts.get(attribute), target)
-        for attribute, targets_ in chosen.items()
-        for target in targets_
-    ]
+    results = []
+    likenesses: dict[str, Likeness] = {}
+    for name, targets_ in chosen.items():
+        attribute, said = loaded.attributes[name], texts.get(name)
+        for target in targets_:
+            likeness = None
+            if said is not None and target.people is not None and not opened.contract.labels:
+                # the same of every attribute: it is of the texts
+                about = _about(opened, loaded, attribute)
+                likeness = likenesses.get(target.hash) or compared(said, target.people, about)
+                likenesses[target.hash] = likeness
+            results.append(_result(opened, loaded, attribute, tables[name], said, target, likeness))
     scores = {
         "schema": SCHEMA,
         "run": opened.manifest.run,
@@ -103,6 +111,8 @@ def read(run: Run, task: Task) -> dict[str, Read]:
     keys = run.prompts().keys()
     rows = list(readings(run, task))
     _refuse_strangers(run, keys, rows)
+    people = {p.id: (p.reference,) for p in task.prompts if p.reference is not None}
+    references = {key: people[key[1]] for key in keys if key[1] in people}
     found = {}
     for name, attribute in task.attributes.items():
         said: dict[tuple[str, str], list[Said]] = {}
@@ -113,7 +123,7 @@ def read(run: Run, task: Task) -> dict[str, Read]:
         classes = tuple(attribute.classes)
         counts = tally(name, classes, keys, labels)
         steering = _steering(run.contract, task, attribute)
-        found[name] = Read(counts, Texts(task.language, classes, said, steering))
+        found[name] = Read(counts, Texts(task.language, classes, said, steering, references))
     return found
 
 
@@ -158,24 +168,33 @@ def _result(
     found: Counts | Certain,
     texts: Texts | None,
     target: Target,
+    likeness: Likeness | None,
 ) -> dict[str, object]:
     contexts = found.contexts
     matrix, sizes = target.matrix(task, attribute, contexts), target.sizes(attribute, contexts)
     scored = score_outcomes(found, matrix, sizes)
-    about = About(task.name, attribute.name, tuple(attribute.classes), task.language, run.identity.measure)
+    about = _about(run, task, attribute)
     others = measure_outcomes(found, matrix, sizes, about)
+    if likeness is not None:
+        others |= likeness.mean
     if texts is not None and not run.contract.labels:
         others |= measured.of_texts(texts, about)
     counted: dict[str, object] = {"totals": {}}
+    if likeness is not None:
+        counted["people"] = {context: measured.to_json(each) for context, each in likeness.contexts.items()}
     if isinstance(found, Counts):
         valid = found.folded()[:, :-1]
-        counted = {"totals": found.totals(), **_reader_errors(run, task, attribute, valid)}
+        counted |= {"totals": found.totals(), **_reader_errors(run, task, attribute, valid)}
     return {
         **describe(attribute, target, contexts, matrix),
         "table": to_json(scored),
         "metrics": measured.to_json(others),
         **counted,
     }
+
+
+def _about(run: Run, task: Task, attribute: Attribute) -> About:
+    return About(task.name, attribute.name, tuple(attribute.classes), task.language, run.identity.measure)
 
 
 def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:

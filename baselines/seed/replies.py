@@ -47,9 +47,15 @@ def count(text: str) -> int:
     return len(_TOKEN.findall(text))
 
 
-def reply(labels: Mapping[str, str], language: str, kind: str, rng: np.random.Generator) -> str:
-    """One reply of the shape planned."""
-    known = rules(f"replies_{language}", kind)
+def reply(
+    labels: Mapping[str, str],
+    language: str,
+    kind: str,
+    rng: np.random.Generator,
+    about: Mapping[str, str] | None = None,
+) -> str:
+    """One reply of the shape planned; ``about`` fixes the text of symbols, such as its topic."""
+    known = rules(f"replies_{language}", kind) | {k: [v] for k, v in (about or {}).items()}
     low, high = _RANGES[labels["length"]]
     if labels["list"] == "list" and labels["length"] == "short":
         low = _LIST_AT_LEAST

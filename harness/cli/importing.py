@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from harness.importers.corpus import Splits
     from harness.tasks.target_file import Provenance
 
 OUT = click.option(
@@ -150,7 +151,7 @@ def any_table(
 
 
 @command.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE.jsonl[.gz]|hf:NAME…")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE.jsonl[.gz]|FILE.parquet|hf:NAME…")
 @click.option(
     "--language",
     type=click.Choice(["en", "zh"]),
@@ -162,8 +163,8 @@ def any_table(
     "fields",
     multiple=True,
     metavar="FIELD=NAME",
-    help="What the corpus calls a field: response, prompt, language, track, family, style, conversation, id or turn. "
-    "Repeat it.",
+    help="What the corpus calls a field: reply, question, passage, history, language, track, family, style, conversation, "
+    "id, turn or split. Repeat it.",
 )
 @click.option(
     "--stratified",
@@ -172,23 +173,38 @@ def any_table(
     help="A source sampled by length: it counts within a length bin only. Repeat it.",
 )
 @click.option(
-    "--prompts",
+    "--split",
+    type=click.Choice(["all", "train", "validation", "test"]),
+    default="all",
+    show_default=True,
+    help="Whose replies the figures are of: the records' own split, or that of --shares and --seed.",
+)
+@click.option(
+    "--shares",
+    default="70/10/20",
+    show_default=True,
+    metavar="TRAIN/VALIDATION/TEST",
+    help="How conversations are shared out where records name no split.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits.")
+@click.option(
+    "--task",
     type=click.Path(path_type=Path),
     default=None,
-    help="Hold a fifth of the conversations out and write their prompts here.",
+    help="Also write the test split here as a task: its prompts, and people's replies as hidden references.",
 )
 @OUT
 @_provenance
 def reference(
     sources: tuple[str, ...],
-    language: str,
     fields: tuple[str, ...],
-    stratified: tuple[str, ...],
-    prompts: Path | None,
+    shares: str,
+    seed: int,
+    task: Path | None,
     out: Path,
     **flags: object,
 ) -> None:
-    """A corpus of human replies: shares of length, act, sentiment and lists per kind of exchange. Figures only."""
+    """A corpus of human replies: shares of their shapes, and features, per kind of exchange. Figures only."""
     from harness.errors import UserError
     from harness.importers.reference import ReferenceOptions, import_reference
 
@@ -202,11 +218,24 @@ def reference(
                 "a field is FIELD=NAME", where="--field", found=given, expected="for example response=answer"
             )
     options = ReferenceOptions(
-        language=language,  # type: ignore[arg-type]  # click checked the choice
         provenance=_source(flags),
-        title=str(flags["title"]),
         fields=dict(f.split("=", 1) for f in fields),
-        stratified=stratified,
-        prompts=prompts,
+        **{k: flags[k] for k in ("language", "title", "stratified", "split")},  # type: ignore[arg-type]  # click checked the types
+        splits=_splits(shares, seed),
+        task=task,
     )
     _report(import_reference(sources, out, options))
+    if task is not None:
+        click.echo(f"wrote {task}\nnext: distalign evaluate MODEL --task {task} -n 4")
+
+
+def _splits(shares: str, seed: int) -> Splits:
+    from harness.errors import UserError
+    from harness.importers.corpus import Splits
+
+    parts = shares.split("/")
+    numbers = [float(p) if p.replace(".", "", 1).isdecimal() else -1.0 for p in parts]
+    if len(numbers) != 3 or min(numbers) < 0 or not sum(numbers):
+        raise UserError("not three shares", where="--shares", found=shares, expected="such as 70/10/20")
+    train, validation, _ = (n / sum(numbers) for n in numbers)
+    return Splits(train, validation, seed)

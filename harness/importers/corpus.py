@@ -1,23 +1,29 @@
-"""Corpora of human replies, read as records: JSON lines (also compressed), or a data set by its name."""
+"""Corpora of human replies: records with their history, in splits by conversation."""
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 import json
-import zlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, get_args
 
-from harness.errors import UserError, missing_package, nearest
-from harness.files import decoded
+from harness.errors import UserError, nearest
+from harness.importers.sources import label, records
+from harness.terms import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from harness.importers.sources import CorpusRecord
+
+Split = Literal["train", "validation", "test"]
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "response": ("response", "human_answer", "output", "answer"),
-    "prompt": ("prompt", "question", "instruction"),
+    "reply": ("reply", "response", "human_answer", "output", "answer"),
+    "question": ("question", "prompt", "instruction"),
+    "passage": ("passage", "context", "input"),
+    "history": ("history", "dialogue_history"),
     "language": ("language", "lang"),
     "track": ("track",),
     "family": ("family",),
@@ -25,8 +31,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "conversation": ("conversation", "conversation_id", "dialogue_id", "dialog_id"),
     "id": ("id",),
     "turn": ("turn",),
+    "split": ("split",),
 }
 """What each field may be called."""
+_SPLITS: dict[str, Split] = {"dev": "validation", "val": "validation", "valid": "validation"}
+_ROLES = {
+    "system": "system",
+    **dict.fromkeys(("user", "human", "prompter", "usr"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "bot", "model", "agent"), "assistant"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,133 +53,214 @@ class Reply:
     track: str
     family: str
     style: str
-    prompt: str
+    question: str
     text: str
+    passage: str = ""
+    """What the question is about."""
+    history: tuple[Message, ...] = ()
+    """The turns before the question, the person who replies being the assistant."""
+    split: Split | None = None
+    """What the corpus says."""
+    turn: int | None = None
+
+    @property
+    def key(self) -> int:
+        """64 bits of a hash of history, question and reply."""
+        said = [[m.role, m.content] for m in self.history]
+        return _hash(json.dumps([said, self.passage, self.question, self.text]))
+
+    @property
+    def talk(self) -> int:
+        """64 bits of a hash of source and conversation."""
+        return _hash(f"{self.source}:{self.conversation}")
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """How conversations are shared out where a corpus does not say."""
+
+    train: float = 0.7
+    validation: float = 0.1
+    seed: int = 0
+
+    def of(self, reply: Reply) -> Split:
+        """The split of a reply: its record's own, or its conversation's."""
+        if reply.split is not None:
+            return reply.split
+        at = share(f"split {self.seed}", reply)
+        if at < self.train:
+            return "train"
+        return "validation" if at < self.train + self.validation else "test"
+
+
+def share(purpose: str, reply: Reply) -> float:
+    """Where a conversation falls in [0, 1): the same in every run, another for another purpose."""
+    return _hash(f"{purpose}:{reply.source}:{reply.conversation}") / 2**64
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def read_replies(source: str, fields: Mapping[str, str]) -> Iterator[Reply]:
-    """The replies in ``source``: a path to .jsonl or .jsonl.gz, or ``hf:NAME`` (``hf:NAME:CONFIG``).
+    """The replies in ``source`` (see ``records``), each with the turns before it.
+
+    A record without a history of its own gets the earlier turns of its conversation, whose records lie together.
+    Where the person who replies opened the conversation, that first turn is left out: chats begin with the user.
 
     Args:
         source: Where the corpus is.
         fields: Field of ``FIELDS`` -> what this corpus calls it, where that is not one of the usual names.
 
     Raises:
-        UserError: A line is no JSON object, or has no reply.
+        UserError: A record has no reply, or one that is no text; the records of a conversation lie apart.
     """
     for name in fields:
         if name not in FIELDS:
             raise UserError(
                 f"there is no field {name!r}", expected=", ".join(FIELDS), nearest=nearest(name, FIELDS)
             )
-    name = source.removeprefix("hf:")
-    for where, record in _data_set(name) if source.startswith("hf:") else _lines(Path(source)):
-        yield _reply(record, fields, where, label(source))
-
-
-def label(source: str) -> str:
-    """What a corpus is called: its file's name without the ending."""
-    return Path(source.removeprefix("hf:")).name.removesuffix(".gz").removesuffix(".jsonl")
-
-
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    if not path.is_file():
-        raise UserError(
-            "there is no such file",
-            where=str(path),
-            found="a folder" if path.is_dir() else None,
-            hint="a data set, by name or as a folder, is hf:NAME",
-        )
-    try:
-        data = path.read_bytes()
-        text = decoded(gzip.decompress(data) if path.suffix == ".gz" else data, path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError("this file cannot be read", where=str(path), found=str(error)) from error
-    # only \n ends a line: JSON may hold other line separators
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"{path.name}:{number}", _record(line, f"{path.name}:{number}")
-
-
-def _record(line: str, where: str) -> Mapping[str, object]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(
-            "this line is no JSON", where=where, found=line[:80], expected="JSON lines: an object a line"
-        ) from error
-    if not isinstance(record, dict):
-        listed = isinstance(record, list)
-        raise UserError(
-            "this line is no JSON object",
-            where=where,
-            found=line[:80],
-            expected="JSON lines: an object a line",
-            hint="jq -c '.[]' FILE.json > FILE.jsonl" if listed else "",
-        )
-    return record
-
-
-def _data_set(name: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    try:
-        import datasets
-    except ImportError as error:
-        raise missing_package("reading a data set by name", "datasets", "train") from error
-    path, _, config = name.partition(":")
-    try:
-        splits = datasets.load_dataset(path, config or None)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        raise UserError(
-            "the data set cannot be loaded",
-            where=f"hf:{name}",
-            found=str(error),
-            expected="a data set on the hub, in the local cache, or a folder of data files",
-        ) from error
-    for split, rows in splits.items():
-        for number, record in enumerate(rows, start=1):
-            yield f"{name}:{split}:{number}", record
-
-
-def _reply(record: Mapping[str, object], fields: Mapping[str, str], where: str, source: str) -> Reply:
-    values: dict[str, str] = {}
-    for field, usual in FIELDS.items():
-        names = (fields[field],) if field in fields else usual
-        present = [name for name in names if name in record]
-        # of several names the first that says something; a reply of null is an empty one
-        named = next((name for name in present if record[name] is not None), None)
-        if named is not None:
-            values[field] = _text(record[named], f"{where}:{named}", field)
-        elif field == "response" and present:
-            values[field] = ""
-        elif not present and (field == "response" or field in fields):
+    seen: set[int] = set()
+    own = False
+    name = label(source)
+    found = (_reply(record, fields, name) for record in records(source))
+    for conversation, replies in groupby(found, key=lambda r: r.conversation):
+        together = list(replies)
+        own = own or any(r.history for r in together)
+        if together[0].talk in seen and not own:
             raise UserError(
-                f"a record has no {field}",
-                where=where,
-                found=", ".join(record),
-                expected=" or ".join(names),
-                hint=f"name the field: --field {field}=NAME",
+                "the records of a conversation lie apart, so that its earlier turns are not known",
+                where=source,
+                found=conversation,
+                expected="records sorted by conversation, or a history in each",
             )
-    identity = values.get("id") or where
-    turn = values.get("turn", "")
+        seen.add(together[0].talk)
+        yield from together if own else _rebuilt(together)
+
+
+def _rebuilt(replies: Sequence[Reply]) -> Iterator[Reply]:
+    """Replies of one conversation with the turns before each; a turn that is missing breaks the thread."""
+    said: list[str] = []
+    last: int | None = None
+    for reply in sorted(replies, key=lambda r: r.turn or 0):
+        gap = None if last is None or reply.turn is None else reply.turn - last
+        # the question may be the last reply itself (both speakers' replies are records), or a turn of its own
+        follows = bool(said) and said[-1] == reply.question and gap in (None, 1)
+        if not follows and gap not in (None, 2):
+            said = []
+        before = said[:-1] if follows else said
+        begin = len(before) % 2  # turns alternate and the last before the question is a reply
+        turns = tuple(
+            Message("user" if i % 2 == 0 else "assistant", text) for i, text in enumerate(before[begin:])
+        )
+        yield replace(reply, history=turns)
+        said = [*said, reply.text] if follows else [*said, reply.question, reply.text]
+        last = reply.turn
+
+
+def messages(reply: Reply) -> list[Message]:
+    """What is asked: the history and the question, in turns that alternate."""
+    asked = "\n\n".join(part for part in (reply.passage, reply.question) if part)
+    turns: list[Message] = []
+    for turn in (*reply.history, Message("user", asked)):
+        if turn.role == "assistant" and (not turns or turns[-1].role == "system"):
+            continue
+        if turns and turns[-1].role == turn.role:
+            turn = Message(turn.role, f"{turns.pop().content}\n{turn.content}")  # noqa: PLW2901  # one longer turn
+        turns.append(turn)
+    return turns
+
+
+def _reply(record: CorpusRecord, fields: Mapping[str, str], source: str) -> Reply:
+    where = record.where
+    values = _values(record, fields)
+    text = {k: _text(v, f"{where}:{k}", k) for k, v in values.items() if k != "history"}
+    identity = text.get("id") or str(record.number)
+    turn = text.get("turn", "")
+    question = text.get("question", "").strip()
+    history = _turns(values.get("history"), f"{where}:history")
+    if history and history[-1] == Message("user", question):
+        history = history[:-1]
     # ids of turns end in the turn: what is before names the conversation
     conversation = identity.removesuffix(f"-{turn}") if turn else identity
     return Reply(
         source=source,
-        conversation=values.get("conversation") or conversation or identity,
-        language=_language(values.get("language", "")),
-        track=values.get("track") or "single",
-        family=values.get("family") or "assistant",
-        style=values.get("style", ""),
-        prompt=values.get("prompt", ""),
-        text=values["response"],
+        conversation=text.get("conversation") or conversation or identity,
+        language=_language(text.get("language", "")),
+        track=text.get("track") or "single",
+        family=text.get("family") or "assistant",
+        style=text.get("style", ""),
+        question=question,
+        text=text["reply"],
+        passage=text.get("passage", "").strip(),
+        history=history,
+        split=_split(text.get("split", "") or record.split, where),
+        turn=int(turn) if turn.isdecimal() else None,
     )
+
+
+def _values(record: CorpusRecord, fields: Mapping[str, str]) -> dict[str, object]:
+    """Field -> what a record holds of it; a reply of null is an empty one."""
+    values: dict[str, object] = {}
+    held = record.values
+    for field, usual in FIELDS.items():
+        names = (fields[field],) if field in fields else usual
+        for name in names:
+            # of several names the first that says something
+            if (value := held.get(name)) is not None:
+                values[field] = value
+                break
+        else:
+            if field != "reply" and field not in fields:
+                continue
+            if not any(name in held for name in names):
+                raise UserError(
+                    f"a record has no {field}",
+                    where=record.where,
+                    found=", ".join(held),
+                    expected=" or ".join(names),
+                    hint=f"name the field: --field {field}=NAME",
+                )
+            values[field] = ""
+    return values
+
+
+def _turns(value: object, where: str) -> tuple[Message, ...]:
+    """A record's own history: turns with role and text, pairs of question and reply, or texts that alternate."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list):
+        if all(isinstance(t, str) for t in value):
+            count = len(value)
+            roles = ["assistant" if (count - i) % 2 else "user" for i in range(count)]
+            return tuple(Message(role, text) for role, text in zip(roles, value, strict=True))
+        found = [m for turn in value for m in _turn(turn)]
+        if all(m is not None for m in found):
+            return tuple(m for m in found if m is not None)
+    raise UserError(
+        "the history is no list of turns",
+        where=where,
+        found=json.dumps(value, ensure_ascii=False, default=str)[:80],
+        expected='[{"role": "user", "content": …}, …], pairs [question, reply], or texts',
+        hint="name another field: --field history=NAME",
+    )
+
+
+def _turn(turn: object) -> Iterable[Message | None]:
+    if isinstance(turn, dict):
+        role = _ROLES.get(str(turn.get("role", turn.get("from"))).lower())
+        content = next((turn[k] for k in ("content", "text", "value") if turn.get(k) is not None), None)
+        return [Message(role, content)] if role and isinstance(content, str) else [None]
+    if isinstance(turn, list) and len(turn) == 2 and all(isinstance(t, str) for t in turn):
+        return [Message("user", turn[0]), Message("assistant", turn[1])]
+    return [None]
 
 
 def _text(value: object, where: str, field: str) -> str:
     """A field's text; numbers may name things, but only text is a reply."""
     if isinstance(value, str):
         return value
-    if field not in ("response", "prompt") and isinstance(value, int | float):
+    if field not in ("reply", "question", "passage") and isinstance(value, int | float):
         return str(value)
     raise UserError(
         f"the {field} is no text",
@@ -175,6 +269,23 @@ def _text(value: object, where: str, field: str) -> str:
         expected="a string",
         hint=f"name another field: --field {field}=NAME",
     )
+
+
+def _split(name: str, where: str) -> Split | None:
+    if not name:
+        return None
+    folded = name.strip().lower()
+    known: dict[str, Split] = {**{s: s for s in get_args(Split)}, **_SPLITS}
+    if folded not in known:
+        raise UserError(
+            "an unknown split",
+            where=where,
+            found=name,
+            expected="train, validation (dev, val, valid) or test",
+            nearest=nearest(folded, known),
+            hint="another field: --field split=NAME",
+        )
+    return known[folded]
 
 
 def _language(tag: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from harness.importers.figures import PeopleFigures
     from harness.tasks.target_file import Provenance
 
 Cells = dict[str, str]
@@ -30,6 +31,16 @@ class ImportedTable:
     classes: tuple[str, ...]
     rows: Sequence[Cells]
     """Keys: ``context``, the classes, the informative columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSource:
+    """Features of people's replies, to stand beside the tables."""
+
+    figures: PeopleFigures
+    split: str
+    seed: int
+    corpus: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class TargetFolder:
     informative: tuple[str, ...] = field(default=())
     sample: Mapping[str, str] = field(default_factory=dict)
     """Which columns tell the size of each row's sample, as in ``target.yaml``."""
+    people: PeopleSource | None = None
 
 
 def write_target(target: TargetFolder, out: Path) -> Path:
@@ -77,6 +89,11 @@ def write_target(target: TargetFolder, out: Path) -> Path:
         texts[files[attribute]] = _csv_text(columns, table.rows)
     texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     make_folder(out)
+    if target.people:
+        import pyarrow.parquet as pq
+
+        texts["features.csv"] = target.people.figures.quantiles
+        pq.write_table(target.people.figures.vectors, out / "vectors.parquet")
     for name, text in texts.items():
         write_atomic(out / name, text)
     return out
@@ -114,6 +131,13 @@ def _document(target: TargetFolder, name: str, files: Mapping[str, str]) -> dict
         document["informative"] = list(target.informative)
     if target.sample:
         document["sample"] = dict(target.sample)
+    if target.people:
+        people = target.people
+        document["people"] = {
+            "quantiles": "features.csv",
+            "vectors": "vectors.parquet",
+            **{"split": people.split, "seed": people.seed, "corpus": people.corpus},
+        }
     if target.smoothing:
         document["smoothing"] = target.smoothing
     document["provenance"] = target.provenance.model_dump(exclude_defaults=True)

@@ -10,6 +10,13 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
+    Counts = Sequence[Sequence[int]] | NDArray[np.float64]
+
+_BLOCKS = 2000
+"""Conversations are split one by one up to this number, and in so many random blocks where there are more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Halves:
@@ -26,7 +33,7 @@ class Halves:
         return self.tv <= self.floor
 
 
-def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], splits: int = 1000) -> Halves:
+def halves(conversations: Counts, second: Sequence[bool] | NDArray[np.bool_], splits: int = 1000) -> Halves:
     """Compares two halves of the people.
 
     Whole conversations go to one half or the other: replies of one conversation resemble each other, so halves
@@ -38,9 +45,12 @@ def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], split
         splits: Random halves that the floor is taken from.
     """
     counts = np.asarray(conversations, dtype=float)
+    given = np.asarray(second, dtype=bool)
     rng = np.random.default_rng(np.random.SeedSequence([len(counts), int(counts.sum())]))
-    chosen = np.vstack([np.asarray(second, dtype=bool), rng.random((splits, len(counts))) < 0.5])
-    one, two = ~chosen @ counts, chosen @ counts
+    blocks = _blocks(counts, rng)
+    chosen = rng.random((splits, len(blocks))) < 0.5
+    one = np.vstack([counts[~given].sum(axis=0), ~chosen @ blocks])
+    two = np.vstack([counts[given].sum(axis=0), chosen @ blocks])
     both = (one.sum(axis=1) > 0) & (two.sum(axis=1) > 0)
     if not both[0]:
         return Halves(0.0, 1.0)
@@ -49,7 +59,16 @@ def halves(conversations: Sequence[Sequence[int]], second: Sequence[bool], split
     return Halves(float(tv[0]), float(np.quantile(tv[1:], 0.95)))
 
 
-def independent(conversations: Sequence[Sequence[int]]) -> int:
+def _blocks(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Conversations, summed by random blocks where they are many: random halves of either vary alike."""
+    if len(counts) <= _BLOCKS:
+        return counts
+    blocks = np.zeros((_BLOCKS, counts.shape[1]))
+    np.add.at(blocks, rng.permutation(len(counts)) % _BLOCKS, counts)
+    return blocks
+
+
+def independent(conversations: Counts) -> int:
     """As how many independent replies those of ``conversations`` count.
 
     The variance of the shares between conversations (their linearised ratio estimate), summed over the classes,

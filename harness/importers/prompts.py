@@ -43,10 +43,8 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
         context = _context(record, messages[-1]["content"], task, place)
         key = (context, json.dumps(messages, ensure_ascii=False))
         number = sum(c == context for c, _ in found) + 1
-        literal = [{"role": m["role"], "content": _literal(m["content"])} for m in messages]
-        found.setdefault(
-            key, {"id": f"p{len(found) + 1}_{number}", "contexts": [context], "messages": literal}
-        )
+        turns = [{"role": m["role"], "content": literal(m["content"])} for m in messages]
+        found.setdefault(key, {"id": f"p{len(found) + 1}_{number}", "contexts": [context], "messages": turns})
     if not found:
         raise UserError("no prompt in the file", where=str(file), expected='{"messages": […]} records')
     data = dict(task.source.data) if isinstance(task.source.data, dict) else {}
@@ -160,6 +158,6 @@ def _spans(context: Context, text: str) -> list[tuple[int, int]]:
     ]
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """``text`` as a template that renders to itself."""
     return "{{ " + json.dumps(text, ensure_ascii=False) + " }}" if "{" in text else text

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-import yaml
-
 from harness.errors import UserError, nearest
-from harness.files import write_atomic
-from harness.importers.corpus import Reply, label, read_replies
-from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
+from harness.importers.corpus import Reply, Split, Splits, read_replies
+from harness.importers.figures import SMALLEST, figures
+from harness.importers.folder import Cells, ImportedTable, PeopleSource, TargetFolder, write_target
+from harness.importers.gathered import Gathered, context_of
 from harness.importers.halves import halves, independent
+from harness.importers.held_out import HeldOut
 from harness.importers.shares import fill_zeros, plain
-from harness.importers.slug import slug
+from harness.importers.sources import label
+from harness.progress import Progress, phase
 from harness.reading.base import Answer
-from harness.reading.style import OUTCOMES, Feature, StyleReader
+from harness.reading.style import OUTCOMES, StyleReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.importers.gathered import ShapeCounts
     from harness.tasks.target_file import Provenance
 
 Language = Literal["en", "zh"]
 Shape = Mapping[str, str]
 """Attribute -> class of one reply; an attribute that could not be read is left out."""
+Read = Callable[[Sequence[str]], list[Shape]]
 
 _HAN = re.compile("[\u4e00-\u9fff]")
-SMALLEST = 20
-"""A bucket with fewer replies is left out, as in PolyAlign."""
-HELD_OUT = 0.2
-PROMPTS = 200
-"""Held-out prompts written per context, at most."""
+_BATCH = 500
+_SPLITS = ("train", "validation", "test")
 
 SMOOTHING = (
     "A class that none of n replies shows counts as half a reply, taken from the other classes in proportion."
@@ -54,22 +55,21 @@ class ReferenceOptions:
     fields: Mapping[str, str] = field(default_factory=dict)
     """See ``read_replies``."""
     stratified: tuple[str, ...] = ()
-    """Sources (file names without .jsonl.gz) sampled by length: they count within a length bin only."""
-    prompts: Path | None = None
-    """Hold a fifth of the conversations out of the figures and write their prompts here, as a task's
-    ``prompts.yaml``. They are other people's words: mind their licence before sharing them."""
+    """Sources (file names without their ending) sampled by length: they count within a length bin only."""
+    split: Split | Literal["all"] = "all"
+    """Whose replies the figures are of."""
+    splits: Splits = field(default_factory=Splits)
+    task: Path | None = None
+    """Write the test split here as a task. It holds other people's words: mind their licence before sharing it."""
 
 
 def import_reference(
-    sources: Sequence[str],
-    out: Path,
-    options: ReferenceOptions,
-    read: Callable[[Sequence[str]], list[Shape]] | None = None,
+    sources: Sequence[str], out: Path, options: ReferenceOptions, read: Read | None = None
 ) -> Path:
-    """Writes the target: shares of each attribute's classes per context, n and the split-half floor beside them.
+    """Writes the target: per context the shares of each attribute's classes, and figures of the replies' features.
 
-    Contexts are ``TRACK_FAMILY`` and, where records name a style, ``STYLE``; within them, ``TRACK_FAMILY_LENGTH``
-    for the attributes other than length.
+    Contexts are ``TRACK_FAMILY_STYLE`` and, within them, ``TRACK_FAMILY_STYLE_LENGTH`` for the attributes other
+    than length. Corpora are read twice and never held: first to find which records stand in two splits.
 
     Args:
         sources: Corpora, see ``read_replies``.
@@ -77,40 +77,147 @@ def import_reference(
         options: How the corpora are read.
         read: Reads the shapes of texts; the task's own readers when left out.
     """
-    if options.prompts is not None:
-        options.prompts.parent.mkdir(parents=True, exist_ok=True)
-    everything = [r for source in sources for r in read_replies(source, options.fields)]
-    replies = [r for r in everything if wanted(r, options)]
-    _check(sources, everything, replies, options)
-    held = [r for r in replies if options.prompts is not None and _share("held out", r) < HELD_OUT]
-    kept = [r for r in replies if options.prompts is None or _share("held out", r) >= HELD_OUT]
-    shapes = (read or shape_readers(options.language))([r.text for r in kept])
-    tables = {name: _table(name, kept, shapes, options) for name in OUTCOMES}
-    if not tables["length"].rows:
+    if options.task is not None and options.split in ("all", "test"):
+        raise UserError(
+            "a task of the test split needs a target of other people",
+            where="--split",
+            found=options.split,
+            expected="train or validation",
+            hint="--split train",
+        )
+    _check_names(sources, options)
+    survey = _survey(sources, options)
+    _check(sources, survey, options)
+    gathered = Gathered()
+    held = HeldOut(out, options.task, options.language, options.provenance) if options.task else None
+    batches = _batches(sources, options, survey, held)
+    for replies, shapes in _read(batches, read or shape_readers(options.language)):
+        for reply, shape in zip(replies, shapes, strict=True):
+            gathered.add(reply, shape, reply.source in options.stratified)
+            survey.kept.add(reply)
+    tables = {
+        name: ImportedTable(
+            classes, [_row(g, classes) for g in gathered.groups(name) if g.counts.sum() >= SMALLEST]
+        )
+        for name, classes in OUTCOMES.items()
+    }
+    if not any(table.rows for table in tables.values()):
         raise UserError(
             f"no kind of exchange has {SMALLEST} replies in {options.language!r}",
             where=", ".join(sources),
-            found=_of(r.track + " " + r.family for r in kept),
+            found=_of(survey.kept.contexts) or f"none in the split {options.split}",
         )
+    made = figures(gathered, options.language)
     target = TargetFolder(
         title=options.title or f"How people reply ({options.language})",
         kind="reference",
         tables={name: table for name, table in tables.items() if table.rows},
-        provenance=_provenance(kept, len(everything) - len(replies), options),
+        provenance=_provenance(survey, made.dropped, options),
         smoothing=SMOOTHING,
         informative=("level", "halves_tv", "halves_floor"),
         sample={"replies": "n", "independent": "independent"},
+        people=PeopleSource(made, options.split, options.splits.seed, survey.corpus.hexdigest()),
     )
     write_target(target, out)
-    if options.prompts is not None:
-        write_atomic(options.prompts, _prompts(held))
+    if held is not None:
+        held.write({row["context"] for row in tables["length"].rows})
     return out
 
 
-def _check(
-    sources: Sequence[str], everything: Sequence[Reply], replies: Sequence[Reply], options: ReferenceOptions
-) -> None:
-    """Refuses corpora that cannot be told apart, and replies that are in another language than is said."""
+@dataclass(slots=True)
+class KeptCount:
+    """How many replies the figures are of."""
+
+    sources: Counter[str] = field(default_factory=Counter)
+    talks: set[int] = field(default_factory=set)
+    talks_of: Counter[str] = field(default_factory=Counter)
+    contexts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, reply: Reply) -> None:
+        """Count a reply."""
+        self.sources[reply.source] += 1
+        self.contexts[context_of(reply)] += 1
+        if reply.talk not in self.talks:
+            self.talks.add(reply.talk)
+            self.talks_of[reply.source] += 1
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a first reading of the corpora finds."""
+
+    records: int = 0
+    wanted: int = 0
+    han: int = 0
+    doubled: int = 0
+    """Passed over in one split since they stand in another."""
+    bare: int = 0
+    """Later turns of conversations whose earlier turns are not in the corpus."""
+    languages: Counter[str] = field(default_factory=Counter)
+    later: dict[str, set[int]] = field(default_factory=lambda: {s: set() for s in _SPLITS})
+    """Split -> keys of its replies, of the splits that take a reply from an earlier one."""
+    corpus: hashlib._Hash = field(default_factory=hashlib.sha256)
+    kept: KeptCount = field(default_factory=KeptCount)
+
+
+def _survey(sources: Sequence[str], options: ReferenceOptions) -> Survey:
+    found = Survey()
+    with phase("reading the corpora"):
+        for reply in _all(sources, options):
+            found.records += 1
+            found.corpus.update(reply.key.to_bytes(8, "big"))
+            if reply.text.strip():
+                found.languages[reply.language or "no language stated"] += 1
+            if wanted(reply, options):
+                found.wanted += 1
+                found.han += _HAN.search(reply.text) is not None
+                found.bare += not reply.history and (reply.turn or 1) > 2
+                if options.split != "all" and (split := options.splits.of(reply)) != "train":
+                    found.later[split].add(reply.key)
+    return found
+
+
+def _all(sources: Sequence[str], options: ReferenceOptions) -> Iterator[Reply]:
+    for source in sources:
+        yield from read_replies(source, options.fields)
+
+
+def _batches(
+    sources: Sequence[str], options: ReferenceOptions, survey: Survey, held: HeldOut | None
+) -> Iterator[list[Reply]]:
+    """The replies of the split asked for; those of the test split go into the task."""
+    progress = Progress("people's replies", survey.records, "records")
+    batch: list[Reply] = []
+    for reply in _all(sources, options):
+        progress.advance(1)
+        if not wanted(reply, options):
+            continue
+        split = options.splits.of(reply) if options.split != "all" else "all"
+        if held is not None and split == "test" and reply.source not in options.stratified:
+            held.add(reply)
+        if split != options.split:
+            continue
+        if split != "all" and any(
+            reply.key in survey.later[later] for later in _SPLITS[_SPLITS.index(split) + 1 :]
+        ):
+            survey.doubled += 1
+            continue
+        batch.append(reply)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    progress.close()
+    if batch:
+        yield batch
+
+
+def _read(batches: Iterator[list[Reply]], read: Read) -> Iterator[tuple[list[Reply], list[Shape]]]:
+    for batch in batches:
+        yield batch, read([r.text for r in batch])
+
+
+def _check_names(sources: Sequence[str], options: ReferenceOptions) -> None:
+    """Refuses corpora that cannot be told apart."""
     names = [label(source) for source in sources]
     for name in names:
         if names.count(name) > 1:
@@ -125,25 +232,29 @@ def _check(
                 found=", ".join(names),
                 nearest=nearest(name, names),
             )
-    if not replies:
+
+
+def _check(sources: Sequence[str], survey: Survey, options: ReferenceOptions) -> None:
+    """Refuses replies that are in another language than is said."""
+    if not survey.wanted:
         raise UserError(
             f"no reply in {options.language!r}",
             where=", ".join(sources),
-            found=_of(r.language or "no language stated" for r in everything if r.text.strip()) or "no text",
+            found=_of(survey.languages) or "no text",
         )
-    han = sum(_HAN.search(r.text) is not None for r in replies) / len(replies)
+    han = survey.han / survey.wanted
     if (han > 0.5) != (options.language == "zh"):
         raise UserError(
             f"the replies are not in {options.language!r}",
             where=", ".join(sources),
-            found=f"{han:.0%} of {len(replies)} replies hold Chinese characters",
+            found=f"{han:.0%} of {survey.wanted} replies hold Chinese characters",
             hint=f"the same with --language {'zh' if han > 0.5 else 'en'}",
         )
 
 
-def _of(names: Iterable[str]) -> str:
+def _of(names: Counter[str]) -> str:
     """How often each name comes, the commonest first."""
-    return ", ".join(f"{name} {count}" for name, count in Counter(names).most_common())
+    return ", ".join(f"{name} {count}" for name, count in names.most_common())
 
 
 def wanted(reply: Reply, options: ReferenceOptions) -> bool:
@@ -151,118 +262,45 @@ def wanted(reply: Reply, options: ReferenceOptions) -> bool:
     return bool(reply.text.strip()) and reply.language in ("", options.language)
 
 
-def _share(purpose: str, reply: Reply) -> float:
-    """Where a conversation falls in [0, 1): the same in every run, another for another purpose."""
-    digest = hashlib.sha256(f"{purpose}:{reply.source}:{reply.conversation}".encode()).hexdigest()
-    return int(digest[:8], 16) / 0x100000000
-
-
-def _contexts(reply: Reply, shape: Shape, options: ReferenceOptions) -> list[tuple[str, str]]:
-    """The contexts that a reply counts in, as level and id."""
-    kind = slug(f"{reply.track} {reply.family}")
-    contexts = [] if reply.source in options.stratified else [("family", kind)]
-    if contexts and slug(reply.style) not in ("", kind):
-        contexts.append(("style", slug(reply.style)))
-    if "length" in shape:
-        contexts.append(("length", f"{kind}_{shape['length']}"))
-    return contexts
-
-
-def by_conversation(
-    attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
-) -> Mapping[tuple[str, str], Mapping[tuple[bool, str, str], Counter[str]]]:
-    """(level, context) -> conversation (whether of the second half, source, id) -> how often each class came."""
-    counted: dict[tuple[str, str], dict[tuple[bool, str, str], Counter[str]]] = defaultdict(
-        lambda: defaultdict(Counter)
-    )
-    for reply, shape in zip(replies, shapes, strict=True):
-        if attribute in shape:
-            conversation = (_share("half", reply) >= 0.5, reply.source, reply.conversation)
-            for key in _contexts(reply, shape, options):
-                counted[key][conversation][shape[attribute]] += 1
-    return counted
-
-
-def _table(
-    attribute: Feature, replies: Sequence[Reply], shapes: Sequence[Shape], options: ReferenceOptions
-) -> ImportedTable:
-    classes = OUTCOMES[attribute]
-    counted = by_conversation(attribute, replies, shapes, options)
-    rows = []
-    order = {"family": 0, "style": 1, "length": 2}
-    for (level, context), conversations in sorted(
-        counted.items(), key=lambda item: (order[item[0][0]], item[0][1])
-    ):
-        n = sum(c.total() for c in conversations.values())
-        if n >= SMALLEST and not attribute == level == "length":
-            rows.append(_row(level, context, classes, conversations))
-    return ImportedTable(classes, rows)
-
-
-def _row(
-    level: str,
-    context: str,
-    classes: Sequence[str],
-    conversations: Mapping[tuple[bool, str, str], Counter[str]],
-) -> Cells:
-    counts = [[c[name] for name in classes] for c in conversations.values()]
-    n = sum(map(sum, counts))
-    totals = {
-        name: Decimal(sum(column)) for name, column in zip(classes, zip(*counts, strict=True), strict=True)
-    }
+def _row(group: ShapeCounts, classes: Sequence[str]) -> Cells:
+    n = int(group.counts.sum())
+    totals = {name: Decimal(int(c)) for name, c in zip(classes, group.counts.sum(axis=0), strict=True)}
     filled = fill_zeros(totals, Decimal(2), Decimal(n))
-    compared = halves(counts, [second for second, _, _ in conversations])
+    compared = halves(group.counts, group.second)
     return {
-        "context": context,
+        "context": group.context,
         **{name: plain(filled[name] / n) for name in classes},
-        "level": level,
+        "level": group.level,
         "n": str(n),
-        "independent": str(independent(counts)),
+        "independent": str(independent(group.counts)),
         "halves_tv": f"{compared.tv:.4f}",
         "halves_floor": f"{compared.floor:.4f}",
     }
 
 
-def _provenance(replies: Sequence[Reply], passed: int, options: ReferenceOptions) -> Provenance:
-    source = options.provenance
-    counts = Counter(r.source for r in replies)
-    talks = Counter(name for name, _ in {(r.source, r.conversation) for r in replies})
+def _provenance(survey: Survey, dropped: Sequence[str], options: ReferenceOptions) -> Provenance:
+    source, kept = options.provenance, survey.kept
     parts = [
         f"{name} {count}"
-        + f" in {talks[name]} conversations" * (talks[name] < count)
+        + f" in {kept.talks_of[name]} conversations" * (kept.talks_of[name] < count)
         + " (within a length bin only)" * (name in options.stratified)
-        for name, count in sorted(counts.items())
+        for name, count in sorted(kept.sources.items())
     ]
     notes = [source.note, f"Replies: {', '.join(parts)}."]
-    if passed:
+    if options.split != "all":
+        notes.append(f"Of the {options.split} split (seed {options.splits.seed}).")
+    if passed := survey.records - survey.wanted:
         notes.append(f"{passed} records without a reply or in another language are passed over.")
-    small = sorted(
-        kind for kind, n in Counter(slug(f"{r.track} {r.family}") for r in replies).items() if n < SMALLEST
-    )
-    if small:
+    if survey.doubled:
+        notes.append(f"{survey.doubled} replies that also stand in a later split are passed over.")
+    if survey.bare:
+        notes.append(f"{survey.bare} later turns have no history: the corpus lacks their earlier turns.")
+    if small := sorted(kind for kind, n in kept.contexts.items() if n < SMALLEST):
         notes.append(f"Left out with fewer than {SMALLEST} replies: {', '.join(small)}.")
+    if dropped:
+        notes.append(f"Features that do not vary: {', '.join(dropped)}.")
     notes.append("Figures only: no sentence of a corpus is carried.")
     return source.model_copy(update={"note": " ".join(n for n in notes if n)})
-
-
-def _prompts(replies: Sequence[Reply]) -> str:
-    """A ``prompts.yaml`` with the held-out prompts of each context, each once."""
-    chosen: dict[str, dict[str, None]] = defaultdict(dict)
-    for reply in sorted(replies, key=lambda r: _share("order", r)):
-        kind = slug(f"{reply.track} {reply.family}")
-        if reply.prompt.strip() and len(chosen[kind]) < PROMPTS:
-            chosen[kind].setdefault(reply.prompt.strip())
-    items = [
-        {"id": f"{kind}_{number}", "split": "test", "contexts": [kind], "text": _literal(text)}
-        for kind, texts in sorted(chosen.items())
-        for number, text in enumerate(texts, start=1)
-    ]
-    return yaml.safe_dump(items, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _literal(text: str) -> str:
-    """``text`` as a template that renders to itself."""
-    return "{{ " + repr(text) + " }}" if "{" in text else text
 
 
 def shape_readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:

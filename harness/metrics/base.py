@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 CellFunction = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 """Of counts x, draws n and target shares t of cells."""
-Needs = Literal["counts", "texts", "replies", "model"]
+Needs = Literal["counts", "texts", "replies", "people", "model"]
 
 
 class Words(NamedTuple):
@@ -189,6 +189,30 @@ class OfTexts(Metric):
 
     compute: Callable[[Texts], PerPrompt]
     needs: Literal["texts", "replies"] = "texts"
+
+
+class Features(NamedTuple):
+    """Features of replies in one context, over people's spread of each."""
+
+    values: FloatArray
+    """Replies x features that vary among people."""
+    lengths: IntArray
+    """Length bin of each reply."""
+    controlled: NDArray[np.bool_]
+    """Features that do not measure length."""
+
+    def rows(self, chosen: IntArray) -> Features:
+        """Some of the replies."""
+        return Features(self.values[chosen], self.lengths[chosen], self.controlled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfPeople(Metric):
+    """A metric of a sample of replies against one of people's, in one context; ``scoring.people`` adds the rest."""
+
+    compute: Callable[[Features, Features], float]
+    """Of model and people; nan where it does not exist."""
+    needs: Needs = "people"
 
 
 class Surprise(NamedTuple):

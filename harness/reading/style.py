@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
+from harness.natural.features import token_count
 from harness.reading.base import Answer, Reader, Reading
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ OUTCOMES: dict[Feature, tuple[str, ...]] = {
     "sentiment": ("positive", "negative", "neutral"),
 }
 
-# An English word with its apostrophe part, a run of digits, one Han character, one punctuation mark.
-_TOKEN = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?|\d+|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\w\s]")
 _PICTURE = "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u200d\ufe0f\u20e3\U000e0020-\U000e007f"
 _EMOTICON = re.compile(
     r"(?<=[\s.!?。！？…])(?:[:;=8xX][-'^o]?[)(DPpOo3|/\\*]+|<3+|\^[_.\-]?\^|[xX]D+|[（(][^\w\s（）()]{1,3}[\w.]?[^\w\s（）()]{1,4}[)）]|\(y\))$"
@@ -54,11 +53,6 @@ _ITEM = re.compile(
 # Any other picture is a bullet where what follows is no sentence.
 _PICTURED = re.compile(rf"^\s*[{_PICTURE}]+\s*[^\s.!?。！？{_PICTURE}][^.!?。！？{_PICTURE}]*$")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
-
-
-def token_count(text: str) -> int:
-    """Tokens of a text as the length bins count them."""
-    return len(_TOKEN.findall(text))
 
 
 def length_bin(tokens: int) -> str:

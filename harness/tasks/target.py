@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import UserError, nearest
 from harness.files import Document, beside, digest, load_yaml, validate
-from harness.tasks import catalog
+from harness.tasks import catalog, people
 from harness.tasks.figures import Figures, Sample, from_csv, from_rows
 from harness.tasks.target_file import Provenance, TargetFile
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.tasks.people import People
     from harness.tasks.task import Attribute, Task
 
 
@@ -36,6 +37,7 @@ class Target:
     provenance: Provenance | None
     smoothing: str
     source: str
+    people: People | None = None
 
     @property
     def hash(self) -> str:
@@ -44,6 +46,8 @@ class Target:
         figures: list[object] = [self.kind, {a: {r: dict(v) for r, v in t.rows.items()} for a, t in tables}]
         if any(t.samples for _, t in tables):
             figures.append({a: dict(t.samples) for a, t in tables})
+        if self.people:
+            figures.append(self.people.digest)
         return digest(figures)
 
     def row(self, task: Task, attribute: Attribute, context: str) -> dict[str, float]:
@@ -177,6 +181,7 @@ def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Targe
         file.provenance,
         file.smoothing,
         str(doc.path),
+        people.load(file.people, doc) if file.people else None,
     )
 
 

@@ -49,6 +49,18 @@ class SampleSpec(StrictFile):
         return tuple(filter(None, (self.replies, self.independent)))
 
 
+class PeopleSpec(StrictFile):
+    """Feature figures of a reference, and what of a corpus it was made of."""
+
+    quantiles: str
+    """CSV beside: per context, length and feature its scale, the distance of two halves, and quantiles."""
+    vectors: str
+    """Parquet beside: feature vectors of up to 1,000 replies per context."""
+    split: Literal["all", "train", "validation", "test"]
+    seed: int
+    corpus: str
+
+
 class TargetFile(StrictFile):
     """``target.yaml``, or a target written inside a task."""
 
@@ -62,6 +74,7 @@ class TargetFile(StrictFile):
     informative: list[str] = Field(default_factory=list)
     """Columns of the tables that are no class."""
     sample: SampleSpec | None = None
+    people: PeopleSpec | None = None
     smoothing: str = ""
     """What was done to cells of zero and one, in words."""
     provenance: Provenance | None = None
@@ -75,6 +88,8 @@ class TargetFile(StrictFile):
             raise ValueError(f"a {self.kind} target needs attributes: {{NAME: {{file: …}}}}")
         elif self.provenance is None:
             raise ValueError("provenance is required: publisher, table, year, license, link")
+        if self.people and self.kind != "reference":
+            raise ValueError("people: is of a reference")
         if self.sample and self.kind != "reference":
             raise ValueError("sample: is of a reference; the figures of other targets are taken as exact")
         return self

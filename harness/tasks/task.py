@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
-from harness.files import Document, beside, digest, load_yaml, read_csv, validate
+from harness.files import Document, beside, digest, load_jsonl, load_yaml, read_csv, validate
 from harness.tasks import catalog
 from harness.tasks.task_file import (
     AttributeSpec,
@@ -80,7 +80,7 @@ class Task:
         return digest(
             {
                 "contexts": [dict(c.fields) for c in self.contexts],
-                "prompts": [p.model_dump() for p in self.prompts],
+                "prompts": [p.asked() for p in self.prompts],
                 "attributes": {
                     a.name: [{k: list(v) for k, v in a.classes.items()}, dict(a.reader)]
                     for a in self.attributes.values()
@@ -249,7 +249,8 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
 
 def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
     if isinstance(file.prompts, str):
-        return _prompts_of(load_yaml(beside(doc, file.prompts)))
+        path = beside(doc, file.prompts)
+        return _prompts_of(load_jsonl(path) if path.suffix == ".jsonl" else load_yaml(path))
     return _each_once(file.prompts, doc, ("prompts",))
 
 

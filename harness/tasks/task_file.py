@@ -44,6 +44,8 @@ class PromptSpec(StrictFile):
     """Plain text that the model continues, without a chat template."""
     contexts: list[str] | None = None
     """Where it is asked; everywhere when left out."""
+    reference: str | None = None
+    """What a person replied. A model's replies are compared with it; no template and no model sees it."""
 
     @model_validator(mode="after")
     def _one_form(self) -> PromptSpec:
@@ -55,6 +57,10 @@ class PromptSpec(StrictFile):
         if self.messages is not None and not self.messages:
             raise ValueError("messages must hold at least one turn")
         return self
+
+    def asked(self) -> dict[str, object]:
+        """Its keys, for the task's hash; a prompt without a reference has the hash it had before there were any."""
+        return self.model_dump(exclude={"reference"} if self.reference is None else None)
 
     def templates(self) -> list[str]:
         """Its Jinja sources in order."""

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.importers.corpus import read_replies
+from harness.importers.gathered import Gathered
 from harness.importers.halves import independent
 from harness.importers.reference import (
     Language,
     ReferenceOptions,
-    by_conversation,
     shape_readers,
     wanted,
 )
@@ -43,8 +43,6 @@ PEOPLE = {2: (0.6, 0.4), 3: (0.45, 0.15, 0.4), 4: (0.56, 0.3, 0.1, 0.04)}
 SIZES, DRAWS, SHIFTS = (100, 427, 5000), (100, 1000), (0.0, 0.05, 0.2)
 AT_ONCE = 50
 """Floors simulated together: few enough for thousands of repetitions."""
-CONTEXTS = ("open_chat", "task_dialogue", "assistant_like")
-"""Of the tasks of reply shape."""
 
 
 def observed(counts: Ints) -> Floats:
@@ -149,16 +147,21 @@ def people(language: str, sources: list[str], splits: int) -> None:
     )
     replies = [r for source in sources for r in read_replies(source, {}) if wanted(r, options)]
     shapes = shape_readers(options.language)([r.text for r in replies])
-    print("| attribute | how | n | " + " | ".join(CONTEXTS) + " | mean | mean's interval holds 0 |")
-    print("|" + "---|" * (len(CONTEXTS) + 5))
-    for number, (attribute, classes) in enumerate(OUTCOMES.items()):
-        counted = by_conversation(attribute, replies, shapes, options)
-        styles = [c for c in CONTEXTS if ("style", c) in counted]
-        talks = [np.array([[c[k] for k in classes] for c in counted["style", s].values()]) for s in styles]
+    gathered = Gathered()
+    for reply, shape in zip(replies, shapes, strict=True):
+        gathered.add(reply, shape, stratified=False)
+    contexts = sorted(gathered.contexts)
+    print("| attribute | how | n | " + " | ".join(contexts) + " | mean | mean's interval holds 0 |")
+    print("|" + "---|" * (len(contexts) + 5))
+    for number, attribute in enumerate(OUTCOMES):
+        groups = {
+            g.context: g.counts.astype(np.int64) for g in gathered.groups(attribute) if g.level == "context"
+        }
+        styles, talks = list(groups), list(groups.values())
         for known in (False, True):
             for n in DRAWS:
                 found = against_people(talks, n, splits, known, number)
-                cells = [f"{found.floor[styles.index(c)]:.3f}" if c in styles else "" for c in CONTEXTS]
+                cells = [f"{found.floor[styles.index(c)]:.3f}" if c in styles else "" for c in contexts]
                 how = "law known" if known else "halves"
                 print(
                     f"| {attribute} | {how} | {n} | {' | '.join(cells)} | {found.mean:.3f} | {found.zero:.3f} |",

@@ -53,7 +53,7 @@ def test_reference(tmp_path: Path) -> None:
     lines = [json.dumps({"said": f"Is it {n}?", "prompt": f"q{n}"}) for n in range(40)]
     (tmp_path / "c.jsonl").write_text("\n".join(lines), encoding="utf-8")
     out = tmp_path / "people"
-    command = ["reference", tmp_path / "c.jsonl", "--language", "en", "--field", "response=said", *SOURCE]
+    command = ["reference", tmp_path / "c.jsonl", "--language", "en", "--field", "reply=said", *SOURCE]
     assert typed(*command, "-o", out) == 0
     tables = load_target(str(out)).tables
     assert tables["length"].rows["single_assistant"]["short"] > 0.9

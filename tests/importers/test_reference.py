@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import yaml
-from jinja2.sandbox import SandboxedEnvironment
 
 from harness.errors import UserError
 from harness.importers.corpus import read_replies
@@ -56,16 +54,15 @@ def test_shares_per_context(tmp_path: Path) -> None:
     tables = load_target(str(tmp_path / "human")).tables
     assert set(tables) == {"length", "act", "sentiment", "list"}
     length = tables["length"].rows
-    assert set(length) == {"multi_dialogue", "open_chat", "single_assistant"}
+    assert set(length) == {"multi_dialogue_open_chat", "single_assistant"}
     # nobody of 100 wrote long or xlong: half a reply each, taken from the rest
-    assert length["multi_dialogue"] == pytest.approx(
+    assert length["multi_dialogue_open_chat"] == pytest.approx(
         {"short": 0.6 * 0.99, "medium": 0.4 * 0.99, "long": 0.005, "xlong": 0.005}, abs=1e-9
     )
-    assert length["open_chat"] == length["multi_dialogue"]
     assert length["single_assistant"]["long"] == pytest.approx(0.75 * (1 - 1 / 40), abs=1e-9)
     acts = tables["act"].rows
-    assert "multi_dialogue_medium" in acts
-    assert acts["multi_dialogue_medium"]["question"] == pytest.approx(1 - 3 * 0.5 / 40, abs=1e-9)
+    assert "multi_dialogue_open_chat_medium" in acts
+    assert acts["multi_dialogue_open_chat_medium"]["question"] == pytest.approx(1 - 3 * 0.5 / 40, abs=1e-9)
     assert "single_assistant_short" not in acts  # 10 replies are too few
 
 
@@ -85,24 +82,6 @@ def test_a_source_stratified_by_length_counts_within_a_length_only(tmp_path: Pat
     assert tables["act"].rows["single_assistant_long"]["question"] > 0.95
     with pytest.raises(UserError, match="no corpus is called"):
         import_reference([natural], tmp_path / "human", replace(OPTIONS, stratified=("typo",)), shape)
-
-
-def test_held_out_prompts_are_a_task_file_of_conversations_left_out(tmp_path: Path) -> None:
-    source = corpus(tmp_path / "c.jsonl", ["short statement neutral plain"] * 400, prompt=None)
-    records = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
-    for n, record in enumerate(records):
-        record["prompt"] = f"What is {{{{ {n} }}}} of 'it'?\nAnd {{% if %}}?"
-    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
-    prompts = tmp_path / "prompts.yaml"
-    import_reference([source], tmp_path / "human", replace(OPTIONS, prompts=prompts), shape)
-    items = yaml.safe_load(prompts.read_text(encoding="utf-8"))
-    rendered = {SandboxedEnvironment().from_string(item["text"]).render() for item in items}
-    held = {r["id"].split("-")[0] for r in records if r["prompt"] in rendered}
-    assert len(rendered) == len(items) == 4 * len(held)  # whole conversations, each prompt itself again
-    assert 0.1 < len(held) / 100 < 0.3
-    assert {item["contexts"][0] for item in items} == {"single_assistant"}
-    kept = load_target(str(tmp_path / "human")).tables["act"].samples["single_assistant"]
-    assert kept.replies + len(items) == 400
 
 
 def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -160,12 +139,12 @@ def test_halves_of_two_populations_are_not() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"id": "1"}', "no response"),
+        ('{"id": "1"}', "no reply"),
         ("[1]", "no JSON object"),
         ("{", "no JSON"),
-        ('{"response": {"content": "x"}}', "the response is no text"),
-        ('{"response": ["x"]}', "the response is no text"),
-        ('{"response": 3}', "the response is no text"),
+        ('{"response": {"content": "x"}}', "the reply is no text"),
+        ('{"response": ["x"]}', "the reply is no text"),
+        ('{"response": 3}', "the reply is no text"),
     ],
 )
 def test_lines_that_are_no_replies(tmp_path: Path, line: str, says: str) -> None:
@@ -179,12 +158,12 @@ def test_lines_that_are_no_replies(tmp_path: Path, line: str, says: str) -> None
 def test_fields_by_other_names(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text('{"said": "yes", "lang": "zh", "question": "q"}\n', encoding="utf-8")
-    (reply,) = read_replies(str(path), {"response": "said"})
-    assert (reply.text, reply.language, reply.prompt, reply.track) == ("yes", "zh", "q", "single")
+    (reply,) = read_replies(str(path), {"reply": "said"})
+    assert (reply.text, reply.language, reply.question, reply.track) == ("yes", "zh", "q", "single")
     with pytest.raises(UserError, match="no field"):
         list(read_replies(str(path), {"respnse": "said"}))
     with pytest.raises(UserError, match="no reply in 'en'"):
-        import_reference([str(path)], tmp_path / "o", replace(OPTIONS, fields={"response": "said"}), shape)
+        import_reference([str(path)], tmp_path / "o", replace(OPTIONS, fields={"reply": "said"}), shape)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

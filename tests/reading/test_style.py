@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.natural.features import token_count
 from harness.reading import make_reader
 from harness.reading.base import Answer
-from harness.reading.style import OUTCOMES, is_list, length_bin, sentence_act, token_count
+from harness.reading.style import OUTCOMES, is_list, length_bin, sentence_act
 from tests.reading.cases import label
 
 SHAPES = {name: {c: (c,) for c in classes} for name, classes in OUTCOMES.items()}

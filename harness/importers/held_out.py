@@ -1,0 +1,107 @@
+"""The test split of a corpus as a task: its own prompts, and each person's reply as a hidden reference."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from harness.errors import UserError
+from harness.files import make_folder, write_atomic
+from harness.importers.corpus import Reply, messages
+from harness.importers.gathered import context_of
+from harness.importers.prompts import literal
+from harness.reading.style import OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+    from pathlib import Path
+
+    from harness.tasks.target_file import Provenance
+
+PROMPTS = 200
+"""Per context, at most."""
+MAX_TOKENS = 400
+
+
+@dataclass(slots=True)
+class HeldOut:
+    """Replies of the test split, a random sample per context."""
+
+    target: Path
+    out: Path
+    language: str
+    provenance: Provenance
+    kept: dict[str, list[tuple[int, int, Reply]]] = field(default_factory=dict)
+    added: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse to write over what is no task of ours."""
+        if self.out.exists() and any(self.out.iterdir()) and not (self.out / "prompts.jsonl").is_file():
+            raise UserError(
+                "this is no task folder of people's replies, so it is not written into",
+                where=str(self.out),
+                expected="a new folder, an empty one or one with a prompts.jsonl",
+            )
+
+    def add(self, reply: Reply) -> None:
+        """Keep the reply if it falls into the sample; one without a question can be asked nothing."""
+        if not reply.question:
+            return
+        self.added += 1
+        kept = self.kept.setdefault(context_of(reply), [])
+        if all(key != reply.key for key, _, _ in kept):
+            push = heapq.heappush if len(kept) < PROMPTS else heapq.heappushpop
+            push(kept, (reply.key, self.added, reply))
+
+    def write(self, contexts: Set[str]) -> None:
+        """Write the task for the contexts that the target has."""
+        asked = {name: kept for name, kept in sorted(self.kept.items()) if name in contexts}
+        if not asked:
+            raise UserError(
+                "no held-out reply has a question in a context of the target",
+                where=str(self.out),
+                found=", ".join(self.kept) or "no reply in the test split",
+                expected=", ".join(sorted(contexts)),
+            )
+        prompts = [
+            {
+                "id": f"{name}_{number}",
+                "contexts": [name],
+                "messages": [{"role": m.role, "content": literal(m.content)} for m in messages(reply)],
+                "reference": reply.text,
+            }
+            for name, kept in asked.items()
+            for number, (_, _, reply) in enumerate(sorted(kept), start=1)
+        ]
+        lines = [json.dumps(p, ensure_ascii=False) for p in prompts]
+        make_folder(self.out)
+        write_atomic(self.out / "prompts.jsonl", "\n".join(lines) + "\n")
+        write_atomic(self.out / "task.yaml", self._task(list(asked)))
+
+    def _task(self, contexts: list[str]) -> str:
+        target = os.path.relpath(self.target.resolve(), self.out.resolve())
+        document = {
+            "name": self.out.resolve().name,
+            "version": 1,
+            "title": f"Replies to people's own prompts ({self.language})",
+            "language": self.language,
+            "attributes": {
+                name: {
+                    "classes": list(classes),
+                    "reader": {"name": "style", "feature": name},
+                    "targets": {"people": target},
+                }
+                for name, classes in OUTCOMES.items()
+            },
+            "contexts": contexts,
+            "prompts": "prompts.jsonl",
+            "sampling": {"temperature": 1.0, "max_tokens": MAX_TOKENS},
+            "license": self.provenance.license,
+            "citation": f"{self.provenance.publisher}: {self.provenance.table}, {self.provenance.link}",
+        }
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)

@@ -1,0 +1,1 @@
+"""What a reply is like: features of its text, in English and Chinese."""

@@ -1,0 +1,89 @@
+"""Feature vectors of people's replies that stand beside a target: what a model's replies are compared with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.files import beside, read_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.files import Document
+    from harness.tasks.target_file import PeopleSpec
+
+QUANTILES = tuple(i / 20 for i in range(21))
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReplies:
+    """Feature vectors of one context."""
+
+    vectors: NDArray[np.float64]
+    """Replies x features."""
+    conversations: NDArray[np.int64]
+    """Replies of one conversation share a number."""
+    lengths: tuple[str, ...]
+    scale: NDArray[np.float64]
+    """Of each feature; nan where it does not vary."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A sample of people's replies, as features."""
+
+    features: tuple[str, ...]
+    contexts: Mapping[str, ContextReplies]
+    split: str
+    """Which split of the corpus it is of."""
+    seed: int
+    corpus: str
+    """sha256 of the records."""
+    digest: str
+    """sha256 of the figures."""
+
+
+def load(spec: PeopleSpec, doc: Document) -> People:
+    """Read the files that a target names."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    quantiles, vectors = beside(doc, spec.quantiles), beside(doc, spec.vectors)
+    head, found = read_csv(quantiles, required=["context", "length", "feature", "scale"])
+    scales = {
+        (r.cells["context"], r.cells["feature"]): float(r.cells["scale"])
+        for r in found
+        if not r.cells["length"]
+    }
+    try:
+        table = pq.read_table(vectors)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError("this file is no Parquet", where=str(vectors), found=str(error)) from error
+    names = tuple(c for c in table.column_names if c not in ("context", "length", "conversation"))
+    if len(names) == len(table.column_names):
+        raise UserError(
+            "no columns of people", where=str(vectors), expected="context, length, conversation, features"
+        )
+    rows = np.array([table[name].to_numpy() for name in names], dtype=np.float64).T
+    of = np.array(table["context"].to_pylist(), dtype=object)
+    talks = table["conversation"].to_numpy().astype(np.int64)
+    lengths = np.array(table["length"].to_pylist(), dtype=object)
+    contexts = {
+        str(name): ContextReplies(
+            rows[of == name],
+            talks[of == name],
+            tuple(lengths[of == name]),
+            np.array([scales.get((str(name), feature), np.nan) for feature in names]),
+        )
+        for name in dict.fromkeys(of)
+    }
+    figures = hashlib.sha256(rows.tobytes())
+    figures.update(repr([head, sorted(scales.items()), list(of), list(talks), list(lengths)]).encode())
+    return People(names, contexts, spec.split, spec.seed, spec.corpus, figures.hexdigest())
