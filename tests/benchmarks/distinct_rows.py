@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.distinct_rows OUT [--methods sft,dpo,klkto] [--task gender_us] [--seeds 5]
 
-Each method is trained with its recipe for the tiny model, on all rows (``recipe_all.yaml`` here) and on distinct ones, in
+Each method is trained with its recipe for the tiny model, on all rows as it is and on distinct ones with ``DISTINCT``, in
 turn, and measured exactly on test paraphrases: on the occupations it was trained on, and on others. The same command
 goes on where it stopped. Results are printed as a table and kept in OUT/distinct_rows.json.
 
@@ -35,6 +35,12 @@ from tests.benchmarks.methods import EPSILON, cost, headline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+DISTINCT = {
+    "sft": ("batch_size=2", "learning_rate=0.0005", "retention_rows=2"),
+    "dpo": ("sft_batch_size=2", "sft_learning_rate=0.0005", "retention_rows=2"),
+    "klkto": ("sft_batch_size=2", "sft_learning_rate=0.0002", "batch_size=4", "retention_rows=4"),
+}
+"""What is set for distinct rows: as many rows a step fewer as there are fewer rows, so that there are about as many steps."""
 BACKWARD = 2
 """Passes forward that one backward is worth."""
 
@@ -93,10 +99,9 @@ def assess(plan: Plan, method: str, pooling: str, seed: int) -> Row:
     hook = torch.nn.modules.module.register_module_forward_pre_hook(counter.see)
     start = time.monotonic()
     try:
-        recipe = named(method).folder / TINY
-        old = Path(__file__).parent / "all_rows" / f"{method}.yaml"
+        chosen = (f"pooling={pooling}", *(DISTINCT[method] if pooling == "distinct" else ()))
         options = Options(
-            recipe=old if pooling == "all" else recipe, settings=(f"seed={seed}", *plan.settings)
+            recipe=named(method).folder / TINY, settings=(f"seed={seed}", *chosen, *plan.settings)
         )
         train(method, str(causal_path()), plan.task, "labor", out, options)
     finally:
