@@ -11,6 +11,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 from baselines.dpo.trainer import RetainingDPOTrainer
 from baselines.klkto.loss import KLKTOTrainer
 from baselines.pooling import REFERENCE, WholePrompts, pooled
+from baselines.sft import METHOD
 from baselines.sft.trainer import RetainingSFTTrainer
 from baselines.trl_glue import dataset
 from tests.baselines.tiny import tiny_model, tiny_tokenizer
@@ -242,3 +243,12 @@ def test_the_reference_scores_distinct_rows_alone_and_once(
     assert not scored
     assert list(again.train_dataset[column]) == list(ours.train_dataset[column])
     assert (tmp_path / "ours" / REFERENCE).is_file()
+
+
+def test_trainings_of_before_are_those_on_all_rows() -> None:
+    """Their records have no word of it, so neither has that of a training on all rows."""
+    every, distinct = (
+        METHOD.read_recipe(settings=(f"pooling={p}",)).model_dump(mode="json") for p in ("all", "distinct")
+    )
+    assert distinct == {**every, "pooling": "distinct"}
+    assert "pooling" not in every
