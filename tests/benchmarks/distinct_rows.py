@@ -36,11 +36,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DISTINCT = {
-    "sft": ("batch_size=2", "learning_rate=0.0005", "retention_rows=2"),
-    "dpo": ("sft_batch_size=2", "sft_learning_rate=0.0005", "retention_rows=2"),
-    "klkto": ("sft_batch_size=2", "sft_learning_rate=0.0002", "batch_size=4", "retention_rows=4"),
+    "sft": ("batch_size=4", "learning_rate=0.001", "retention_rows=4", "epochs=10"),
+    "dpo": ("sft_batch_size=4", "sft_learning_rate=0.001", "retention_rows=4", "sft_epochs=10"),
+    "klkto": (
+        "sft_batch_size=4",
+        "sft_learning_rate=0.0003",
+        "retention_rows=4",
+        "sft_epochs=10",
+        "batch_size=8",
+    ),
 }
-"""What is set for distinct rows: as many rows a step fewer as there are fewer rows, so that there are about as many steps."""
+"""What is set for distinct rows: smaller batches over more epochs, so that there are as many steps. Only sft's are searched."""
 BACKWARD = 2
 """Passes forward that one backward is worth."""
 
