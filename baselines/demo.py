@@ -14,7 +14,8 @@ from baselines.seed import causal_path, held_out_path, masked_path
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.progress import phase, say
-from harness.retained.utility import FILE, Wanted, measure
+from harness.retained.record import FILE
+from harness.retained.utility import Wanted, measure
 from harness.sampling.open import Engines
 from harness.settings import Settings
 from reports.leaderboard import leaderboard

@@ -13,6 +13,7 @@ from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
+from harness.scores import scored_targets
 from harness.scoring.compare import Difference, Distances, adjusted, difference
 from harness.scoring.outcomes import distances_of, read_certain, read_counts
 from harness.settings import RULES, SAMPLING
@@ -224,7 +225,8 @@ def _runs(given: str | Path | Run) -> list[Run]:
 
 def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
     task = task_of(one)
-    wanted = list(targets) or [t for t in one.scored_targets() if t in two.scored_targets()]
+    both = scored_targets(two)
+    wanted = list(targets) or [t for t in scored_targets(one) if t in both]
     tables = [{found.attribute: found for found in _outcomes(run)} for run in (one, two)]
     names = (one.identity.adapter or one.identity.model, two.identity.adapter or two.identity.model)
     results = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Unpack
 
 from harness.errors import IncompleteError, UserError, clip
 from harness.measuring import measure
@@ -19,6 +20,7 @@ from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
+from harness.scores import scored_targets
 from harness.settings import Chosen, Settings
 from harness.tasks import prompts
 from harness.tasks.target import targets_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from harness.sampling.base import Draws, Engine
     from harness.sampling.spec import Named
+    from harness.scores import Scores
     from harness.tasks.prompts import Rendered
     from harness.tasks.target import Target
     from harness.tasks.task import Context
@@ -168,7 +171,7 @@ def _run(
 def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
     """The targets asked for, then those that the run was scored against before."""
     asked = [t.name for found in targets.values() for t in found]
-    return list(dict.fromkeys([*asked, *run.scored_targets()]))
+    return list(dict.fromkeys([*asked, *scored_targets(run)]))
 
 
 def looks(settings: Settings) -> list[int]:
@@ -183,14 +186,11 @@ def looks(settings: Settings) -> list[int]:
     return [*blocks, settings.n]
 
 
-def tight(scores: dict[str, object], halfwidth: float) -> bool:
+def tight(scores: Scores, halfwidth: float) -> bool:
     """Whether the mean TV of every attribute and target is known to within the half-width."""
-    results = cast("list[dict[str, Any]]", scores["results"])
-    found = [r["table"]["aggregate"]["scores"]["tv"] for r in results]
+    found = [result.table.aggregate.scores["tv"] for result in scores.results]
     return all(
-        enough(tv["low"], tv["estimate"], tv["high"], tv["floor95"], halfwidth)
-        for tv in found
-        if tv["high"] is not None
+        enough(tv.low, tv.estimate, tv.high, tv.floor95, halfwidth) for tv in found if not math.isnan(tv.high)
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar
+import math
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import core_schema
 
 from harness.errors import UserError, nearest
 from harness.files import keys_of, model_at, read_text, write_atomic
@@ -34,6 +36,34 @@ class Record(BaseModel):
         protected_namespaces=(),
     )
 
+
+class _Written:
+    """How JSON, which knows neither nan nor inf, holds any number."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> core_schema.CoreSchema:
+        """A finite number, the first that is tried; null; the text "inf" or "-inf"."""
+        return core_schema.union_schema(
+            [
+                core_schema.float_schema(allow_inf_nan=False, strict=True),
+                core_schema.no_info_after_validator_function(lambda _: math.nan, core_schema.none_schema()),
+                core_schema.no_info_after_validator_function(
+                    float, core_schema.literal_schema(["inf", "-inf"])
+                ),
+            ],
+            mode="left_to_right",
+            serialization=core_schema.plain_serializer_function_ser_schema(_written, when_used="json"),
+        )
+
+
+def _written(value: float) -> float | str | None:
+    if math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
+
+
+Number = Annotated[float, _Written]
+"""A number that may be infinite (``"inf"`` in the file) or not exist (null in the file, nan here)."""
 
 R = TypeVar("R", bound=Record)
 
@@ -121,6 +151,8 @@ def _mistake(path: Path, model: type[Record], err: ValidationError, hint: str) -
             nearest=nearest(name, known),
             hint=hint,
         )
+    if first["type"] == "unexpected_keyword_argument":
+        return UserError(f"unknown key {str(loc[-1])!r}", where=where, found=found, hint=hint)
     if first["type"] == "missing":
         return UserError(f"missing key {str(loc[-1])!r}", where=where, expected=str(loc[-1]), hint=hint)
     return UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +17,16 @@ from harness.runs.folder import AGAIN, Run
 from harness.runs.manifest import MANIFEST, PROMPTS
 from harness.runs.plan import lacking, told
 from harness.runs.source import task_of
+from harness.scores import (
+    SCORES,
+    ReaderRecord,
+    Result,
+    SampleRecord,
+    ScoredTarget,
+    Scores,
+    SourceRecord,
+    scored_targets,
+)
 from harness.scoring import measured
 from harness.scoring.correction import corrected_shares
 from harness.scoring.outcomes import (
@@ -29,8 +38,6 @@ from harness.scoring.outcomes import (
     tally,
     to_csv,
 )
-from harness.scoring.table import to_json
-from harness.tasks.figures import Sample
 from harness.tasks.target import Target, check_names, targets_of
 from harness.terms import READERS
 
@@ -44,10 +51,8 @@ if TYPE_CHECKING:
     from harness.readings import ReadDraw
     from harness.tasks.task import Attribute, Task
 
-SCHEMA = 1
 
-
-def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task = "") -> dict[str, object]:
+def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task = "") -> Scores:
     """Read the draws of a run again, count, and score against targets; writes ``counts.csv`` and ``scores.json``.
 
     Args:
@@ -61,7 +66,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     opened = run if isinstance(run, Run) else Run.open(run)
     loaded = task_of(opened, task)
     check_names(targets)
-    chosen = targets_of(loaded, targets or opened.scored_targets())
+    chosen = targets_of(loaded, targets or scored_targets(opened))
     tables: Mapping[str, Counts | Certain]
     texts: Mapping[str, Texts] = {}
     if opened.identity.measure == "draws":
@@ -95,6 +100,21 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     }
     text = json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_atomic(opened.folder / "scores.json", text + "\n")
+    results = [
+        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], texts.get(attribute), target)
+        for attribute, targets_ in chosen.items()
+        for target in targets_
+    ]
+    scores = Scores(
+        run=opened.manifest.run,
+        task=loaded.name,
+        task_version=loaded.version,
+        task_hash=loaded.hash,
+        reader_version=READERS,
+        as_drawn=loaded.hash == opened.identity.task_hash,
+        results=tuple(results),
+    )
+    write(opened.folder / SCORES, scores)
     _refuse_lacking(opened, next(iter(tables.values())))
     return scores
 
@@ -169,83 +189,78 @@ def _result(
     texts: Texts | None,
     target: Target,
     likeness: Likeness | None,
-) -> dict[str, object]:
+) -> Result:
     contexts = found.contexts
     matrix, sizes = target.matrix(task, attribute, contexts), target.sizes(attribute, contexts)
-    scored = score_outcomes(found, matrix, sizes)
     about = _about(run, task, attribute)
     others = measure_outcomes(found, matrix, sizes, about)
     if likeness is not None:
         others |= likeness.mean
     if texts is not None and not run.contract.labels:
         others |= measured.of_texts(texts, about)
-    counted: dict[str, object] = {"totals": {}}
-    if likeness is not None:
-        counted["people"] = {context: measured.to_json(each) for context, each in likeness.contexts.items()}
-    if isinstance(found, Counts):
-        valid = found.folded()[:, :-1]
-        counted |= {"totals": found.totals(), **_reader_errors(run, task, attribute, valid)}
-    return {
-        **describe(attribute, target, contexts, matrix),
-        "table": to_json(scored),
-        "metrics": measured.to_json(others),
-        **counted,
-    }
+    result = Result(
+        attribute=attribute.name,
+        classes=tuple(attribute.classes),
+        context_ids=tuple(contexts),
+        target=describe(attribute, target, contexts, matrix),
+        table=score_outcomes(found, matrix, sizes),
+        metrics=others,
+        people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
+        totals=found.totals() if isinstance(found, Counts) else {},
+    )
+    if isinstance(found, Certain) or run.contract.labels or not attribute.examples:
+        return result
+    return _with_reader(result, task, attribute, found.folded()[:, :-1])
 
 
 def _about(run: Run, task: Task, attribute: Attribute) -> About:
     return About(task.name, attribute.name, tuple(attribute.classes), task.language, run.identity.measure)
 
 
-def _reader_errors(run: Run, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> dict[str, object]:
-    """The reader's confusion on the task's examples, and the class shares per context with it taken out."""
-    if run.contract.labels or not attribute.examples:
-        return {}
+def _with_reader(result: Result, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> Result:
+    """With the reader's confusion on the task's examples, and the class shares per context with it taken out."""
     reader = make_reader(attribute.reader, attribute.classes, task.language)
-    read_as = quality.measure(reader, attribute.examples, list(attribute.classes))
     classes = list(attribute.classes)
+    read_as = quality.measure(reader, attribute.examples, classes)
+    told = ReaderRecord(
+        n=read_as.n, accuracy=read_as.accuracy, outcomes=read_as.outcomes, confusion=read_as.matrix
+    )
     found = corrected_shares(valid, np.array(read_as.confusion(classes)))
-    if found is None:
-        nothing = [None] * len(valid)
-        return {"reader": read_as.to_json(), "corrected_shares": nothing, "corrected_limits": nothing}
-    known = valid.sum(axis=1) > 0
-    limits = np.stack([found.low, found.high], axis=-1)
-    return {
-        "reader": read_as.to_json(),
-        "corrected_shares": _by_class(classes, found.estimate, known),
-        "corrected_limits": _by_class(classes, limits, known),
-    }
-
-
-def _by_class(
-    classes: Sequence[str], rows: NDArray[np.float64], known: NDArray[np.bool_]
-) -> list[dict[str, object] | None]:
-    """Each context's figures by class; None where nothing was counted."""
-    return [
-        dict(zip(classes, row.tolist(), strict=True)) if any_ else None
-        for row, any_ in zip(rows, known, strict=True)
-    ]
+    known = (valid.sum(axis=1) > 0) & (found is not None)
+    nothing = np.zeros_like(valid, dtype=np.float64)
+    estimate, low, high = found or (nothing, nothing, nothing)
+    by_class = [dict(zip(classes, row, strict=True)) for row in estimate.tolist()]
+    limits = np.stack([low, high], axis=-1).tolist()
+    between = [{c: (a, b) for c, (a, b) in zip(classes, row, strict=True)} for row in limits]
+    return result.model_copy(
+        update={
+            "reader": told,
+            "corrected_shares": tuple(
+                row if any_ else None for row, any_ in zip(by_class, known, strict=True)
+            ),
+            "corrected_limits": tuple(
+                row if any_ else None for row, any_ in zip(between, known, strict=True)
+            ),
+        }
+    )
 
 
 def describe(
     attribute: Attribute, target: Target, contexts: Sequence[str], matrix: NDArray[np.float64]
-) -> dict[str, object]:
-    """What a result is about: attribute, classes, contexts, target with its provenance."""
-    provenance = target.provenance.model_dump() if target.provenance else None
+) -> ScoredTarget:
+    """The target with its provenance and its figures in these contexts."""
     samples = target.samples(attribute, contexts)
-    sample = {part: [getattr(s, part) for s in samples] for part in Sample._fields} if samples else None
-    return {
-        "attribute": attribute.name,
-        "classes": list(attribute.classes),
-        "context_ids": list(contexts),
-        "target": {
-            "name": target.name,
-            "title": target.title,
-            "kind": target.kind,
-            "hash": target.hash,
-            "smoothing": target.smoothing,
-            "provenance": provenance,
-            "shares": matrix.tolist(),
-            "sample": sample,
-        },
-    }
+    return ScoredTarget(
+        name=target.name,
+        title=target.title,
+        kind=target.kind,
+        hash=target.hash,
+        smoothing=target.smoothing,
+        provenance=SourceRecord(**target.provenance.model_dump()) if target.provenance else None,
+        shares=tuple(map(tuple, matrix.tolist())),
+        sample=SampleRecord(
+            replies=tuple(s.replies for s in samples), independent=tuple(s.independent for s in samples)
+        )
+        if samples
+        else None,
+    )

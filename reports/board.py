@@ -13,7 +13,7 @@ from harness.metrics import catalog
 from harness.metrics.base import Counted, Divergence, OfCounts
 from harness.scoring.compare import Distances, distances
 from harness.scoring.outcomes import distances_of
-from reports.load import Entry, number, part
+from harness.scoring.table import NOTHING, Score
 from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
 from reports.standing import Reason, Who, column_key, reasons, who
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.metrics.base import Metric
+    from reports.load import Entry
 
 
 class Shown(NamedTuple):
@@ -49,20 +50,23 @@ class Cell:
     rank: tuple[int, int, int] | None = None
     """Least and greatest rank, and band."""
 
-    def score(self, metric: str, value: str, group: str = "scores") -> float:
-        """A number of the result's means over contexts, such as ``score("tv", "estimate")``."""
-        return number(part(part(self.entry.aggregate, group), metric), value)
+    def score(self, metric: str) -> Score:
+        """A divergence of the result, in the mean over contexts; nothing where it was scored before that was one."""
+        return self.entry.aggregate.scores.get(metric, NOTHING)
 
     def shown(self, metric: Metric) -> Shown:
         """What the page shows of a metric."""
         if isinstance(metric, Divergence):
             if metric.as_drawn:
-                return Shown(self.score(metric.key, "plugin"), math.nan, math.nan)
-            return Shown(*(self.score(metric.key, kind) for kind in ("estimate", "low", "high")))
+                return Shown(self.score(metric.key).plugin, math.nan, math.nan)
+            score = self.score(metric.key)
+            return Shown(score.estimate, score.low, score.high)
         if isinstance(metric, OfCounts) and metric.in_table:
-            return Shown(number(part(self.entry.aggregate, metric.key), "value"), math.nan, math.nan)
-        found = part(self.entry.metrics, metric.key) if metric.key in self.entry.metrics else {}
-        return Shown(*(number(found, kind) for kind in ("value", "low", "high")))
+            return Shown(self.entry.valid, math.nan, math.nan)
+        found = self.entry.metrics.get(metric.key)
+        if found is not None:
+            return Shown(found.value, found.low, found.high)
+        return Shown(self.entry.beside.get(metric.key, math.nan), math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +158,13 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
     usual = Counter(c.entry.n for c in pool).most_common()
     n = min(usual, key=lambda item: (-item[1], -item[0]))[0]
     speaker = next(c for c in pool if c.entry.n == n)
-    entry, floor = speaker.entry, speaker.score("tv", "floor")
+    entry, perfect = speaker.entry, speaker.score("tv")
     even = np.full_like(entry.shares, 1 / len(entry.classes))
     uniform, ideal = (
         {m.key: _of_shares(m, shares, entry.shares) for m in page_metrics() if m.needs == "counts"}
         for shares in (even, entry.shares)
     )
-    return Column(key, entry, uniform, ideal, floor, max(speaker.score("tv", "floor95") - floor, 0.0))
+    return Column(key, entry, uniform, ideal, perfect.floor, max(perfect.floor95 - perfect.floor, 0.0))
 
 
 def _of_shares(metric: Metric, model: NDArray[np.float64], target: NDArray[np.float64]) -> float:
@@ -179,7 +183,7 @@ def _rank(board: Board) -> None:
         if not cells:
             continue
         each = [corrected(c.entry) for c in cells]
-        found = rank([stacked(each)], np.array([c.score("tv", "estimate") for c in cells]))
+        found = rank([stacked(each)], np.array([c.score("tv").estimate for c in cells]))
         for i, cell in enumerate(cells):
             cell.rank = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
         columns.append({cell.row: one for cell, one in zip(cells, each, strict=True)})
@@ -235,9 +239,8 @@ def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
         if not cell.apart and cell.row in of:
             of[cell.row].append(cell)
     for row, cells in of.items():
-        board.overall[row] = joint(
-            *np.array([[c.score("tv", k) for k in ("low", "estimate", "high")] for c in cells]).T
-        )
+        each = [c.score("tv") for c in cells]
+        board.overall[row] = joint(*np.array([[one.low, one.estimate, one.high] for one in each]).T)
     found = rank(
         [stacked([c[r] for r in complete]) for c in columns],
         np.array([board.overall[r][0] for r in complete]),

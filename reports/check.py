@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,17 +13,16 @@ from harness.metrics.base import About
 from harness.rescore import read
 from harness.scoring import measured
 from harness.scoring.outcomes import measure_outcomes, score_outcomes
-from harness.scoring.table import to_json
 from harness.tasks.target import resolve
-from reports.load import part
 from reports.samples import NEEDS_MODEL, find_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.rescore import Read
+    from harness.scoring.measured import Measured
     from harness.tasks.task import Task
-    from reports.load import Entry, Json
+    from reports.load import Entry
 
 Checked = Literal["claimed", "counts", "draws"]
 EXACT = 1e-9
@@ -46,20 +45,15 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
     for entry in entries:
         run = entry.run.manifest.run
         task = find_task(entry.run)
-        again = part(to_json(score_outcomes(entry.table, entry.shares, entry.sizes)), "aggregate")
-        place = _first_difference(entry.aggregate, again, "") or _target(entry, task)
+        again = score_outcomes(entry.table, entry.shares, entry.sizes).aggregate
+        place = _first_difference(asdict(entry.aggregate), asdict(again), "") or _target(entry, task)
         if run not in found:
             found[run] = _read(entry, task)
         drawn = found[run]
         own = drawn[entry.attribute] if drawn is not None else None
         metrics = _metrics(entry, own)
-        # What ``distalign utility`` left has no interval and is claimed as it is.
-        claimed = {
-            key: value
-            for key, value in entry.metrics.items()
-            if key in metrics and isinstance(value, dict) and "interval" in value
-        }
-        recomputed = {key: metrics[key] for key in claimed}
+        claimed = {key: asdict(value) for key, value in entry.metrics.items() if key in metrics}
+        recomputed = {key: asdict(metrics[key]) for key in claimed}
         place = place or _first_difference(claimed, recomputed, "metrics")
         checked[run] = "counts" if own is None else "draws"
         if own is not None and dict(own.counts.cells) != dict(entry.table.cells):
@@ -76,7 +70,7 @@ def _target(entry: Entry, task: Task | None) -> str:
         return ""
     about = task.attributes[entry.attribute]
     try:
-        target = resolve(task, about, str(entry.target["name"]))
+        target = resolve(task, about, entry.target.name)
         shares = target.matrix(task, about, list(entry.contexts))
         sizes = target.sizes(about, list(entry.contexts))
     except UserError:
@@ -85,7 +79,7 @@ def _target(entry: Entry, task: Task | None) -> str:
     return "" if same else f"target {target.name}"
 
 
-def _metrics(entry: Entry, own: Read | None) -> Json:
+def _metrics(entry: Entry, own: Read | None) -> dict[str, Measured]:
     """The metrics that the score table does not have: of counts, and of texts where the draws are at hand."""
     run = entry.run
     about = About(
@@ -94,7 +88,7 @@ def _metrics(entry: Entry, own: Read | None) -> Json:
     found = measure_outcomes(entry.table, entry.shares, entry.sizes, about)
     if own is not None and not run.contract.labels:
         found |= measured.of_texts(own.texts, about)
-    return dict(measured.to_json(found))
+    return found
 
 
 def _read(entry: Entry, task: Task | None) -> Mapping[str, Read] | None:
@@ -118,5 +112,6 @@ def _first_difference(claimed: object, found: object, place: str) -> str:
     if isinstance(claimed, int | float) and isinstance(found, int | float):
         simulated = place.rsplit(".", 1)[-1] in SIMULATED or place.startswith("metrics.")
         loose = NOISE if simulated else EXACT
-        return "" if math.isclose(claimed, found, rel_tol=loose, abs_tol=loose) else place
+        close = math.isclose(claimed, found, rel_tol=loose, abs_tol=loose)
+        return "" if close or (math.isnan(claimed) and math.isnan(found)) else place
     return "" if claimed == found else place or "scores"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.metrics.base import Metric
-
-    Record = dict[str, object]
+    from reports.tables import Row
 
 _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
@@ -35,7 +34,7 @@ _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
 }
 
 
-def load(runs: Sequence[str]) -> list[Record]:
+def load(runs: Sequence[str]) -> list[Row]:
     """One record per result, as in ``leaderboard.json``."""
     found, _ = entries(runs)
     if not found:
@@ -54,7 +53,7 @@ def _head() -> tuple[str, ...]:
     return ("rank", "model", "method", "TV", "95% interval", *(m.title.en for m in _beside()), "n")
 
 
-def markdown(rows: Sequence[Record]) -> str:
+def markdown(rows: Sequence[Row]) -> str:
     """A table per task and target; results that are not ranked are left out, with a line that says so."""
 
     def clean(value: object) -> str:
@@ -68,7 +67,7 @@ def markdown(rows: Sequence[Record]) -> str:
     return "\n\n".join([*blocks, *_left_out(rows)]) + "\n"
 
 
-def latex(rows: Sequence[Record]) -> str:
+def latex(rows: Sequence[Row]) -> str:
     """The same tables for LaTeX, with booktabs."""
 
     def clean(value: object) -> str:
@@ -89,13 +88,12 @@ def latex(rows: Sequence[Record]) -> str:
     return "\n\n".join([*blocks, *(f"% {line}" for line in _left_out(rows))]) + "\n"
 
 
-def _tables(rows: Sequence[Record], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
-    def key(row: Record) -> tuple[str, ...]:
-        names = ("task", "task_version", "attribute", "target", "split", "paraphrases")
-        return tuple(str(row[k]) for k in names)
+def _tables(rows: Sequence[Row], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
+    def key(row: Row) -> tuple[str, ...]:
+        return row.task, row.task_version, row.attribute, row.target, row.split, row.paraphrases
 
     made = []
-    ranked = sorted((r for r in rows if r["ranked"]), key=key)
+    ranked = sorted((r for r in rows if r.ranked), key=key)
     for (task, version, attribute, target, split, paraphrases), group in groupby(ranked, key):
         about = f"{task}@{version}" + (f", {attribute}" if attribute != task else "")
         title = clean(f"{about}, target {target}, contexts: {split}, prompts: {paraphrases}")
@@ -103,34 +101,35 @@ def _tables(rows: Sequence[Record], clean: Callable[[object], str]) -> list[tupl
     return made
 
 
-def _order(row: Record) -> tuple[float, str]:
-    return cast("float", row["tv"]), str(row["model"])
+def _order(row: Row) -> tuple[float, str]:
+    return row.number("tv"), row.model
 
 
-def _line(row: Record, clean: Callable[[object], str]) -> list[str]:
-    low, high = row["rank_low"], row["rank_high"]
+def _line(row: Row, clean: Callable[[object], str]) -> list[str]:
+    low, high = row.rank_low, row.rank_high
     rank = str(low) if low == high else f"{low}–{high}"
-    numbers = [f"{cast('float', row[k]):.3f}" for k in ("tv", "tv_low", "tv_high")]
+    numbers = [f"{row.number(k):.3f}" for k in ("tv", "tv_low", "tv_high")]
     return [
         clean(rank),
-        clean(row["model"]),
-        clean(row["method"] or "untuned"),
+        clean(row.model),
+        clean(row.method or "untuned"),
         numbers[0],
         f"{numbers[1]} to {numbers[2]}",
         *(clean(_number(row, metric)) for metric in _beside()),
-        str(row["n"]),
+        str(row.n),
     ]
 
 
-def _number(row: Record, metric: Metric) -> str:
-    value = row[f"{metric.key}_plugin" if isinstance(metric, Divergence) and metric.as_drawn else metric.key]
-    if not isinstance(value, int | float):
+def _number(row: Row, metric: Metric) -> str:
+    as_drawn = isinstance(metric, Divergence) and metric.as_drawn
+    value = row.number(f"{metric.key}_plugin" if as_drawn else metric.key)
+    if math.isnan(value):
         return "–"
     return f"{100 * value:.1f}%" if metric.percent else f"{value:.3f}"
 
 
-def _left_out(rows: Sequence[Record]) -> list[str]:
-    count = sum(not r["ranked"] for r in rows)
+def _left_out(rows: Sequence[Row]) -> list[str]:
+    count = sum(not r.ranked for r in rows)
     return (
         [f"{count} results that are not comparable are left out; leaderboard.json has the reasons."]
         if count
@@ -138,9 +137,9 @@ def _left_out(rows: Sequence[Record]) -> list[str]:
     )
 
 
-def model_card(rows: Sequence[Record]) -> str:
+def model_card(rows: Sequence[Row]) -> str:
     """Metadata for a Hugging Face model card (``model-index``), of one model."""
-    models = sorted({str(r["model"]) for r in rows})
+    models = sorted({r.model for r in rows})
     if len(models) > 1:
         raise UserError(
             "a model card is of one model", found=", ".join(models[:5]), expected="the runs of one model"
@@ -151,8 +150,8 @@ def model_card(rows: Sequence[Record]) -> str:
             {
                 "type": kind,
                 "name": name,
-                "value": row[kind],
-                "args": {"low": row[f"{kind}_low"], "high": row[f"{kind}_high"]},
+                "value": row.number(kind),
+                "args": {"low": row.number(f"{kind}_low"), "high": row.number(f"{kind}_high")},
             }
             for kind, name in (
                 ("tv", "total variation from the target, bias-corrected"),
@@ -163,8 +162,8 @@ def model_card(rows: Sequence[Record]) -> str:
             {
                 "type": "valid",
                 "name": "share of draws that name a class",
-                "value": row["valid"],
-                "args": {"n": row["n"]},
+                "value": row.number("valid"),
+                "args": {"n": row.n},
             }
         )
         results.append(
@@ -172,9 +171,9 @@ def model_card(rows: Sequence[Record]) -> str:
                 "task": {"type": "text-generation"},
                 "dataset": {
                     "type": "distalign",
-                    "name": f"{row['task']}@{row['task_version']}, {row['attribute']}, target {row['target']}",
-                    "config": row["task"],
-                    "split": row["split"],
+                    "name": f"{row.task}@{row.task_version}, {row.attribute}, target {row.target}",
+                    "config": row.task,
+                    "split": row.split,
                 },
                 "metrics": metrics,
             }
@@ -183,17 +182,13 @@ def model_card(rows: Sequence[Record]) -> str:
     return "---\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True) + "---\n"
 
 
-def parquet(rows: Sequence[Record], out: Path) -> Path:
+def parquet(rows: Sequence[Row], out: Path) -> Path:
     """All records as one Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = list(rows[0])
-    columns = {n: [_cell(row[n]) for row in rows] for n in names}
+    flat = [row.flat() for row in rows]
+    columns = {name: [row[name] for row in flat] for name in flat[0]}
     with replacing(out) as file:
         pq.write_table(pa.table(columns), file, compression="zstd")
     return out
-
-
-def _cell(value: object) -> object:
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -54,11 +54,7 @@ def figure(kind: str, runs: Sequence[str], out: Path, *, target: str = "", attri
         raise UserError(
             "a format that is not written", where=str(out), found=out.suffix, expected=", ".join(FORMATS)
         )
-    found = [
-        e
-        for e in entries(runs)[0]
-        if target in ("", str(e.target["name"])) and attribute in ("", e.attribute)
-    ]
+    found = [e for e in entries(runs)[0] if target in ("", e.target.name) and attribute in ("", e.attribute)]
     if not found:
         raise UserError(
             "no scored result fits",
@@ -222,15 +218,15 @@ def _only(found: list[Entry]) -> Entry:
     if len(found) > 1:
         raise UserError(
             "this figure is of one result",
-            found="; ".join(f"{e.run.folder} ({e.attribute}, {e.target['name']})" for e in found[:4]),
+            found="; ".join(f"{e.run.folder} ({e.attribute}, {e.target.name})" for e in found[:4]),
             expected="one run, with --target and --attribute where it was scored against several",
         )
     return found[0]
 
 
 def _label(entry: Entry, found: list[Entry]) -> str:
-    several = len({str(e.target["name"]) for e in found}) > 1
-    return show(who(entry).model, 60) + (f", {entry.target['name']}" if several else "")
+    several = len({e.target.name for e in found}) > 1
+    return show(who(entry).model, 60) + (f", {entry.target.name}" if several else "")
 
 
 KINDS: dict[str, Callable[[list[Entry]], Figure]] = {

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from pydantic_core import from_json
 
 from harness.errors import UserError
 from harness.metrics.base import OfModel, OfTexts
 from harness.metrics.catalog import of
+from harness.retained.record import utility_of
 from harness.runs.folder import Run, run_folders
 from harness.runs.manifest import PROMPTS
 from harness.runs.plan import lacking, told
+from harness.scores import SCORES, scores_of
 from harness.scoring.outcomes import Certain, read_certain, read_counts
 from reports.samples import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from harness.scores import Result, ScoredTarget
+    from harness.scoring.measured import Measured
     from harness.scoring.outcomes import Counts
+    from harness.scoring.table import AggregateScore
     from reports.samples import Texts
-
-Json = dict[str, object]
-FILE = "utility.json"
-"""What ``distalign utility`` leaves beside a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Entry:
     attribute: str
     classes: tuple[str, ...]
     contexts: tuple[str, ...]
-    target: Json
+    target: ScoredTarget
     shares: NDArray[np.float64]
     """Target shares, contexts x classes."""
     sizes: NDArray[np.float64]
@@ -49,11 +47,12 @@ class Entry:
     rows: NDArray[np.int64] | NDArray[np.float64]
     """Contexts x outcomes: the classes, then what is no class. Counts; or, of a run without draws, shares that
     are certain, with the undecided mass as a last column."""
-    aggregate: Json
+    aggregate: AggregateScore
     """Scores over all contexts, as in ``scores.json``."""
-    metrics: Json
-    """Metrics that the score table does not have, as in ``scores.json``; of the model itself, and of texts of a run
-    that was scored before these were, as in ``utility.json``."""
+    metrics: Mapping[str, Measured]
+    """Metrics that the score table does not have, as in ``scores.json``."""
+    beside: Mapping[str, float]
+    """Metrics of the model itself, and of texts of a run that was scored before these were, as in ``utility.json``."""
     task_hash: str
     """The task's files when the run was scored."""
     readers: int | None = None
@@ -88,7 +87,7 @@ class Entry:
     @property
     def valid(self) -> float:
         """Share of draws that gave a class."""
-        return number(part(self.aggregate, "valid"), "value")
+        return self.aggregate.valid.value
 
 
 def entries(
@@ -102,7 +101,7 @@ def entries(
         damaged: takes why runs could not be read, and these are left out; without it the first one is raised.
     """
     runs = _once(list(_readable(Run.open, run_folders(list(folders)), damaged)))
-    scored = [run for run in runs if (run.folder / "scores.json").is_file()]
+    scored = [run for run in runs if (run.folder / SCORES).is_file()]
     unscored = [run for run in runs if run not in scored] if len(scored) < len(runs) else []
     found = _readable(lambda run: _entries(run, seed), scored, damaged)
     return [entry for group in found for entry in group], unscored
@@ -133,37 +132,31 @@ def _once(runs: list[Run]) -> list[Run]:
 
 
 def _entries(run: Run, seed: int | None) -> list[Entry]:
-    scores = _parsed(run.folder / "scores.json")
+    scores = scores_of(run)
     drawn = run.identity.measure == "draws"
     made: Sequence[Counts | Certain] = (
         read_counts(run.folder / "counts.csv") if drawn else read_certain(run.folder / "shares.csv")
     )
     tables = {table.attribute: table for table in made}
-    results = scores.get("results")
-    where = str(run.folder / "scores.json")
     beside = _beside(run)
-    if not isinstance(results, list):
-        raise UserError("scores without results", where=where, hint=f"distalign score {run.folder}")
-    version = scores.get("reader_version")
-    read_by = str(scores.get("task_hash", "")), version if isinstance(version, int) else None
     lacks = {name: _lacks(run, found) for name, found in tables.items()}
-    read = [_entry(run, result, beside, tables, read_by, where) for result in results]
-    read = [replace(entry, lacks=lacks[entry.attribute]) for entry in read]
+    read_by = scores.task_hash, scores.reader_version
+    scored = [_entry(run, result, beside, tables, read_by) for result in scores.results]
+    scored = [replace(entry, lacks=lacks[entry.attribute]) for entry in scored]
     if seed is None:
-        return read
-    pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in read}}
-    return [replace(entry, texts=pools[entry.attribute]) for entry in read]
+        return scored
+    pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in scored}}
+    return [replace(entry, texts=pools[entry.attribute]) for entry in scored]
 
 
-def _beside(run: Run) -> Json:
-    """What ``distalign utility`` left beside a run, by metric."""
-    if not (run.folder / FILE).is_file():
+def _beside(run: Run) -> dict[str, float]:
+    """The metrics in what ``distalign utility`` left."""
+    found = utility_of(run.folder)
+    if found is None:
         return {}
-    found = run.load(FILE)
-    numbers: Json = {}
-    for block in ("draws", "perplexity"):
-        numbers |= cast("Json", found.get(block) or {})
-    return {k: {"value": numbers[k]} for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
+    predicted = found.perplexity.model_dump() if found.perplexity else {}
+    numbers = {**(found.draws or {}), **predicted}
+    return {k: numbers[k] for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
 
 
 def _lacks(run: Run, table: Counts | Certain) -> str:
@@ -173,83 +166,34 @@ def _lacks(run: Run, table: Counts | Certain) -> str:
     return told(lacks) if lacks else ""
 
 
-def _parsed(path: Path) -> Json:
-    """A large JSON file: pydantic's parser takes less than half the time of Python's own."""
-    try:
-        data = from_json(path.read_bytes(), cache_strings="keys")
-    except ValueError as err:
-        raise UserError(
-            f"not valid JSON: {err}", where=str(path), hint=f"distalign score {path.parent}"
-        ) from None
-    if not isinstance(data, dict):
-        raise UserError("not a JSON object", where=str(path))
-    return data
-
-
 def _entry(
     run: Run,
-    result: Json,
-    beside: Json,
+    result: Result,
+    beside: Mapping[str, float],
     tables: Mapping[str, Counts | Certain],
     read_by: tuple[str, int | None],
-    where: str,
 ) -> Entry:
-    try:
-        attribute = str(result["attribute"])
-        classes = tuple(map(str, cast("list[object]", result["classes"])))
-        contexts = tuple(map(str, cast("list[object]", result["context_ids"])))
-        target = cast("Json", result["target"])
-        wanted = np.array(target["shares"], dtype=np.float64).reshape(len(contexts), len(classes))
-        sample = cast("Json", target.get("sample") or {})
-        sizes = np.array(sample.get("independent", [math.inf] * len(contexts)), dtype=np.float64)
-        aggregate = part(cast("Json", result["table"]), "aggregate")
-        number(part(part(aggregate, "scores"), "tv"), "estimate")
-        metrics = beside | cast("Json", result.get("metrics") or {})
-    except (KeyError, TypeError, ValueError) as err:
+    table, contexts = tables.get(result.attribute), len(result.context_ids)
+    if table is None or table.classes != result.classes or tuple(table.contexts) != result.context_ids:
         raise UserError(
-            f"scores of another layout: {err}", where=where, hint=f"distalign score {run.folder}"
-        ) from None
-    table = tables.get(attribute)
-    if table is None or table.classes != classes or tuple(table.contexts) != contexts:
-        raise UserError(
-            f"the counts of {attribute!r} are not those that were scored",
+            f"the counts of {result.attribute!r} are not those that were scored",
             where=str(run.folder / "counts.csv"),
             hint=f"distalign score {run.folder}",
         )
+    sample = result.target.sample
     return Entry(
         run,
-        attribute,
-        classes,
-        contexts,
-        target,
-        wanted,
-        sizes.reshape(len(contexts)),
+        result.attribute,
+        result.classes,
+        result.context_ids,
+        result.target,
+        np.array(result.target.shares, dtype=np.float64).reshape(contexts, len(result.classes)),
+        np.array(sample.independent) if sample else np.full(contexts, np.inf),
         table,
         table.by_context(),
-        aggregate,
-        metrics,
+        result.table.aggregate,
+        result.metrics,
+        beside,
         *read_by,
-        reader=_accuracy(result.get("reader")),
+        reader=(result.reader.accuracy, result.reader.n) if result.reader and result.reader.n else None,
     )
-
-
-def _accuracy(reader: object) -> tuple[float, int] | None:
-    if not isinstance(reader, dict) or not isinstance(reader.get("n"), int) or not reader["n"]:
-        return None
-    return number(reader, "accuracy"), reader["n"]
-
-
-def part(tree: Json, key: str) -> Json:
-    """A branch of a JSON tree; KeyError where it is no branch."""
-    branch = tree[key]
-    if not isinstance(branch, dict):
-        raise KeyError(key)
-    return branch
-
-
-def number(tree: Json, key: str) -> float:
-    """A number of a JSON tree: null is nan, the string "inf" is infinite."""
-    value = tree.get(key)
-    if value is None:
-        return math.nan
-    return float(cast("float | str", value))

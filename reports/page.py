@@ -100,8 +100,8 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
                 "method": method_name(rows[row]["method"], words),
                 "cells": [
                     {
-                        "value": f"{c.score('tv', 'estimate'):.3f}" if c else "–",
-                        "range": f"{c.score('tv', 'low'):.3f} to {c.score('tv', 'high'):.3f}" if c else "",
+                        "value": f"{c.score('tv').estimate:.3f}" if c else "–",
+                        "range": f"{c.score('tv').low:.3f} to {c.score('tv').high:.3f}" if c else "",
                     }
                     for c in mine
                 ],

@@ -13,11 +13,11 @@ from harness import __version__
 from harness.metrics.base import OfModel
 from harness.metrics.catalog import of
 from harness.plaintext import show
+from harness.retained.record import utility_of
 from harness.runs.manifest import PROMPTS
 from harness.terms import INVALID
 from reports.board import board_distances, engine, page_metrics
 from reports.command import command
-from reports.load import FILE
 from reports.published import published
 from reports.samples import find_task
 from reports.standing import sampling, seen
@@ -115,7 +115,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
         entry, run = column.entry, column.entry.run
         task = find_task(run)
         mark = f"{run.identity.split}/{run.identity.paraphrases}" if rivals[names[col]] > shown[col] else ""
-        provenance = cast("dict[str, object] | None", entry.target.get("provenance"))
+        provenance = entry.target.provenance
         made.append(
             {
                 "id": "/".join(show(p, 60) for p in (*names[col], *([mark] if mark else []))),
@@ -130,16 +130,16 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 "ranked": shown[col],
                 "split": show(run.identity.split),
                 "paraphrases": show(run.identity.paraphrases),
-                "target": show(entry.target.get("name", "")),
-                "ttitle": show(entry.target.get("title", "")),
-                "kind": show(entry.target.get("kind", "")),
-                "smoothing": show(entry.target.get("smoothing", ""), 600),
+                "target": show(entry.target.name),
+                "ttitle": show(entry.target.title),
+                "kind": show(entry.target.kind),
+                "smoothing": show(entry.target.smoothing, 600),
                 "sample": [int(entry.sizes.min()), int(entry.sizes.max())]
                 if math.isfinite(entry.sizes.max(initial=-math.inf))
                 else None,
                 "provenance": provenance
-                and {k: show(v, 900) for k, v in provenance.items()}
-                | {"url": link(provenance.get("link", ""))},
+                and {k: show(v, 900) for k, v in provenance.model_dump().items()}
+                | {"url": link(provenance.link)},
                 "classes": [show(c) for c in entry.classes],
                 "contexts": [show(c.replace("_", " ")) for c in entry.contexts],
                 "shares": [short(float(x)) for x in entry.shares.ravel()],
@@ -189,14 +189,13 @@ def _utility(cells: list[Cell]) -> dict[str, object]:
     """What ``distalign utility`` left beside the runs of a row: a headline, and every number."""
     numbers: dict[str, float] = {}
     for run in {id(c.entry.run): c.entry.run for c in cells}.values():
-        if not (run.folder / FILE).is_file():
+        found = utility_of(run.folder)
+        if found is None:
             continue
-        found = run.load(FILE)
-        perplexity = found.get("perplexity")
-        if isinstance(perplexity, dict):
-            numbers.update({k: perplexity[k] for k in of(OfModel) if _is_number(perplexity.get(k))})
-        for task, metrics in _tasks(found).items():
-            numbers.update({f"{task} {name}": value for name, value in metrics.items() if _is_number(value)})
+        predicted = found.perplexity.model_dump() if found.perplexity else {}
+        numbers |= {key: predicted[key] for key in of(OfModel) if key in predicted}
+        for task, metrics in found.lm_eval.tasks.items() if found.lm_eval else ():
+            numbers |= {f"{task} {name}": value for name, value in metrics.items()}
     headline = next(iter(numbers), "")
     return {
         "name": show(headline),
@@ -205,23 +204,12 @@ def _utility(cells: list[Cell]) -> dict[str, object]:
     }
 
 
-def _tasks(found: dict[str, object]) -> dict[str, dict[str, float]]:
-    block = found.get("lm_eval")
-    tasks = block.get("tasks") if isinstance(block, dict) else None
-    return {k: v for k, v in tasks.items() if isinstance(v, dict)} if isinstance(tasks, dict) else {}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _cell(cell: Cell, run: int, checked: Mapping[str, Checked], distances: Distances | None) -> list[object]:
     entry = cell.entry
     rank = cell.rank or (None, None, None)
-    numbers = [cell.score("tv", k) for k in ("estimate", "low", "high", "plugin", "floor")]
-    numbers += [max(cell.score("tv", "floor95") - cell.score("tv", "floor"), 0.0)]
-    numbers += [cell.score("tv", "estimate", "conditional")]
-    numbers += [float(cast("float", entry.aggregate[k])) for k in ("best_tv", "worst_tv")]
+    tv, mean = cell.score("tv"), entry.aggregate
+    numbers = [tv.estimate, tv.low, tv.high, tv.plugin, tv.floor, max(tv.floor95 - tv.floor, 0.0)]
+    numbers += [mean.conditional["tv"].estimate, mean.best_tv, mean.worst_tv]
     others = [number for metric in _others() for number in cell.shown(metric)]
     apart = [[kind, show(detail)] for kind, detail in cell.apart]
     how = checked.get(entry.run.manifest.run, "claimed")
@@ -257,7 +245,7 @@ def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict
     samples: list[dict[str, Texts]] = []
     targets: dict[tuple[str, int], list[str]] = {}
     for cell in board.cells:
-        targets.setdefault(_key(cell), []).append(str(cell.entry.target["name"]))
+        targets.setdefault(_key(cell), []).append(cell.entry.target.name)
     for cell in board.cells:
         key, entry = _key(cell), cell.entry
         if key not in index:

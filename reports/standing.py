@@ -6,16 +6,17 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.files import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     from harness.runs.folder import Run
     from reports.load import Entry
 
+H = TypeVar("H", bound="Hashable")
 LEAST_VALID = 0.5
 """A run of which fewer draws than this gave a class is shown, and not ranked."""
 _STEP = re.compile(r"^(?:checkpoint|step|epoch)[-_]?(\d+)$", re.IGNORECASE)
@@ -29,6 +30,15 @@ class Reason(NamedTuple):
 
     kind: str
     detail: str = ""
+
+
+class Usual(NamedTuple):
+    """What most results of a column share."""
+
+    sampling: str
+    contexts: tuple[str, ...]
+    prompts: tuple[str, str]
+    readers: tuple[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +123,8 @@ def column_key(entry: Entry) -> tuple[str, ...]:
         run.identity.task,
         str(run.identity.task_version),
         entry.attribute,
-        str(entry.target.get("name", "")),
-        str(entry.target.get("hash", "")),
+        entry.target.name,
+        entry.target.hash,
         digest(entry.classes),
         run.identity.split,
         run.identity.paraphrases,
@@ -129,13 +139,13 @@ def sampling(entry: Entry) -> str:
 
 def reasons(group: Sequence[Entry]) -> list[list[Reason]]:
     """For each result of a column, why it is not ranked; what most of the column shares is the measure."""
-    usual = {
-        "sampling": _most([sampling(e) for e in group]),
-        "contexts": _most([e.contexts for e in group]),
+    usual = Usual(
+        _most([sampling(e) for e in group]),
+        _most([e.contexts for e in group]),
         # Of equally common prompts the task's own, which have no name of their own, are the measure.
-        "prompts": _most([_prompts(e) for e in group]),
-        "reader": _most([e.read_by for e in group]),
-    }
+        _most([_prompts(e) for e in group]),
+        _most([e.read_by for e in group]),
+    )
     return [_reasons(entry, usual) for entry in group]
 
 
@@ -143,26 +153,25 @@ def _prompts(entry: Entry) -> tuple[str, str]:
     return entry.run.manifest.asked_with(), entry.run.identity.prompts_hash
 
 
-def _most(values: Sequence[Hashable]) -> Hashable:
+def _most(values: Sequence[H]) -> H:
     """The commonest value; of equally common ones the first in an order that does not depend on the rows'."""
     return min(Counter(values).items(), key=lambda item: (-item[1], str(item[0])))[0]
 
 
-def _reasons(entry: Entry, usual: Mapping[str, Hashable]) -> list[Reason]:
+def _reasons(entry: Entry, usual: Usual) -> list[Reason]:
     run, found = entry.run, []
     state = run.manifest.state
     if state != "complete":
         found.append(Reason("incomplete", state))
     elif entry.lacks:
         found.append(Reason("incomplete", entry.lacks))
-    if sampling(entry) != usual["sampling"]:
-        found.append(Reason("sampling", _difference(sampling(entry), str(usual["sampling"]))))
-    if entry.contexts != usual["contexts"]:
-        others = len(cast("tuple[str, ...]", usual["contexts"]))
-        found.append(Reason("contexts", f"{len(entry.contexts)} / {others}"))
-    elif _prompts(entry) != usual["prompts"]:
+    if sampling(entry) != usual.sampling:
+        found.append(Reason("sampling", _difference(sampling(entry), usual.sampling)))
+    if entry.contexts != usual.contexts:
+        found.append(Reason("contexts", f"{len(entry.contexts)} / {len(usual.contexts)}"))
+    elif _prompts(entry) != usual.prompts:
         found.append(Reason("prompts", run.manifest.asked_with()))
-    if entry.read_by != usual["reader"]:
+    if entry.read_by != usual.readers:
         found.append(Reason("reader"))
     independence = run.manifest.independence
     if independence is not None and not independence.ok:

@@ -6,11 +6,15 @@ import csv
 import io
 import json
 import math
-from typing import TYPE_CHECKING, cast
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ConfigDict, Field
 
 from harness import __version__
 from harness.metrics import catalog
 from harness.metrics.base import Divergence, OfCounts
+from harness.records import SCHEMA, Number, Record
 from harness.scoring.outcomes import KEYS, Certain, Counts
 from reports.board import engine
 from reports.standing import sampling
@@ -20,96 +24,194 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from harness.metrics.base import Metric
-    from reports.board import Board, Cell
+    from reports.board import Board
+    from reports.board import Cell as BoardCell
     from reports.check import Checked
 
-SCHEMA = 1
+Cell = float | int | str | bool | None
+"""What a column may hold."""
 PLACE = ("run", "model", "task", *KEYS)
 """The first columns of ``counts.csv`` and ``shares.csv``."""
 
 
-def records(board: Board, checked: Mapping[str, Checked]) -> list[dict[str, object]]:
+class Row(Record):
+    """One result. Between ``band`` and ``tv_of_valid`` stand the metrics, in columns of their own.
+
+    A divergence has its estimate under its key, and under KEY_low, _high, _plugin, _floor, _floor95 and _p what
+    belongs to it; another metric its value, _low, _high and _interval (how these limits were found).
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Number | str]
+    model: str
+    """Name to show."""
+    method: str
+    """The method that made it, with its arm; '' for none."""
+    revision: str
+    """Hub commit, '' where there is none."""
+    weights: str
+    """sha256 over the weight files, '' where they cannot be seen."""
+    task: str
+    """Name of the task."""
+    task_version: str
+    """Its version."""
+    attribute: str
+    """What was read."""
+    language: str
+    """Language of the task."""
+    target: str
+    """Name of the target."""
+    contexts: int
+    """How many contexts."""
+    split: str
+    """Which contexts."""
+    paraphrases: str
+    """Which prompts."""
+    ranked: bool
+    """Whether it is ranked."""
+    apart: str
+    """Why it is not."""
+    rank_low: int | None
+    """Best rank that cannot be ruled out; null where it is not ranked."""
+    rank_high: int | None
+    """Worst rank that cannot be ruled out."""
+    band: int | None
+    """Results of one band cannot be told apart."""
+    tv_of_valid: Number
+    """Total variation of the draws that name a class, bias-corrected."""
+    tv_best: Number
+    """Total variation if the other draws had gone where they serve best."""
+    tv_worst: Number
+    """Total variation if they had gone where they serve worst."""
+    n: int
+    """Draws per prompt; 0 where nothing was drawn."""
+    draws: int
+    """Draws in all."""
+    measure: str
+    """How the distribution was obtained."""
+    engine: str
+    """What drew."""
+    sampling: str
+    """The sampling parameters, as JSON."""
+    seed: int | None
+    """Seed of the run."""
+    tokens: int
+    """Tokens drawn."""
+    seconds: float
+    """Time spent drawing."""
+    run: str
+    """The run's short hash."""
+    checked: Literal["claimed", "counts", "draws"]
+    """How far the numbers were computed again."""
+
+    def number(self, key: str) -> float:
+        """A metric's column; nan where it has no number."""
+        value = (self.__pydantic_extra__ or {}).get(key, math.nan)
+        return value if isinstance(value, float) else math.nan
+
+    def flat(self) -> dict[str, Cell]:
+        """Every column in order, the metrics in their place."""
+        data = self.model_dump()
+        fixed = list(type(self).model_fields)
+        middle = fixed.index("tv_of_valid")
+        keys = [*fixed[:middle], *(self.__pydantic_extra__ or {}), *fixed[middle:]]
+        return {key: _plain(data[key]) for key in keys}
+
+
+class Leaderboard(Record):
+    """The whole of ``leaderboard.json``."""
+
+    schema_version: Literal[1] = Field(1, alias=SCHEMA)
+    """Version of this file's form."""
+    distalign: str
+    """The package's version."""
+    results: tuple[Row, ...]
+    """One for each result, ranked ones first, in the board's order."""
+
+
+def records(board: Board, checked: Mapping[str, Checked]) -> list[Row]:
     """One flat record per result, ranked ones first, in the board's order."""
     ordered = sorted(board.cells, key=lambda c: (bool(c.apart), c.col, c.rank or (0, 0, 0), c.row))
     return [_record(board, c, checked.get(c.entry.run.manifest.run, "claimed")) for c in ordered]
 
 
-def _record(board: Board, cell: Cell, checked: str) -> dict[str, object]:
+def _record(board: Board, cell: BoardCell, checked: Checked) -> Row:
     entry, person = cell.entry, board.rows[cell.row]
-    run, rank = entry.run, cell.rank or (None, None, None)
-    record: dict[str, object] = {
-        "model": person.model,
-        "method": "/".join(filter(None, (person.method, person.arm))),
-        "revision": person.revision,
-        "weights": person.weights,
-        "task": run.identity.task,
-        "task_version": str(run.identity.task_version),
-        "attribute": entry.attribute,
-        "language": run.identity.language,
-        "target": str(entry.target["name"]),
-        "contexts": len(entry.contexts),
-        "split": run.identity.split,
-        "paraphrases": run.identity.paraphrases,
-        "ranked": not cell.apart,
-        "apart": "; ".join(f"{kind}: {detail}" if detail else kind for kind, detail in cell.apart),
-        "rank_low": rank[0],
-        "rank_high": rank[1],
-        "band": rank[2],
-    }
+    run, rank, mean = entry.run, cell.rank or (None, None, None), cell.entry.aggregate
+    identity = run.identity
+    metrics: dict[str, Number | str] = {}
     for metric in catalog.METRICS:
-        record |= _numbers(cell, metric)
-    record |= {
-        "tv_of_valid": _plain(cell.score("tv", "estimate", "conditional")),
-        "tv_best": _plain(float(cast("float", entry.aggregate["best_tv"]))),
-        "tv_worst": _plain(float(cast("float", entry.aggregate["worst_tv"]))),
-        "n": entry.n,
-        "draws": entry.draws,
-        "measure": run.identity.measure,
-        "engine": engine(entry),
-        "sampling": sampling(entry),
-        "seed": run.identity.seed,
-        "tokens": run.manifest.tokens,
-        "seconds": run.manifest.seconds,
-        "run": run.manifest.run,
-        "checked": checked,
-    }
-    return record
+        metrics |= _numbers(cell, metric)
+    row = Row(
+        model=person.model,
+        method="/".join(filter(None, (person.method, person.arm))),
+        revision=person.revision,
+        weights=person.weights,
+        task=identity.task,
+        task_version=str(identity.task_version),
+        attribute=entry.attribute,
+        language=identity.language,
+        target=entry.target.name,
+        contexts=len(entry.contexts),
+        split=identity.split,
+        paraphrases=identity.paraphrases,
+        ranked=not cell.apart,
+        apart="; ".join(f"{kind}: {detail}" if detail else kind for kind, detail in cell.apart),
+        rank_low=rank[0],
+        rank_high=rank[1],
+        band=rank[2],
+        tv_of_valid=mean.conditional["tv"].estimate,
+        tv_best=mean.best_tv,
+        tv_worst=mean.worst_tv,
+        n=entry.n,
+        draws=entry.draws,
+        measure=identity.measure,
+        engine=engine(entry),
+        sampling=sampling(entry),
+        seed=identity.seed,
+        tokens=run.manifest.tokens,
+        seconds=run.manifest.seconds,
+        run=run.manifest.run,
+        checked=checked,
+    )
+    return row.model_copy(update=metrics)
 
 
-def _numbers(cell: Cell, metric: Metric) -> dict[str, object]:
+def _numbers(cell: BoardCell, metric: Metric) -> dict[str, Number | str]:
     """The columns of one metric."""
     key = metric.key
     if isinstance(metric, Divergence):
+        score = asdict(cell.score(key))
         values = ("estimate", "low", "high", "plugin", "floor", "floor95", "p")
-        return {key if v == "estimate" else f"{key}_{v}": _plain(cell.score(key, v)) for v in values}
+        return {key if v == "estimate" else f"{key}_{v}": score[v] for v in values}
     shown = cell.shown(metric)
     if metric.needs == "model" or (isinstance(metric, OfCounts) and metric.in_table):
-        return {key: _plain(shown.value)}
+        return {key: shown.value}
     found = cell.entry.metrics.get(key)
-    how = found.get("interval") if isinstance(found, dict) else None
-    low, high = map(_plain, shown[1:])
-    return {key: _plain(shown.value), f"{key}_low": low, f"{key}_high": high, f"{key}_interval": how}
+    how = found.interval if found else math.nan
+    return {key: shown.value, f"{key}_low": shown.low, f"{key}_high": shown.high, f"{key}_interval": how}
 
 
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _plain(value: Cell) -> Cell:
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
+def to_csv(rows: Iterable[Row]) -> str:
     """Records with the same keys as CSV; text that a spreadsheet would run is disarmed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for i, row in enumerate(rows):
+        cells = row.flat()
         if not i:
-            writer.writerow(row)
-        writer.writerow([safe(value) for value in row.values()])
+            writer.writerow(cells)
+        writer.writerow([safe(value) for value in cells.values()])
     return out.getvalue()
 
 
-def to_json(rows: list[dict[str, object]]) -> str:
+def to_json(rows: list[Row]) -> str:
     """The same records for programs, as they are."""
-    plain = [{k: "inf" if v == math.inf else v for k, v in row.items()} for row in rows]
-    document = {"schema": SCHEMA, "distalign": __version__, "results": plain}
+    plain = [{k: "inf" if v == math.inf else v for k, v in row.flat().items()} for row in rows]
+    document = {SCHEMA: 1, "distalign": __version__, "results": plain}
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 

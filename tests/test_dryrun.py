@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import evaluate
 from harness.cli.main import run as command
 from harness.sampling.base import ModelCard
+from harness.scores import scores_of
 from harness.settings import Settings
 from harness.terms import Draw
 
@@ -69,8 +70,8 @@ def test_the_floor_is_that_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixt
     told = re.search(r"a perfect model's mean TV is (0\.\d+)", said)
     assert told
     run = evaluate("known:target", "gender_us", "labor", Settings(n=60, out=tmp_path))
-    (result,) = cast("list[dict[str, Any]]", run.load("scores.json")["results"])
-    floor = result["table"]["aggregate"]["scores"]["tv"]["floor"]
+    (result,) = scores_of(run).results
+    floor = result.table.aggregate.scores["tv"].floor
     assert float(told[1]) == pytest.approx(floor, abs=2e-3)
 
 

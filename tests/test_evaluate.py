@@ -195,8 +195,7 @@ def test_scoring_again_needs_no_model_and_changes_nothing(tmp_path: Path) -> Non
     score(run.folder)
     assert results(run) == before
     scores = score(run.folder, ["uniform"])
-    assert isinstance(scores["results"], list)
-    assert [r["target"]["name"] for r in scores["results"]] == ["uniform"]
+    assert [r.target.name for r in scores.results] == ["uniform"]
 
 
 def test_shards_merge_to_the_whole_run(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from harness.metrics import writing
 from harness.metrics.base import PerPrompt, Said, Texts
 from harness.retained.lm_scores import lm_eval_scores
 from harness.retained.perplexity import load_text, perplexity, windows
+from harness.retained.record import BenchmarksRecord, Findings, PerplexityRecord
 from harness.retained.utility import save
 from harness.sampling.hf.checkpoint import Checkpoint, load
 from harness.sampling.hf.source import find
@@ -188,15 +189,18 @@ def test_distinct_n_does_not_fall_with_more_draws_of_the_same_kind() -> None:
 
 
 def test_findings_on_the_same_weights_add_up_and_others_replace_them(tmp_path: Path) -> None:
-    save(tmp_path, {"weights": "a"}, {"perplexity": {"perplexity": 2.0}})
-    save(tmp_path, {"weights": "a"}, {"lm_eval": {}})
+    predicted = PerplexityRecord(perplexity=2.0, bits_per_byte=1.0, tokens=2, window=2, stride=1, text="")
+    tasks = Findings(lm_eval=BenchmarksRecord(tasks={}))
+    save(tmp_path, ("a", ""), Findings(perplexity=predicted))
+    save(tmp_path, ("a", ""), tasks)
     assert set(json.loads((tmp_path / "utility.json").read_text())) == {
         "schema",
         "weights",
+        "adapter_weights",
         "perplexity",
         "lm_eval",
     }
-    save(tmp_path, {"weights": "b"}, {"lm_eval": {}})
+    save(tmp_path, ("b", ""), tasks)
     assert "perplexity" not in json.loads((tmp_path / "utility.json").read_text())
 
 

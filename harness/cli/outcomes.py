@@ -13,6 +13,7 @@ from harness.distinct import Heard, Sought, said
 from harness.plaintext import table
 from harness.runs.source import task_of
 from harness.sampling.open import parse
+from harness.scores import scored_targets
 from harness.scoring.outcomes import Counts, read_certain, read_counts
 from harness.terms import INVALID
 
@@ -106,7 +107,7 @@ def remedies(
     from reports.command import command
 
     def again(flag: str, value: str) -> str:
-        return command(run, run.scored_targets(), {flag: value})
+        return command(run, scored_targets(run), {flag: value})
 
     who, found = run.identity, []
     if who.measure == "draws":

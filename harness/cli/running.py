@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,7 @@ from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.plaintext import line, table
 from harness.sampling.open import Engines, parse
+from harness.scores import scores_of
 from harness.tasks import catalog
 from harness.tasks.task import load_task
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.runs.folder import Run
+    from harness.scores import Result
     from harness.settings import Settings
     from harness.tasks.task import Task
 
@@ -87,7 +90,6 @@ def show(run: Run) -> None:
             f"{run.manifest.state} is drawn: {run.folder}\nnext: distalign merge SHARD… -o runs, once all are"
         )
         return
-    scores = run.load("scores.json")
     rows = [
         [
             "attribute",
@@ -102,8 +104,7 @@ def show(run: Run) -> None:
             "draws",
         ]
     ]
-    for result in cast("list[dict[str, object]]", scores["results"]):
-        rows.append(_row(result))
+    rows += [_row(result) for result in scores_of(run).results]
     asked = run.manifest.asked_with()
     click.echo(
         line(
@@ -118,23 +119,21 @@ def show(run: Run) -> None:
         click.echo(told)
 
 
-def _row(result: dict[str, object]) -> list[str]:
-    aggregate = cast("dict[str, Any]", result["table"])["aggregate"]
-    scores = aggregate["scores"]
-    tv = scores["tv"]
+def _row(result: Result) -> list[str]:
+    mean = result.table.aggregate
+    tv = mean.scores["tv"]
     return [
-        str(result["attribute"]),
-        str(cast("dict[str, object]", result["target"])["name"]),
-        _number(tv["estimate"]),
-        f"[{_number(tv['low'])}, {_number(tv['high'])}]",
-        _number(tv["plugin"]),
-        _number(tv["floor"]),
-        _number(scores["js"]["estimate"]),
-        _number(scores["kl_target_model"]["estimate"]),
-        f"{aggregate['valid']['value']:.1%}",
-        f"{aggregate['n']:,}",
+        result.attribute,
+        result.target.name,
+        _number(tv.estimate),
+        f"[{_number(tv.low)}, {_number(tv.high)}]",
+        _number(tv.plugin),
+        _number(tv.floor),
+        *(_number(mean.scores[key].estimate) for key in ("js", "kl_target_model")),
+        f"{mean.valid.value:.1%}",
+        f"{mean.n:,}",
     ]
 
 
-def _number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "none" if value is None else str(value)
+def _number(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.4f}"

@@ -81,6 +81,7 @@ def command(
 def _refuse_without_texts(run: Run) -> None:
     if run.identity.measure != "draws":
         from harness.errors import UserError
+        from harness.scores import scored_targets
         from reports.command import command as again
 
         raise UserError(
@@ -88,7 +89,7 @@ def _refuse_without_texts(run: Run) -> None:
             f"they are in {run.folder / 'shares.csv'}",
             where=str(run.folder),
             expected="a run with draws",
-            hint=again(run, run.scored_targets(), {"--measure": "draws", "-n": "100"}),
+            hint=again(run, scored_targets(run), {"--measure": "draws", "-n": "100"}),
         )
 
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
 from harness.cli.options import config_option
+
+
+class Flags(TypedDict):
+    """How a text is read and a model loaded."""
+
+    column: str
+    window: int
+    stride: int
+    limit: int | None
+    revision: str
+    dtype: str
+    device: str
+    trust_remote_code: bool
 
 
 @click.command()
@@ -55,20 +69,29 @@ def command(
     tasks: str,
     runs: tuple[Path, ...],
     include_path: Path | None,
-    **flags: object,
+    **flags: Unpack[Flags],
 ) -> None:
     """Measure what MODEL can still do: perplexity on a text, lm-eval tasks, and what its draws are like.
 
     The findings are printed, and kept as utility.json in the model's folder and in each --run, where the
     leaderboard finds them.
     """
-    import json
-
+    from harness.records import to_text
     from harness.retained.utility import Wanted, measure
 
     names = tuple(t for t in tasks.split(",") if t)
     if not (text or names or runs):
         raise click.UsageError("nothing to measure: give --text, --lm-eval or --run")
-    chosen = {k: flags.pop(k) for k in ("column", "window", "stride", "limit")}
-    wanted = Wanted(text or "", tasks=names, include=include_path, **chosen)  # type: ignore[arg-type]  # click checked the types
-    click.echo(json.dumps(measure(model, wanted, runs, **flags), indent=1, ensure_ascii=False))
+    wanted = Wanted(
+        text or "", flags["column"], flags["window"], flags["stride"], names, flags["limit"], include_path
+    )
+    found = measure(
+        model,
+        wanted,
+        runs,
+        revision=flags["revision"],
+        dtype=flags["dtype"],
+        device=flags["device"],
+        trust_remote_code=flags["trust_remote_code"],
+    )
+    click.echo(to_text(found), nl=False)

@@ -108,15 +108,6 @@ class Quality:
         sure = binomtest(wrong, self.n).proportion_ci(0.95)
         return f"{name}: {wrong} of {self.n} misread ({wrong / self.n:.1%}, 95% {sure.low:.1%} to {sure.high:.1%})"
 
-    def to_json(self) -> dict[str, object]:
-        """What travels with the scores."""
-        return {
-            "n": self.n,
-            "accuracy": self.accuracy,
-            "outcomes": list(self.outcomes),
-            "confusion": [list(row) for row in self.matrix],
-        }
-
 
 def measure(reader: Reader, examples: Sequence[Example], classes: Sequence[str]) -> Quality:
     """Read labelled examples as draws are read, and count what becomes of each label."""

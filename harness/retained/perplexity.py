@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,25 +10,10 @@ from harness.errors import UserError, missing_package
 from harness.files import read_text
 from harness.metrics.base import Surprise
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY
+from harness.retained.record import PerplexityRecord
 
 if TYPE_CHECKING:
     from harness.sampling.hf.checkpoint import Checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Perplexity:
-    """How well a model predicts a text."""
-
-    perplexity: float
-    """``exp`` of the mean surprise of a token, in nats; comparable only between models of one tokenizer."""
-    bits_per_byte: float
-    """Surprise in bits over the text's UTF-8 bytes; comparable between tokenizers."""
-    tokens: int
-    """Tokens that were predicted: each once."""
-    window: int
-    stride: int
-    text: str
-    """sha256 of the text."""
 
 
 def windows(length: int, window: int, stride: int) -> list[tuple[int, int, int]]:
@@ -50,7 +34,7 @@ def windows(length: int, window: int, stride: int) -> list[tuple[int, int, int]]
     return spans
 
 
-def perplexity(checkpoint: Checkpoint, text: str, window: int = 0, stride: int = 0) -> Perplexity:
+def perplexity(checkpoint: Checkpoint, text: str, window: int = 0, stride: int = 0) -> PerplexityRecord:
     """Perplexity of a text, by a window that slides.
 
     Each token counts once and with the same weight, however the windows fall. The text begins with the
@@ -87,7 +71,7 @@ def perplexity(checkpoint: Checkpoint, text: str, window: int = 0, stride: int =
         logs = logits.log_softmax(-1).gather(-1, piece[0, -keep:, None])
         total -= float(logs.double().sum())
     surprise = Surprise(total, len(ids) - 1, len(text.encode("utf-8")))
-    return Perplexity(
+    return PerplexityRecord(
         perplexity=PERPLEXITY.compute(surprise),
         bits_per_byte=BITS_PER_BYTE.compute(surprise),
         tokens=len(ids) - 1,

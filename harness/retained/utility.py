@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from harness.errors import UserError
-from harness.files import read_text, write_atomic
 from harness.metrics.base import About, OfTexts
 from harness.metrics.catalog import of
+from harness.records import write
 from harness.rescore import read
 from harness.retained.lm_scores import lm_eval_scores
 from harness.retained.perplexity import load_text, perplexity
+from harness.retained.record import FILE, BenchmarksRecord, Findings, Told, Utility, utility_of
 from harness.runs.folder import Run
 from harness.runs.source import task_of
 from harness.scoring.measured import of_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from harness.tasks.task import Task
-
-FILE = "utility.json"
-SCHEMA = 1
 
 
 def of_draws(run: Run, task: Task) -> dict[str, float | None]:
@@ -35,6 +32,15 @@ def of_draws(run: Run, task: Task) -> dict[str, float | None]:
         values = of_texts(texts, about)
         found |= {key: values[key].plugin for key in of(OfTexts) if key in values}
     return found
+
+
+class Loading(TypedDict, total=False):
+    """How a model is found and loaded."""
+
+    revision: str
+    dtype: str
+    device: str
+    trust_remote_code: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +58,67 @@ class Wanted:
     include: Path | None = None
 
 
-def measure(model: str, wanted: Wanted, runs: Sequence[Path] = (), **loading: object) -> dict[str, object]:
+def measure(model: str, wanted: Wanted, runs: Sequence[Path] = (), **loading: Unpack[Loading]) -> Told:
     """Measure a model, and keep what is found beside it and in its runs.
 
     Args:
         model: a folder or hub id.
         wanted: what to measure.
         runs: runs of this model; each also gets what its own draws are like.
-        **loading: ``revision``, ``dtype``, ``device`` and ``trust_remote_code``.
+        **loading: how it is found and loaded.
     """
     from harness.sampling.hf.checkpoint import load
     from harness.sampling.hf.source import find, weights_digest
 
-    source = find(model, str(loading.pop("revision", "")))
+    source = find(model, loading.pop("revision", ""))
     adapter = weights_digest(source.folder) if source.base else ""
-    weights = {"weights": weights_digest((source.base or source).folder), "adapter_weights": adapter}
+    weights = (weights_digest((source.base or source).folder), adapter)
     opened = [Run.open(r) for r in runs]
     for run in opened:
-        if (run.identity.weights, run.identity.adapter_weights) != tuple(weights.values()):
+        if (run.identity.weights, run.identity.adapter_weights) != weights:
             raise UserError("the run is of another model", where=str(run.folder), found=run.identity.model)
-    found: dict[str, object] = {}
+    found = Findings()
     if wanted.text or wanted.tasks:
-        checkpoint = load(source, **loading)  # type: ignore[arg-type]  # checked by the loader's own names
-        if wanted.text:
-            words = load_text(wanted.text, wanted.column)
-            value = perplexity(checkpoint, words, wanted.window, wanted.stride)
-            found["perplexity"] = {"source": wanted.text, **asdict(value)}
-        if wanted.tasks:
-            scores = lm_eval_scores(checkpoint, wanted.tasks, wanted.limit, wanted.include)
-            found["lm_eval"] = {"limit": wanted.limit, "tasks": scores}
-    if Path(model).expanduser().is_dir() and found:
+        found = _measured(load(source, **loading), wanted)
+    if Path(model).expanduser().is_dir() and found.model_fields_set:
         save(source.folder, weights, found)
-    for run in opened:
-        drawn = of_draws(run, task_of(run))
-        save(run.folder, weights, {**found, "draws": drawn})
-        found.setdefault("draws", {})[str(run.folder)] = drawn  # type: ignore[index]  # a mapping, made here
+    drawn = {run.folder: of_draws(run, task_of(run)) for run in opened}
+    for folder, metrics in drawn.items():
+        save(folder, weights, found, metrics)
+    told = {str(folder): metrics for folder, metrics in drawn.items()}
+    return Told(perplexity=found.perplexity, lm_eval=found.lm_eval, draws=told or None)
+
+
+def _measured(checkpoint: Checkpoint, wanted: Wanted) -> Findings:
+    found = Findings()
+    if wanted.text:
+        words = load_text(wanted.text, wanted.column)
+        value = perplexity(checkpoint, words, wanted.window, wanted.stride)
+        value = value.model_copy(update={"source": wanted.text})
+        found = found.model_copy(update={"perplexity": value})
+    if wanted.tasks:
+        scores = lm_eval_scores(checkpoint, wanted.tasks, wanted.limit, wanted.include)
+        found = found.model_copy(update={"lm_eval": BenchmarksRecord(limit=wanted.limit, tasks=scores)})
     return found
 
 
-def save(folder: Path, weights: Mapping[str, str], found: Mapping[str, object]) -> None:
-    """Write what was found to ``utility.json``; earlier findings on the same weights stay."""
-    path = folder / FILE
-    kept: dict[str, object] = {}
-    if path.is_file():
-        earlier = json.loads(read_text(path))
-        kept = earlier if all(earlier.get(k) == v for k, v in weights.items()) else {}
-    record = {**kept, "schema": SCHEMA, **weights, **found}
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, text + "\n")
+def save(
+    folder: Path,
+    weights: tuple[str, str],
+    found: Findings,
+    draws: dict[str, float | None] | None = None,
+) -> None:
+    """Write what was found to ``utility.json``; earlier findings on the same weights stay.
+
+    Args:
+        folder: of the model, or of a run of it.
+        weights: hashes of the model's weights and its adapter's.
+        found: what was measured of the model.
+        draws: what the run's own draws are like.
+    """
+    kept = utility_of(folder)
+    if kept is None or (kept.weights, kept.adapter_weights) != weights:
+        kept = Utility(weights=weights[0], adapter_weights=weights[1])
+    new = {name: getattr(found, name) for name in Findings.model_fields} | {"draws": draws}
+    update = {name: value for name, value in new.items() if value is not None}
+    write(folder / FILE, kept.model_copy(update=update))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
 from harness.locks import held
-from harness.progress import say
 from harness.records import read, write
 from harness.runs.manifest import (
     MANIFEST,
@@ -118,33 +116,6 @@ class Run:
         if not path.is_file():
             raise UserError(f"a run folder without {PROMPTS}", where=str(path), hint=AGAIN)
         return read(path, Prompts, hint=f"rm {path}, then {AGAIN}")
-
-    def load(self, name: str) -> dict[str, object]:
-        """One of the run's JSON files."""
-        path = self.folder / name
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(
-                "a run folder without " + name, where=str(path), hint="the command that made the run, again"
-            ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as err:
-            raise UserError(f"not valid JSON: {err}", where=str(path)) from None
-        if not isinstance(data, dict):
-            raise UserError("not a JSON object", where=str(path))
-        return data
-
-    def scored_targets(self) -> list[str]:
-        """Names of the targets that it was scored against, if any; none where the scores cannot be read."""
-        path = self.folder / "scores.json"
-        if not path.is_file():
-            return []
-        try:
-            results = cast("list[dict[str, dict[str, str]]]", self.load("scores.json")["results"])
-            return list(dict.fromkeys(str(r["target"]["name"]) for r in results))
-        except (UserError, KeyError, TypeError):
-            say(f"{path} cannot be read; it is written anew, for all targets of the task")
-            return []
 
     def chunks(self) -> Iterator[Chunk]:
         """Every complete chunk on disk, in file order."""

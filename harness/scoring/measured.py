@@ -6,13 +6,14 @@ section 5.2, the basic bootstrap). How often it covers has not been measured for
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.metrics.base import Counted, OfCounts, OfTexts
 from harness.metrics.catalog import of
+from harness.records import Number  # noqa: TC001  # read where scores.json is: these are its shapes
 from harness.scoring.floor import redrawn
 
 if TYPE_CHECKING:
@@ -29,17 +30,18 @@ _NAN = float("nan")
 class Measured:
     """One metric in the mean over contexts, or over prompts."""
 
-    value: float
+    value: Number
     """Of counts: corrected for the bias that the bootstrap finds."""
-    low: float
-    high: float
-    """95% interval; nan where there is none."""
+    low: Number
+    """Lower limit of the 95% interval; none where there is no interval."""
+    high: Number
+    """Upper limit."""
     interval: str
     """How the interval was found, '' where there is none."""
-    plugin: float
+    plugin: Number
     """Read off what was drawn."""
-    floor: float
-    """Mean of a perfect model at this n; nan for metrics of texts."""
+    floor: Number
+    """Mean of a perfect model at this n; none for metrics of texts."""
 
 
 def of_counts(table: Counted, sizes: FloatArray, about: About, seed: int = 0) -> dict[str, Measured]:
@@ -114,14 +116,3 @@ def of_texts(texts: Texts, about: About, seed: int = 0) -> dict[str, Measured]:
             low, high = (float(v) for v in np.quantile(again, [0.025, 0.975]))
         found[key] = Measured(plugin, low, high, OF_PROMPTS if len(value) > 1 else "", plugin, _NAN)
     return found
-
-
-def to_json(found: dict[str, Measured]) -> dict[str, dict[str, float | str | None]]:
-    """For ``scores.json``: a number that does not exist is null."""
-    return {
-        key: {
-            name: None if isinstance(part, float) and not np.isfinite(part) else part
-            for name, part in asdict(measured).items()
-        }
-        for key, measured in found.items()
-    }

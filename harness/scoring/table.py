@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import of
+from harness.records import Number  # noqa: TC001  # read where scores.json is: these are its shapes
 from harness.scoring import floor as noise
 from harness.scoring.divergence import best_and_worst_tv, plugins, unsmoothed
 from harness.scoring.interval import Limits, share_limits
 from harness.scoring.reference import sample_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.metrics.base import FloatArray, IntArray
 
 NAN = float("nan")
@@ -33,35 +32,41 @@ def smoothed() -> tuple[str, ...]:
     return tuple(key for key, metric in of(Divergence).items() if metric.smoothing)
 
 
+# The shapes of ``scores.json`` too: each text under a field stands in its JSON Schema.
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A share with its 95% limits."""
 
-    value: float
-    low: float
-    high: float
+    value: Number
+    """The share."""
+    low: Number
+    """Lower limit."""
+    high: Number
+    """Upper limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """One divergence, in one context or as the mean over contexts."""
 
-    plugin: float
+    plugin: Number
     """Read off the counts: too large on average, by about the floor when the model is good."""
-    estimate: float
+    estimate: Number
     """Corrected for that."""
-    low: float
-    high: float
-    """95% interval."""
-    floor: float
+    low: Number
+    """Lower limit of the 95% interval."""
+    high: Number
+    """Upper limit of the 95% interval."""
+    floor: Number
     """Mean plug-in value of a perfect model at this n."""
-    floor95: float
+    floor95: Number
     """Its 95% quantile."""
-    p: float
+    p: Number
     """How often a perfect model's plug-in value would be at least this large."""
 
 
-_NOTHING = Score(NAN, NAN, NAN, NAN, NAN, NAN, NAN)
+NOTHING = Score(NAN, NAN, NAN, NAN, NAN, NAN, NAN)
+"""The score of what was not drawn, or not scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +77,19 @@ class ContextScore:
     """Draws, invalid ones included."""
     valid: Interval
     """Share of draws that gave a declared class."""
-    scores: Mapping[str, Score]
+    scores: dict[str, Score]
     """TV and JS over all draws; the KLs, MAE and the papers' variants over valid draws."""
-    conditional: Mapping[str, Score]
+    conditional: dict[str, Score]
     """TV and JS over valid draws."""
-    unsmoothed: Mapping[str, float]
+    unsmoothed: dict[str, Number]
     """The KLs without add-1/2, over valid draws; may be infinite."""
-    best_tv: float
-    worst_tv: float
-    """TV if the invalid draws had gone to the classes where they serve best, and worst."""
+    best_tv: Number
+    """TV if the invalid draws had gone to the classes where they serve best."""
+    worst_tv: Number
+    """TV if they had gone where they serve worst."""
     shares: tuple[Interval, ...]
     """Share of each class among valid draws."""
-    fit_p: float
+    fit_p: Number
     """Goodness of fit of the valid draws to the target."""
 
 
@@ -101,12 +107,18 @@ class AggregateScore:
     """Contexts with draws but no valid one: in the headline scores, not in the conditional ones."""
     valid: Interval
     """Mean valid share; its interval treats contexts as fixed."""
-    scores: Mapping[str, Score]
-    conditional: Mapping[str, Score]
-    unsmoothed: Mapping[str, float]
-    best_tv: float
-    worst_tv: float
-    fit_p: float
+    scores: dict[str, Score]
+    """As in a context."""
+    conditional: dict[str, Score]
+    """As in a context."""
+    unsmoothed: dict[str, Number]
+    """As in a context."""
+    best_tv: Number
+    """As in a context."""
+    worst_tv: Number
+    """As in a context."""
+    fit_p: Number
+    """Goodness of fit of all contexts together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,9 @@ class TableScore:
     """Every score of one table of counts."""
 
     contexts: tuple[ContextScore, ...]
+    """Of each context, in the order of ``context_ids``."""
     aggregate: AggregateScore
+    """Of their mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,25 +209,6 @@ def score(
     return TableScore(contexts, aggregate)
 
 
-def to_json(table: TableScore) -> dict[str, object]:
-    """A tree of dicts, lists, numbers and strings that any JSON reader takes.
-
-    JSON knows neither inf nor nan: an infinite value becomes the string "inf", a value that does not exist
-    (nothing was drawn) becomes null.
-    """
-    return {name: _plain(value) for name, value in asdict(table).items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(v) for name, v in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else f"{value:+g}".removeprefix("+")
-    return value
-
-
 def _block(
     names: tuple[str, ...], counts: IntArray, target: FloatArray, sizes: FloatArray, seed: int
 ) -> _Block:
@@ -235,7 +230,7 @@ def _block(
             table[used] = np.stack([value[used], *per_context, floor[used], floor95[used], p[used]], axis=1)
             mean[name] = _mean_score(value[used], of_mean, null.values[name][:, used])
         else:
-            mean[name] = _NOTHING
+            mean[name] = NOTHING
         for i, row in enumerate(table.tolist()):
             rows[i][name] = Score(*row)
     fit, fit_all = noise.goodness_of_fit(counts, target, null)

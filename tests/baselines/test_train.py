@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -22,6 +22,7 @@ from harness.evaluation import evaluate
 from harness.retained.utility import of_draws
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find, weights_digest
+from harness.scores import scores_of
 from harness.settings import Settings
 from harness.tasks.task import load_task
 from tests.baselines.tiny import tiny_answers
@@ -283,8 +284,7 @@ def test_the_command_trains(
 
 
 def bias_corrected_tv(run: Run) -> float:
-    found: Any = run.load("scores.json")["results"]
-    return float(found[0]["table"]["aggregate"]["scores"]["tv"]["estimate"])
+    return scores_of(run).results[0].table.aggregate.scores["tv"].estimate
 
 
 @pytest.mark.slow

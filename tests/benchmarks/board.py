@@ -7,17 +7,19 @@ their scores are those of the counts, with the interval left as wide as the floo
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.records import write
+from harness.scores import SCORES, Result, ScoredTarget, Scores
 from harness.scoring import table
 from harness.scoring.outcomes import Counts, to_csv
 from harness.tasks.catalog import INCLUDE
@@ -48,7 +50,7 @@ def write_runs(out: Path, models: int, tasks: int) -> None:
     contexts = [f"occupation_number_{i}" for i in range(CONTEXTS)]
     targets = rng.uniform(0.05, 0.95, (tasks, CONTEXTS))
     skill = rng.uniform(0, 0.3, models)
-    shapes: dict[int, dict[str, object]] = {}
+    shapes: dict[int, table.TableScore] = {}
     for m in range(models):
         for t in range(tasks):
             male = np.clip(targets[t] + skill[m] * rng.choice([-1, 1], CONTEXTS), 0.01, 0.97)
@@ -58,7 +60,7 @@ def write_runs(out: Path, models: int, tasks: int) -> None:
             counts[:, :3] = drawn
             shares = np.stack([targets[t], 1 - targets[t]], axis=1)
             if t not in shapes:
-                shapes[t] = table.to_json(table.score(counts[:, :2], counts[:, 2:].sum(axis=1), shares))
+                shapes[t] = table.score(counts[:, :2], counts[:, 2:].sum(axis=1), shares)
             _write(out, m, t, contexts, counts, shares, shapes[t])
 
 
@@ -69,7 +71,7 @@ def _write(
     contexts: list[str],
     counts: np.ndarray,
     shares: np.ndarray,
-    shape: dict[str, object],
+    shape: table.TableScore,
 ) -> None:
     run = f"{m:05x}{t:05x}"
     model = f"maker-{m % 17}/model-{m}-{1 + m % 70}B"
@@ -82,25 +84,32 @@ def _write(
         "sampling": {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 24, "stop": []},
     }  # fmt: skip
     manifest = {"schema": 1, "run": run, "identity": identity, "engine": {"name": "known"}, "plan": [N], "state": "complete", "seconds": 1.5, "tokens": 2500}  # fmt: skip
-    scores = copy.deepcopy(shape)
     off = float((np.abs(counts[:, :2] / N - shares).sum(axis=1) / 2).mean())
-    for name, score in scores["aggregate"]["scores"].items():  # type: ignore[index]  # the tree that to_json makes
-        wide = score["floor"]
-        score |= {
-            "plugin": off,
-            "estimate": max(off - wide, 0),
-            "low": max(off - 2 * wide, 0),
-            "high": off + wide,
-        }
-        assert name
-    target = {"name": f"target_{t}", "title": "", "kind": "table", "hash": f"{t:064x}", "smoothing": "", "provenance": None, "shares": shares.tolist()}  # fmt: skip
-    result = {
-        "attribute": "gender",
-        "classes": list(CLASSES),
-        "context_ids": contexts,
-        "target": target,
-        "table": scores,
+    wide = {
+        name: replace(
+            score,
+            plugin=off,
+            estimate=max(off - score.floor, 0.0),
+            low=max(off - 2 * score.floor, 0.0),
+            high=off + score.floor,
+        )
+        for name, score in shape.aggregate.scores.items()
     }
+    target = ScoredTarget(
+        name=f"target_{t}", title="", kind="table", hash=f"{t:064x}", smoothing="", provenance=None,
+        shares=tuple(map(tuple, shares.tolist())),
+    )  # fmt: skip
+    result = Result(
+        attribute="gender",
+        classes=CLASSES,
+        context_ids=tuple(contexts),
+        target=target,
+        table=replace(shape, aggregate=replace(shape.aggregate, scores=wide)),
+    )
+    scores = Scores(
+        run=run, task=f"task_{t}", task_version=1, task_hash=f"{t:064x}", as_drawn=True, results=(result,)
+    )
+    write(folder / SCORES, scores)
     texts = [(c, label, int(k)) for c, row in zip(contexts, counts, strict=True) for label, k in zip((*CLASSES, "unparsed"), row, strict=False) if k]  # fmt: skip
     draws = pa.table({
         "context": [c for c, _, _ in texts], "prompt": ["p"] * len(texts), "chunk": [0] * len(texts), "n": [N] * len(texts),
@@ -111,7 +120,7 @@ def _write(
     cells = {(c, "p"): tuple(int(x) for x in row) for c, row in zip(contexts, counts, strict=True)}
     (folder / "counts.csv").write_text(to_csv([Counts("gender", CLASSES, cells)]))
     prompts = {"first_rendered": "user: Which?", "prompts": [{"context": c, "prompt": "p", "messages": [], "text": f"Which, {c}?"} for c in contexts]}  # fmt: skip
-    for name, tree in (("manifest", manifest), ("prompts", prompts), ("scores", {"schema": 1, "run": run, "task_hash": f"{t:064x}", "results": [result]})):  # fmt: skip
+    for name, tree in (("manifest", manifest), ("prompts", prompts)):  # fmt: skip
         (folder / f"{name}.json").write_text(json.dumps(tree, indent=1))
 
 

@@ -27,6 +27,7 @@ from harness.retained.perplexity import load_text, perplexity
 from harness.retained.utility import of_draws
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find
+from harness.scores import scores_of
 from harness.settings import Settings
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
@@ -117,13 +118,9 @@ def checkpoint(plan: Plan, arm: Arm, seed: int) -> tuple[Path, float]:
 
 def headline(run: Run) -> dict[str, float]:
     """Bias-corrected TV with its interval, and the share of valid answers."""
-    results = cast(
-        "list[dict[str, dict[str, dict[str, dict[str, dict[str, float]]]]]]",
-        run.load("scores.json")["results"],
-    )
-    aggregate = results[0]["table"]["aggregate"]
-    tv, valid = aggregate["scores"]["tv"], aggregate["valid"]
-    return {k: tv[k] for k in ("estimate", "low", "high")} | {"valid": float(cast("float", valid["value"]))}
+    mean = scores_of(run).results[0].table.aggregate
+    tv = mean.scores["tv"]
+    return {"estimate": tv.estimate, "low": tv.low, "high": tv.high, "valid": mean.valid.value}
 
 
 def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contract import Contract
+from harness.records import write
+from harness.retained.record import FILE, PerplexityRecord, Utility
 from harness.runs.manifest import IndependenceRecord
 from reports.leaderboard import leaderboard
 from tests.reports.runs import Law, Made, make
@@ -61,11 +62,12 @@ def make_runs(out: Path, models: int = 3) -> Path:
     for made in runs(models):
         folder = make(out, made).folder
         if made.contract.method in ("sft", "klkto"):
-            found = {
-                "perplexity": {"perplexity": 11.4 + len(made.model) / 10, "bits_per_byte": 0.9},
-                "draws": {"distinct_2": 0.41},
-            }
-            (folder / "utility.json").write_text(json.dumps(found), encoding="utf-8")
+            worth = 11.4 + len(made.model) / 10
+            predicted = PerplexityRecord(
+                perplexity=worth, bits_per_byte=0.9, tokens=900, window=1024, stride=512, text=""
+            )
+            found = Utility(weights="", adapter_weights="", perplexity=predicted, draws={"distinct_2": 0.41})
+            write(folder / FILE, found)
     return out
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.records import read, write
+from harness.runs.manifest import PROMPTS, Prompts
 from tests.reports.hostile import HOSTILE, LONG
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def poison(runs: Path, out: Path) -> None:
             names.setdefault(context, f"{next(texts)} {len(names)}")
         _manifest(folder, i)
         _counts(folder, names)
+        _prompts(folder, names)
         _scores(folder, names, i)
         _draws(folder, i)
 
@@ -62,6 +65,13 @@ def _counts(folder: Path, names: dict[str, str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([rows[0], *([r[0], clean[r[1]], *r[2:]] for r in rows[1:])])
     names.update(clean)
+
+
+def _prompts(folder: Path, names: dict[str, str]) -> None:
+    path = folder / PROMPTS
+    asked = read(path, Prompts, hint="")
+    renamed = tuple(p.model_copy(update={"context": names[p.context]}) for p in asked.prompts)
+    write(path, asked.model_copy(update={"prompts": renamed}))
 
 
 def _scores(folder: Path, names: dict[str, str], i: int) -> None:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run
+from harness.scoring.table import AggregateScore
 from reports.check import check
 from reports.leaderboard import leaderboard
 from reports.load import entries
@@ -115,6 +117,10 @@ def test_check_recomputes_counts_from_draws_and_scores_from_counts(runs: Path, t
     assert how["acme/Exact-3B"] == "counts"
 
 
+def as_written(scores: AggregateScore) -> object:
+    return TypeAdapter(AggregateScore).dump_python(scores, mode="json")
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
@@ -140,11 +146,11 @@ def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, n
             few = [5.0] * len(result["context_ids"])
             result["target"]["sample"] = {"replies": few, "independent": few}
             fake = replace(entries([str(folder)])[0][0], sizes=np.array(few))
-            result["table"]["aggregate"] = check([fake])[0][0].aggregate
+            result["table"]["aggregate"] = as_written(check([fake])[0][0].aggregate)
         elif name == "target":
             result["target"]["shares"] = [[0.5, 0.5]] * len(result["context_ids"])
             fake = replace(entries([str(folder)])[0][0], shares=np.full((len(result["context_ids"]), 2), 0.5))
-            result["table"]["aggregate"] = check([fake])[0][0].aggregate
+            result["table"]["aggregate"] = as_written(check([fake])[0][0].aggregate)
         else:
             result["table"]["aggregate"]["scores"]["tv"]["estimate"] = 0.001
         (folder / "scores.json").write_text(json.dumps(scores))

@@ -58,7 +58,7 @@ def test_the_course_ends_at_the_run_itself_and_its_floor_falls_with_the_root_of_
     entry = entries([one(runs)])[0][0]
     sizes, raw, corrected, floor = course(entry)
     assert sizes[-1] == entry.n
-    tv = entry.aggregate["scores"]["tv"]["plugin"]  # type: ignore[index]  # the layout of scores.json
+    tv = entry.aggregate.scores["tv"].plugin
     assert raw[-1] == pytest.approx(tv)
     assert np.ptp(corrected) < np.ptp(floor)
     assert floor[0] / floor[-1] == pytest.approx(np.sqrt(sizes[-1] / sizes[0]), rel=0.1)

@@ -8,12 +8,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from scipy.stats import beta
 
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import of
 from harness.scoring.interval import share_limits
-from harness.scoring.table import AggregateScore, ContextScore, TableScore, score, to_json
+from harness.scoring.table import AggregateScore, ContextScore, TableScore, score
 from tests.benchmarks.coverage import Case, run
 
 Ints = NDArray[np.int64]
@@ -172,12 +173,15 @@ def test_mae_and_halved_kl_are_multiples() -> None:
 
 def test_json_round_trip_without_nan_or_inf() -> None:
     table: TableScore = score(ints([[3, 0], [0, 0]]), ints([0, 0]), np.array([[0.5, 0.5], [0.5, 0.5]]))
-    text = json.dumps(to_json(table), allow_nan=False)
+    shape = TypeAdapter(TableScore)
+    text = shape.dump_json(table)
     back = json.loads(text)
     assert back["contexts"][0]["unsmoothed"]["kl_target_model"] == "inf"
     assert back["contexts"][1]["scores"]["tv"]["low"] is None
     assert back["contexts"][0]["scores"]["tv"]["plugin"] == 0.5
     assert len(back["contexts"][0]["shares"]) == 2
+    again = shape.validate_json(text)
+    assert repr(again) == repr(table)
 
 
 def test_shares_have_jeffreys_limits() -> None:

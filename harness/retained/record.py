@@ -1,0 +1,83 @@
+"""``utility.json``: what a remedy cost a model, kept in its folder and in those of its runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
+
+from harness.records import SCHEMA, Number, Record, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "utility.json"
+
+
+class PerplexityRecord(Record):
+    """How well the model predicts a text."""
+
+    source: str = ""
+    """The file or data set, as it was named."""
+    perplexity: Number
+    """``exp`` of the mean surprise of a token, in nats; comparable only between models of one tokenizer."""
+    bits_per_byte: Number
+    """Surprise in bits over the text's UTF-8 bytes; comparable between tokenizers."""
+    tokens: int
+    """Tokens that were predicted: each once."""
+    window: int
+    """Tokens that the model saw at once."""
+    stride: int
+    """Tokens by which windows moved on."""
+    text: str
+    """sha256 of the text."""
+
+
+class BenchmarksRecord(Record):
+    """Tasks of lm-evaluation-harness."""
+
+    limit: int | None = None
+    """Documents per task; null for all."""
+    tasks: dict[str, dict[str, float]]
+    """Task, then metric, then value."""
+
+
+class Findings(Record):
+    """What was measured of a model; a part that was not is absent."""
+
+    perplexity: PerplexityRecord | None = None
+    """How well the model predicts a text."""
+    lm_eval: BenchmarksRecord | None = None
+    """Tasks of lm-evaluation-harness."""
+
+    @model_serializer(mode="wrap")
+    def _measured(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Without what was not measured."""
+        data: dict[str, JsonValue] = handler(self)
+        return {name: value for name, value in data.items() if value is not None}
+
+
+class Utility(Findings):
+    """The whole file; a part that was not measured is absent."""
+
+    schema_version: Literal[1] = Field(1, alias=SCHEMA)
+    """Version of this file's form."""
+    weights: str
+    """sha256 over the weight files; of an adapter, those of its base."""
+    adapter_weights: str
+    """sha256 over the adapter's weight files, '' for none."""
+    draws: dict[str, float | None] | None = None
+    """Of a run: the metrics of its own texts; null where one does not exist."""
+
+
+class Told(Findings):
+    """What ``distalign utility`` prints."""
+
+    draws: dict[str, dict[str, float | None]] | None = None
+    """Run folder, then the metrics of its own texts."""
+
+
+def utility_of(folder: Path) -> Utility | None:
+    """What was found of the model or the run in a folder; None where nothing was measured."""
+    path = folder / FILE
+    return read(path, Utility, hint=f"rm {path}, then distalign utility again") if path.is_file() else None
