@@ -88,23 +88,6 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
                 likeness = likenesses.get(target.hash) or compared(said, target.people, about)
                 likenesses[target.hash] = likeness
             results.append(_result(opened, loaded, attribute, tables[name], said, target, likeness))
-    scores = {
-        "schema": SCHEMA,
-        "run": opened.manifest.run,
-        "task": loaded.name,
-        "task_version": loaded.version,
-        "task_hash": loaded.hash,
-        "reader_version": READERS,
-        "as_drawn": loaded.hash == opened.identity.task_hash,
-        "results": results,
-    }
-    text = json.dumps(scores, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_atomic(opened.folder / "scores.json", text + "\n")
-    results = [
-        _result(opened, loaded, loaded.attributes[attribute], tables[attribute], texts.get(attribute), target)
-        for attribute, targets_ in chosen.items()
-        for target in targets_
-    ]
     scores = Scores(
         run=opened.manifest.run,
         task=loaded.name,

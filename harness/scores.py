@@ -11,6 +11,7 @@ from harness.progress import say
 from harness.records import SCHEMA, Record, read
 from harness.scoring.measured import Measured
 from harness.scoring.table import TableScore
+from harness.tasks.target_file import TargetKind
 
 if TYPE_CHECKING:
     from harness.runs.folder import Run
@@ -51,7 +52,7 @@ class ScoredTarget(Record):
     """Its name."""
     title: str
     """What it is called on a page."""
-    kind: Literal["uniform", "table", "reference"]
+    kind: TargetKind
     """What it is."""
     hash: str
     """Hash of its figures."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.metrics.base import Metric
-    from reports.tables import Row
+    from reports.tables import BoardRow
 
 _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
@@ -34,7 +34,7 @@ _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
 }
 
 
-def load(runs: Sequence[str]) -> list[Row]:
+def load(runs: Sequence[str]) -> list[BoardRow]:
     """One record per result, as in ``leaderboard.json``."""
     found, _ = entries(runs)
     if not found:
@@ -53,7 +53,7 @@ def _head() -> tuple[str, ...]:
     return ("rank", "model", "method", "TV", "95% interval", *(m.title.en for m in _beside()), "n")
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[BoardRow]) -> str:
     """A table per task and target; results that are not ranked are left out, with a line that says so."""
 
     def clean(value: object) -> str:
@@ -67,7 +67,7 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n\n".join([*blocks, *_left_out(rows)]) + "\n"
 
 
-def latex(rows: Sequence[Row]) -> str:
+def latex(rows: Sequence[BoardRow]) -> str:
     """The same tables for LaTeX, with booktabs."""
 
     def clean(value: object) -> str:
@@ -88,8 +88,8 @@ def latex(rows: Sequence[Row]) -> str:
     return "\n\n".join([*blocks, *(f"% {line}" for line in _left_out(rows))]) + "\n"
 
 
-def _tables(rows: Sequence[Row], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
-    def key(row: Row) -> tuple[str, ...]:
+def _tables(rows: Sequence[BoardRow], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
+    def key(row: BoardRow) -> tuple[str, ...]:
         return row.task, row.task_version, row.attribute, row.target, row.split, row.paraphrases
 
     made = []
@@ -101,11 +101,11 @@ def _tables(rows: Sequence[Row], clean: Callable[[object], str]) -> list[tuple[s
     return made
 
 
-def _order(row: Row) -> tuple[float, str]:
+def _order(row: BoardRow) -> tuple[float, str]:
     return row.number("tv"), row.model
 
 
-def _line(row: Row, clean: Callable[[object], str]) -> list[str]:
+def _line(row: BoardRow, clean: Callable[[object], str]) -> list[str]:
     low, high = row.rank_low, row.rank_high
     rank = str(low) if low == high else f"{low}–{high}"
     numbers = [f"{row.number(k):.3f}" for k in ("tv", "tv_low", "tv_high")]
@@ -120,7 +120,7 @@ def _line(row: Row, clean: Callable[[object], str]) -> list[str]:
     ]
 
 
-def _number(row: Row, metric: Metric) -> str:
+def _number(row: BoardRow, metric: Metric) -> str:
     as_drawn = isinstance(metric, Divergence) and metric.as_drawn
     value = row.number(f"{metric.key}_plugin" if as_drawn else metric.key)
     if math.isnan(value):
@@ -128,7 +128,7 @@ def _number(row: Row, metric: Metric) -> str:
     return f"{100 * value:.1f}%" if metric.percent else f"{value:.3f}"
 
 
-def _left_out(rows: Sequence[Row]) -> list[str]:
+def _left_out(rows: Sequence[BoardRow]) -> list[str]:
     count = sum(not r.ranked for r in rows)
     return (
         [f"{count} results that are not comparable are left out; leaderboard.json has the reasons."]
@@ -137,7 +137,7 @@ def _left_out(rows: Sequence[Row]) -> list[str]:
     )
 
 
-def model_card(rows: Sequence[Row]) -> str:
+def model_card(rows: Sequence[BoardRow]) -> str:
     """Metadata for a Hugging Face model card (``model-index``), of one model."""
     models = sorted({r.model for r in rows})
     if len(models) > 1:
@@ -150,8 +150,8 @@ def model_card(rows: Sequence[Row]) -> str:
             {
                 "type": kind,
                 "name": name,
-                "value": row.number(kind),
-                "args": {"low": row.number(f"{kind}_low"), "high": row.number(f"{kind}_high")},
+                "value": _told(row, kind),
+                "args": {"low": _told(row, f"{kind}_low"), "high": _told(row, f"{kind}_high")},
             }
             for kind, name in (
                 ("tv", "total variation from the target, bias-corrected"),
@@ -162,7 +162,7 @@ def model_card(rows: Sequence[Row]) -> str:
             {
                 "type": "valid",
                 "name": "share of draws that name a class",
-                "value": row.number("valid"),
+                "value": _told(row, "valid"),
                 "args": {"n": row.n},
             }
         )
@@ -182,7 +182,12 @@ def model_card(rows: Sequence[Row]) -> str:
     return "---\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True) + "---\n"
 
 
-def parquet(rows: Sequence[Row], out: Path) -> Path:
+def _told(row: BoardRow, key: str) -> float | None:
+    value = row.number(key)
+    return None if math.isnan(value) else value
+
+
+def parquet(rows: Sequence[BoardRow], out: Path) -> Path:
     """All records as one Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq

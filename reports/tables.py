@@ -34,7 +34,7 @@ PLACE = ("run", "model", "task", *KEYS)
 """The first columns of ``counts.csv`` and ``shares.csv``."""
 
 
-class Row(Record):
+class BoardRow(Record):
     """One result. Between ``band`` and ``tv_of_valid`` stand the metrics, in columns of their own.
 
     A divergence has its estimate under its key, and under KEY_low, _high, _plugin, _floor, _floor95 and _p what
@@ -125,24 +125,24 @@ class Leaderboard(Record):
     """Version of this file's form."""
     distalign: str
     """The package's version."""
-    results: tuple[Row, ...]
+    results: tuple[BoardRow, ...]
     """One for each result, ranked ones first, in the board's order."""
 
 
-def records(board: Board, checked: Mapping[str, Checked]) -> list[Row]:
+def records(board: Board, checked: Mapping[str, Checked]) -> list[BoardRow]:
     """One flat record per result, ranked ones first, in the board's order."""
     ordered = sorted(board.cells, key=lambda c: (bool(c.apart), c.col, c.rank or (0, 0, 0), c.row))
     return [_record(board, c, checked.get(c.entry.run.manifest.run, "claimed")) for c in ordered]
 
 
-def _record(board: Board, cell: BoardCell, checked: Checked) -> Row:
+def _record(board: Board, cell: BoardCell, checked: Checked) -> BoardRow:
     entry, person = cell.entry, board.rows[cell.row]
     run, rank, mean = entry.run, cell.rank or (None, None, None), cell.entry.aggregate
     identity = run.identity
     metrics: dict[str, Number | str] = {}
     for metric in catalog.METRICS:
         metrics |= _numbers(cell, metric)
-    row = Row(
+    row = BoardRow(
         model=person.model,
         method="/".join(filter(None, (person.method, person.arm))),
         revision=person.revision,
@@ -196,7 +196,7 @@ def _plain(value: Cell) -> Cell:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def to_csv(rows: Iterable[Row]) -> str:
+def to_csv(rows: Iterable[BoardRow]) -> str:
     """Records with the same keys as CSV; text that a spreadsheet would run is disarmed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -208,7 +208,7 @@ def to_csv(rows: Iterable[Row]) -> str:
     return out.getvalue()
 
 
-def to_json(rows: list[Row]) -> str:
+def to_json(rows: list[BoardRow]) -> str:
     """The same records for programs, as they are."""
     plain = [{k: "inf" if v == math.inf else v for k, v in row.flat().items()} for row in rows]
     document = {SCHEMA: 1, "distalign": __version__, "results": plain}

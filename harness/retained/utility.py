@@ -21,6 +21,7 @@ from harness.scoring.measured import of_texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.sampling.hf.checkpoint import Checkpoint
     from harness.tasks.task import Task
 
 
@@ -35,9 +36,8 @@ def of_draws(run: Run, task: Task) -> dict[str, float | None]:
 
 
 class Loading(TypedDict, total=False):
-    """How a model is found and loaded."""
+    """How a model is loaded."""
 
-    revision: str
     dtype: str
     device: str
     trust_remote_code: bool
@@ -58,19 +58,22 @@ class Wanted:
     include: Path | None = None
 
 
-def measure(model: str, wanted: Wanted, runs: Sequence[Path] = (), **loading: Unpack[Loading]) -> Told:
+def measure(
+    model: str, wanted: Wanted, runs: Sequence[Path] = (), revision: str = "", **loading: Unpack[Loading]
+) -> Told:
     """Measure a model, and keep what is found beside it and in its runs.
 
     Args:
         model: a folder or hub id.
         wanted: what to measure.
         runs: runs of this model; each also gets what its own draws are like.
-        **loading: how it is found and loaded.
+        revision: of a hub id.
+        **loading: how it is loaded.
     """
     from harness.sampling.hf.checkpoint import load
     from harness.sampling.hf.source import find, weights_digest
 
-    source = find(model, loading.pop("revision", ""))
+    source = find(model, revision)
     adapter = weights_digest(source.folder) if source.base else ""
     weights = (weights_digest((source.base or source).folder), adapter)
     opened = [Run.open(r) for r in runs]

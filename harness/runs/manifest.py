@@ -71,7 +71,7 @@ class Identity(Record):
     epsilon: float | None
     """Undecided mass at which the exact measure stops; null for another measure."""
     sampling: SamplingRecord
-    """The sampling parameters that were sent."""
+    """The sampling parameters of every draw."""
     seed: int | None
     """Seed of the run; null for a measure without draws."""
     system: str = ""

@@ -13,7 +13,7 @@ from harness.errors import UserError, nearest
 from harness.files import Document, beside, digest, load_yaml, validate
 from harness.tasks import catalog, people
 from harness.tasks.figures import Figures, Sample, from_csv, from_rows
-from harness.tasks.target_file import Provenance, TargetFile
+from harness.tasks.target_file import Provenance, TargetFile, TargetKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ class Target:
 
     name: str
     title: str
-    kind: str
+    kind: TargetKind
     shared: bool
     tables: Mapping[str, Figures]
     provenance: Provenance | None

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.tasks.task_file import Label, Name, StrictFile
 
+TargetKind = Literal["uniform", "table", "reference"]
 TOLERANCE = 1e-6
 """How far from 1 the shares of a row may sum."""
 
@@ -66,7 +67,7 @@ class TargetFile(StrictFile):
 
     name: Name
     title: str = ""
-    kind: Literal["uniform", "table", "reference"] = "table"
+    kind: TargetKind = "table"
     values: Literal["shares", "counts"] = "shares"
     shared: bool = False
     """The table may have rows that a task does not ask about."""

@@ -13,16 +13,21 @@ import pytest
 from harness import evaluate, score
 from harness.errors import IncompleteError, UserError
 from harness.records import read
+from harness.retained.record import BenchmarksRecord, Findings, PerplexityRecord
+from harness.retained.utility import save
 from harness.runs.folder import Run
 from harness.runs.identity import identity, manifest
 from harness.runs.manifest import Manifest, from_before
 from harness.sampling.base import ModelCard
+from harness.scores import scores_of
 from harness.settings import Chosen, Settings
 from harness.tasks.task import load_task
+from reports.board import build
 from reports.check import check
 from reports.leaderboard import leaderboard
 from reports.load import entries
 from reports.standing import reasons
+from reports.tables import Leaderboard, records
 from tests.helpers import write_task
 
 if TYPE_CHECKING:
@@ -112,9 +117,7 @@ def test_files_that_are_cut_or_changed_give_one_message(run: Run, name: str) -> 
     path, rng = run.folder / name, random.Random(1)
     text, told = path.read_text(), list[str]()
     for _ in range(60):
-        at = rng.randrange(len(text))
-        spoiled = rng.choice([text[:at], text[:at] + rng.choice('[]{}",:0x') + text[at + 1 :]])
-        path.write_text(spoiled)
+        path.write_text(spoiled(text, rng))
         try:
             score(run.folder)
         except UserError as error:
@@ -122,6 +125,73 @@ def test_files_that_are_cut_or_changed_give_one_message(run: Run, name: str) -> 
         path.write_text(text)
     assert bool(told) == (name != "scores.json"), "scores are written anew"
     assert all(name in line or "task" in line for line in told)
+
+
+def spoiled(text: str, rng: random.Random) -> str:
+    """A text cut off, or with another character somewhere."""
+    at = rng.randrange(len(text))
+    return rng.choice([text[:at], text[:at] + rng.choice('[]{}",:0x') + text[at + 1 :]])
+
+
+@pytest.mark.parametrize("name", ["scores.json", "utility.json"])
+def test_what_a_board_reads_is_as_it_should_be_or_one_message(run: Run, name: str) -> None:
+    predicted = PerplexityRecord(
+        perplexity=2.5, bits_per_byte=1.0, tokens=9, window=8, stride=4, text="0f", source="a.txt"
+    )
+    tasks = BenchmarksRecord(tasks={"arc": {"acc,none": 0.5}})
+    save(run.folder, ("", ""), Findings(perplexity=predicted, lm_eval=tasks), {"distinct_1": None})
+    path, rng = run.folder / name, random.Random(2)
+    text, told = path.read_text(), list[str]()
+    for _ in range(150):
+        path.write_text(spoiled(text, rng))
+        try:
+            records(build(entries([str(run.folder)])[0]), {})
+        except UserError as error:
+            told.append(str(error))
+    assert len(told) > 75
+    assert all(name in line or "were scored" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (("results", 0, "target", "shares", 0), [1.0], "target shares of 2 contexts and 2 classes"),
+        (("results", 0, "table", "aggregate", "scores"), {}, "the total variation"),
+        (("results", 0, "table", "aggregate", "scores", "tv", "low"), "nan", "results.0.table.aggregate"),
+        (("results", 0, "table", "aggregate", "scores", "tv", "lowest"), 0.1, "unknown key 'lowest'"),
+        (("results", 0, "surprise"), 1, "unknown key 'surprise'"),
+        (("schema",), 2, "a file of a newer schema"),
+    ],
+)
+def test_scores_that_do_not_fit_say_what_is_wrong(
+    run: Run, key: tuple[str | int, ...], value: object, said: str
+) -> None:
+    path = run.folder / "scores.json"
+    tree = part = json.loads(path.read_text())
+    for name in key[:-1]:
+        part = part[name]
+    part[key[-1]] = value
+    path.write_text(json.dumps(tree))
+    with pytest.raises(UserError) as error:
+        entries([str(run.folder)])
+    assert said in str(error.value)
+
+
+def test_a_board_s_file_is_read_back(run: Run, tmp_path: Path) -> None:
+    board(run, tmp_path)
+    path = tmp_path / "site" / "leaderboard.json"
+    (row,) = read(path, Leaderboard, hint="").results
+    (result,) = scores_of(run).results
+    assert row.number("js_high") == result.table.aggregate.scores["js"].high
+    assert row.tv_worst == result.table.aggregate.worst_tv
+    text, rng, told = path.read_text(), random.Random(3), 0
+    for _ in range(60):
+        path.write_text(spoiled(text, rng))
+        try:
+            read(path, Leaderboard, hint="")
+        except UserError:
+            told += 1
+    assert told > 30
 
 
 def test_scores_that_are_cut_are_written_anew(run: Run, tmp_path: Path) -> None:
