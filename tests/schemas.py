@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.contract import CheckpointRecord
-from harness.records import Record
 from harness.retained.record import Utility
 from harness.runs.manifest import Manifest, Prompts
 from harness.scores import Scores
 from reports.tables import Leaderboard
+
+if TYPE_CHECKING:
+    from harness.records import Record
 
 FILES: dict[str, type[Record]] = {
     "manifest": Manifest,
