@@ -99,7 +99,7 @@ def test_texts_are_the_tokens_that_llama_cpp_makes(model: RealModel) -> None:
 
 @pytest.mark.real
 def test_class_shares_are_those_of_llama_cpp(tmp_path: Path) -> None:
-    """On the unpacked weights: on quantised ones llama.cpp rounds what goes into a product too, another law."""
+    """On weights unpacked to float32: on the quantised ones the two differ (docs/models.md)."""
     from scipy.stats import chi2_contingency
 
     from harness.evaluation import evaluate
@@ -109,9 +109,9 @@ def test_class_shares_are_those_of_llama_cpp(tmp_path: Path) -> None:
 
     path = unpack_gguf(_there(real.SMOLLM2), tmp_path / "f32.gguf")
     task = load_task("gender_us")
-    few = {"split": "test", "sampling": {"max_tokens": 12}}
+    few = {"split": "validation", "sampling": {"max_tokens": 8}}
     rows = []
-    for engine, n in (("hf", 100), ("llamacpp", 50)):
+    for engine, n in (("hf", 150), ("llamacpp", 75)):
         run = evaluate(f"{engine}:{path}", task, settings=Settings(n=n, out=tmp_path / engine).changed(few))
         rows.append(list(read(run, task)["gender"].counts.totals().values()))
     table = [column for column in zip(*rows, strict=True) if sum(column) >= 10]
