@@ -33,6 +33,8 @@ Pooling = Literal["distinct", "all"]
 RECIPE = "recipe.yaml"
 TINY = "recipe_tiny.yaml"
 """For the tiny models that come with distalign."""
+REAL = "recipe_real.yaml"
+"""For small real models on a machine of two cores."""
 FOLDER = Path(__file__).parent
 TEXTS = {"neutral": FOLDER / "neutral.txt", "tiny": FOLDER / "seed" / "retained.txt"}
 """Texts about nobody that come with distalign: English ones, and such as the tiny models were trained on."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from baselines import real
-from baselines.real import RealModel, fetch
+from baselines.real import fetch as real
+from baselines.real.fetch import RealModel, fetch
 from harness.errors import UserError
 from tests.sampling.tiny_gguf import unpack_gguf
 

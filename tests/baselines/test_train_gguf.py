@@ -74,7 +74,11 @@ def test_a_prompting_arm_has_the_weights_of_the_file(file: Path, tea: Path, tmp_
     settings = ("arm=target",)
     out = train("prompting", str(file), str(tea), "survey", tmp_path / "out", Options(settings=settings))
     source = find(str(file))
-    assert weights_digest(out) == weights_digest(source.folder) == hashlib.sha256(file.read_bytes()).hexdigest()
-    kept, ours = (AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (source.folder, out))
+    assert (
+        weights_digest(out) == weights_digest(source.folder) == hashlib.sha256(file.read_bytes()).hexdigest()
+    )
+    kept, ours = (
+        AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (source.folder, out)
+    )
     assert all(bool((kept[name] == ours[name]).all()) for name in kept)
     assert find(str(out)).base is None

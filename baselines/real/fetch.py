@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import subprocess
 import sys
@@ -106,22 +105,3 @@ def _contents(wheel: Path) -> list[bytes]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``fetch -o FOLDER``."""
-    parser = argparse.ArgumentParser(prog="python -m baselines.real", description=__doc__)
-    parser.add_argument("work", choices=["fetch"])
-    parser.add_argument("-o", "--out", type=Path, default=FOLDER, help="default: %(default)s")
-    asked = parser.parse_args(arguments)
-    try:
-        for path in fetch(asked.out):
-            say(str(path))
-    except UserError as error:
-        say(str(error))
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

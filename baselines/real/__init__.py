@@ -1,0 +1,1 @@
+"""Real models, and what the methods do to one of them."""
