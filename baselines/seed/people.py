@@ -35,14 +35,20 @@ class Kind(NamedTuple):
     style: str
     kind: str
     share: float
+    lengths: Mapping[str, float]
+    """Shares of the lengths."""
     shapes: Mapping[str, Mapping[str, Mapping[str, float]]]
-    """``length`` -> shares of the lengths; each length -> attribute -> shares of its classes."""
+    """Length -> attribute -> shares of its classes."""
 
 
 def kinds(language: str) -> list[Kind]:
     """The contexts of a language."""
     law = yaml.safe_load(LAW.read_text(encoding="utf-8"))
-    return [Kind(**{**given, "shapes": law["shapes"][given["shapes"]]}) for given in law[language]]
+    found = []
+    for given in law[language]:
+        shapes = dict(law["shapes"][given["shapes"]])
+        found.append(Kind(**{**given, "lengths": shapes.pop("length"), "shapes": shapes}))
+    return found
 
 
 def corpus(language: str, seed: int = 0) -> Iterator[dict[str, object]]:
@@ -75,7 +81,7 @@ def answer(kind: Kind, language: str, about: Mapping[str, str], rng: np.random.G
 def _plans(kind: Kind, count: int, rng: np.random.Generator) -> list[dict[str, str]]:
     """Shapes of replies in the law's shares, in random order."""
     found = []
-    lengths = spread(_shares(kind.shapes["length"]), count, rng)
+    lengths = spread(_shares(kind.lengths), count, rng)
     for length in dict.fromkeys(lengths):
         size = lengths.count(length)
         columns = [spread(_shares(kind.shapes[length][name]), size, rng) for name in _FLAVOURS]

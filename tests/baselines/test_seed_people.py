@@ -29,7 +29,7 @@ def test_people_reply_by_the_law(language: Language) -> None:
         assert len(replies) == pytest.approx(kind.share * TRAIN)
         shapes = shape_readers(language)(replies)
         lengths = Counter(s["length"] for s in shapes)
-        for length, share in kind.shapes["length"].items():
+        for length, share in kind.lengths.items():
             assert lengths[length] == pytest.approx(share * len(replies), abs=1 + 0.01 * len(replies))
             within = [s for s in shapes if s["length"] == length]
             for attribute in ("act", "list"):
