@@ -29,7 +29,7 @@ from harness.scoring.table import score
 from harness.settings import Settings
 from harness.tasks.task import load_task
 from reports.leaderboard import leaderboard
-from reports.load import entries, number, part
+from reports.load import entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -182,8 +182,7 @@ class Work:
             made = evaluate(str(folder), task, TASKS[step.task], settings)
         with self._timed(step.name):
             found = measure(str(folder), Wanted(text=str(self.text)), [made.folder])
-        perplexity = found["perplexity"]
-        assert isinstance(perplexity, dict)  # noqa: S101  # it was asked for
+        assert found.perplexity is not None  # noqa: S101  # it was asked for
         (entry,) = entries([str(made.folder)])[0]
         tests = {c.id for c in task.contexts if c.split == "test"}
         row = RealRow(
@@ -191,12 +190,12 @@ class Work:
             task=step.task,
             target=TASKS[step.task],
             measure=made.identity.measure,
-            n=0 if entry.certain else made.n,
+            n=entry.n,
             prompts=len(made.prompts().prompts),
             tv=tv(entry, set(entry.contexts)),
             held_out=tv(entry, tests),
             valid=entry.valid,
-            perplexity=perplexity["perplexity"],
+            perplexity=found.perplexity.perplexity,
             train_seconds=self.record.spent[f"{step.name}: train"],
             evaluate_seconds=self.record.spent[f"{step.name}: evaluate"],
         )
@@ -231,10 +230,9 @@ class Work:
 
 def tv(entry: Entry, contexts: Collection[str]) -> Tv:
     """Total variation in the mean over some of a run's contexts; where shares are certain, over all that it has."""
+    mean = entry.aggregate.scores["tv"]
     if entry.certain:
-        found = part(part(entry.aggregate, "scores"), "tv")
-        limits = {name: number(found, name) for name in ("estimate", "low", "high")}
-        return Tv(**limits, floor=0.0)
+        return Tv(estimate=mean.estimate, low=mean.low, high=mean.high, floor=0.0)
     classes = len(entry.classes)
     here = np.array([context in contexts for context in entry.contexts])
     counts = entry.rows[here].astype(np.int64)

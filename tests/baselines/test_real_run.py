@@ -149,6 +149,11 @@ def test_the_hour() -> None:
     assert sum(step.expected for step in STEPS) <= 3600
 
 
+def test_the_page_is_made_from_its_record() -> None:
+    kept = read(real_models.RECORD, RealRecord, hint="make real")
+    assert real_models.PAGE.read_text(encoding="utf-8") == real_models.page(kept)
+
+
 def test_a_row_says_what_it_is_of() -> None:
     line = real_models.cells(row(TWO[1], perplexity=22.0), 20.0)
     shown = "0.250 [0.200, 0.310]"
