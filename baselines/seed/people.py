@@ -73,6 +73,14 @@ def corpus(language: str, seed: int = 0) -> Iterator[dict[str, object]]:
                     yield {**where, **named, **record}
 
 
+def subject(kind: Kind, language: str, rng: np.random.Generator) -> dict[str, str]:
+    """What a conversation keeps to: the text of each symbol that it fixes."""
+    known = rules(f"replies_{language}", kind.kind)
+    asked = lexicon(f"people_{language}")[kind.kind]
+    assert isinstance(asked, dict)  # noqa: S101  # our own file
+    return {symbol: expand(pick(known[symbol], rng), known, rng) for symbol in asked["about"]}
+
+
 def answer(kind: Kind, language: str, about: Mapping[str, str], rng: np.random.Generator) -> str:
     """One reply by the law, drawn independently of all others."""
     return reply(_plans(kind, 1, rng)[0], language, kind.kind, rng, about)
@@ -103,7 +111,7 @@ def _conversation(
     asked = lexicon(f"people_{language}")[kind.kind]
     known = rules(f"replies_{language}", kind.kind)
     assert isinstance(asked, dict)  # noqa: S101  # our own file
-    about = {symbol: expand(pick(known[symbol], rng), known, rng) for symbol in asked["about"]}
+    about = subject(kind, language, rng)
     for plan in plans:
         question = expand(pick(asked["asks"], rng), known, rng, about)
         yield {"question": question, "reply": reply(plan, language, kind.kind, rng, about)}
