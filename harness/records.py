@@ -42,8 +42,8 @@ class _Written:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: object) -> core_schema.CoreSchema:
-        """A finite number, the first that is tried; null; the text "inf" or "-inf"."""
-        return core_schema.union_schema(
+        """In JSON a finite number, null, or the text "inf" or "-inf"; in Python any float."""
+        written = core_schema.union_schema(
             [
                 core_schema.float_schema(allow_inf_nan=False, strict=True),
                 core_schema.no_info_after_validator_function(lambda _: math.nan, core_schema.none_schema()),
@@ -52,6 +52,10 @@ class _Written:
                 ),
             ],
             mode="left_to_right",
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=written,
+            python_schema=core_schema.float_schema(strict=True, allow_inf_nan=True),
             serialization=core_schema.plain_serializer_function_ser_schema(_written, when_used="json"),
         )
 

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from harness.sampling.engines import ENGINES, all_options
+from harness.tasks.catalog import shipped
 from reports.standing import asked
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def command(run: Run, targets: Sequence[str], changed: Mapping[str, str] | None 
     """
     given = changed or {}
     flags = {**_flags(run, given.get("--measure", run.identity.measure)), **given}
-    words = ["distalign", "evaluate", _model(run), "--task", run.identity.task]
+    words = ["distalign", "evaluate", _model(run), "--task", _task(run)]
     for target in targets:
         words += ["--target", target]
     words += [word for flag, value in flags.items() if value for word in (flag, value)]
@@ -35,6 +36,12 @@ def command(run: Run, targets: Sequence[str], changed: Mapping[str, str] | None 
     if run.identity.sampling.temperature == 0 and run.n > 1:
         words.append("--allow-greedy")
     return shlex.join([*words, *_options(run)])
+
+
+def _task(run: Run) -> str:
+    """The task's name where it is one that comes with distalign, else its file: a name alone would not find it."""
+    name, file = run.identity.task, run.manifest.task_source
+    return name if (shipped("tasks") / name).is_dir() or not file else file
 
 
 def _flags(run: Run, measure: str) -> dict[str, str]:

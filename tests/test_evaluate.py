@@ -85,9 +85,17 @@ evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n
 """
 
 
+MORE_KILLS = (("part", 7), ("rename", 1), ("rename", 2), ("renamed", 12))
+
+
 @pytest.mark.parametrize(
     ("place", "count"),
-    [("part", 1), ("part", 7), ("rename", 1), ("rename", 2), ("rename", 9), ("renamed", 3), ("renamed", 12)],
+    [
+        ("part", 1),
+        ("rename", 9),
+        ("renamed", 3),
+        *(pytest.param(p, n, marks=pytest.mark.slow) for p, n in MORE_KILLS),
+    ],
 )
 def test_a_kill_at_any_point_leaves_no_trace_in_the_results(
     tmp_path: Path, calm: list[bytes], place: str, count: int

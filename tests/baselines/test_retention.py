@@ -101,7 +101,11 @@ def test_a_step_moves_the_weights_by_the_terms_gradient(accumulation: int, tmp_p
 
 @pytest.mark.parametrize(
     ("method", "adapter"),
-    [pytest.param("sft", "full", marks=pytest.mark.slow), ("dpo", "lora"), ("klkto", "full")],
+    [
+        pytest.param("sft", "full", marks=pytest.mark.slow),
+        pytest.param("dpo", "lora", marks=pytest.mark.slow),
+        ("klkto", "full"),
+    ],
 )
 def test_a_training_with_it_stays_nearer_to_the_base(method: str, adapter: str, tmp_path: Path) -> None:
     base = write_tiny(tmp_path / "model")

@@ -40,8 +40,18 @@ def options(folder: Path, *settings: str) -> Options:
     return Options(settings=(*SMALL, *settings), completions=tiny_answers(folder))
 
 
-@pytest.mark.parametrize("adapter", ["lora", "full"])
-@pytest.mark.parametrize("method", ["sft", "dpo", "klkto"])
+@pytest.mark.parametrize(
+    ("method", "adapter"),
+    [
+        ("sft", "lora"),
+        ("dpo", "lora"),
+        ("klkto", "full"),
+        *(
+            pytest.param(m, a, marks=pytest.mark.slow)
+            for m, a in (("sft", "full"), ("dpo", "full"), ("klkto", "lora"))
+        ),
+    ],
+)
 def test_a_trained_folder_loads_and_carries_its_making(
     model: Path, tea: Path, tmp_path: Path, method: str, adapter: str
 ) -> None:

@@ -81,7 +81,7 @@ def test_toys_stand_in_scores_board_page_tables_and_exports(tmp_path: Path) -> N
     assert float(row["hellinger"]) == result["metrics"]["hellinger"]["value"]
     assert row["hellinger_interval"] == "bootstrap of the draws"
     records = export.load([str(tmp_path / "runs")])
-    assert all({"hellinger", "length_low"} <= set(record) for record in records)
+    assert all({"hellinger", "length_low"} <= set(record.flat()) for record in records)
     assert "| Hellinger | Length |" in export.markdown(records)
     assert "Hellinger & Length &" in export.latex(records)
 

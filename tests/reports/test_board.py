@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
+from harness.evaluation import evaluate
 from harness.runs.folder import Run
 from harness.scoring.table import AggregateScore
 from reports.check import check
@@ -237,6 +238,14 @@ def test_a_damaged_run_is_named_and_the_page_has_the_rest(
     shutil.rmtree(tmp_path / "runs" / "Good")
     assert command(words) == 2
     assert str(spoiled) in capsys.readouterr().err
+
+
+def test_a_run_without_a_valid_answer_stands_on_the_board(tmp_path: Path) -> None:
+    for model in ("known:target,unparsed=1", "known:target"):
+        evaluate(model, "gender_us", "labor", n=5, out=tmp_path / "runs")
+    leaderboard([str(tmp_path / "runs")], tmp_path / "site", recompute=True)
+    rows = json.loads((tmp_path / "site" / "leaderboard.json").read_text(encoding="utf-8"))["results"]
+    assert {row["tv"]: row["tv_of_valid"] for row in rows}[1.0] is None
 
 
 def test_an_old_table_of_shares_does_not_stay(runs: Path, tmp_path: Path) -> None:
