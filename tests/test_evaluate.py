@@ -85,6 +85,7 @@ evaluate("known:target,shift=0.1,refused=0.05", "gender_us", "labor", Settings(n
 """
 
 
+LOADS = "a model is loaded, or the module that loads models"
 MORE_KILLS = (("part", 7), ("rename", 1), ("rename", 2), ("renamed", 12))
 
 
@@ -134,6 +135,7 @@ def test_a_larger_n_draws_only_what_is_missing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_exact_run_that_a_limit_ended_is_scored_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason=LOADS)
     asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path / "a")
     short = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=3))
     folder, left = short.folder, short.manifest.open
@@ -155,6 +157,7 @@ def test_an_exact_run_that_a_limit_ended_is_scored_and_goes_on(tmp_path: Path) -
 
 
 def test_bounds_that_are_wider_than_known_ones_are_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason=LOADS)
     asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path)
     first = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=3))
     before = (first.folder / "shares.csv").read_bytes()
@@ -411,7 +414,7 @@ def test_a_sweep_opens_a_model_once_for_all_its_tasks(
         def close(self) -> None:
             made.append("closed")
 
-    pytest.importorskip("torch", reason="the engine that is replaced imports it")
+    pytest.importorskip("torch", reason=LOADS)
     monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Male)
     arguments = ["evaluate", "one", "two", "--task", "gender_us", "--task", "gender_zh", "-n", "2"]
     assert command([*arguments, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
