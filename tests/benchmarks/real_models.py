@@ -25,7 +25,8 @@ RECORD, PAGE = FOLDER / "real.json", FOLDER / "real.md"
 HEAD = """\
 # The methods on a real model
 
-Made by `python -m tests.benchmarks.real_models` from [real.json](real.json), which `make real` wrote. Do not edit.
+Made by `python -m tests.benchmarks.real_models` from [real.json](real.json), the record of a run of
+`baselines.real` with the n of each row (`make real` draws 25). Do not edit.
 
 The model is `{model}` ({licence}; sha256 `{sha256}`), of 135 million weights, stored in about four bits each and
 unpacked to float32. {machine}. The methods train an adapter on 100 rows of each of 8 occupations, each distinct one once
