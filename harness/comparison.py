@@ -11,17 +11,20 @@ import numpy as np
 
 from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
+from harness.retained.record import bits_and_bytes, utility_of
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scores import scored_targets
 from harness.scoring.compare import Difference, Distances, adjusted, difference
 from harness.scoring.outcomes import distances_of, read_certain, read_counts
+from harness.scoring.ratio import Ratio, ratio
 from harness.settings import RULES, SAMPLING
 from harness.tasks.target import check_names, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.metrics.base import FloatArray
     from harness.scoring.outcomes import Certain, Counts
     from harness.tasks.target import Target
     from harness.tasks.task import Attribute, Task
@@ -130,10 +133,33 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class RepliesCompared:
+    """How much better one model predicts people's replies than the other, on the replies that both have."""
+
+    task: str
+    names: tuple[str, str]
+    replies: int
+    difference: Ratio
+    """Bits per byte of A minus those of B, by prompt, in the mean over contexts."""
+    contexts: Mapping[str, Ratio]
+
+    def verdict(self) -> str:
+        """One sentence."""
+        d, (a, b) = self.difference, self.names
+        told = f"{abs(d.value):.4f} bits per byte (95% interval of the difference {d.low:.4f} to {d.high:.4f}, p = {d.p:.2g})"
+        over = f"{self.replies} replies of people to the prompts of {self.task}"
+        if d.high < 0 or d.low > 0:
+            better, worse = (a, b) if d.value < 0 else (b, a)
+            return f"{better} predicts {over} better than {worse}, by {told}."
+        return f"{a} and {b} predict {over} alike: they differ by {told}."
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """All that two runs, or two folders of runs, have in common."""
 
     results: tuple[Compared, ...]
+    replies: tuple[RepliesCompared, ...] = ()
 
     def lines(self) -> list[str]:
         """Verdicts, and under each the contexts that differ most."""
@@ -150,12 +176,21 @@ class Comparison:
                 f"  {value:+.4f} [{low:+.4f}, {high:+.4f}]  {context}"
                 for (value, low, high), context in rows[:5]
             ]
+        for found in self.replies:
+            out.append(found.verdict())
+            out += [
+                f"  {r.value:+.4f} [{r.low:+.4f}, {r.high:+.4f}]  {name}"
+                for name, r in found.contexts.items()
+            ]
         return out
 
     def json(self) -> str:
         """The numbers, for programs."""
         rows = [{**asdict(r), "verdict": r.verdict()} for r in self.results]
-        return json.dumps(_plain({"results": rows}), ensure_ascii=False, indent=1)
+        told: dict[str, object] = {"results": rows}
+        if self.replies:
+            told["replies"] = [{**asdict(r), "verdict": r.verdict()} for r in self.replies]
+        return json.dumps(_plain(told), ensure_ascii=False, indent=1)
 
 
 def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = ()) -> Comparison:
@@ -172,9 +207,11 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
     check_names(targets)
     pairs = _pairs(a, b)
     found: list[Compared] = []
+    predicted: list[RepliesCompared] = []
     for one, two in pairs:
         comparable(one, two)
         found += _compare(one, two, targets)
+        predicted += _replies(one, two)
     if not found:
         raise UserError(
             "no target in common",
@@ -183,7 +220,9 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
             hint="distalign score RUN --target NAME",
         )
     ps = adjusted([r.difference.p for r in found])
-    return Comparison(tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)))
+    return Comparison(
+        tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)), tuple(predicted)
+    )
 
 
 def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
@@ -228,7 +267,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
     both = scored_targets(two)
     wanted = list(targets) or [t for t in scored_targets(one) if t in both]
     tables = [{found.attribute: found for found in _outcomes(run)} for run in (one, two)]
-    names = (one.identity.adapter or one.identity.model, two.identity.adapter or two.identity.model)
+    names = (_name(one), _name(two))
     results = []
     for attribute in task.attributes.values():
         first, second = (t[attribute.name] for t in tables)
@@ -245,6 +284,39 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
                 )
             )
     return results
+
+
+def _replies(one: Run, two: Run) -> list[RepliesCompared]:
+    """The difference on people's replies, where ``distalign utility --replies`` has measured both."""
+    records = [found.replies if (found := utility_of(run.folder)) else None for run in (one, two)]
+    if records[0] is None or records[1] is None:
+        return []
+    first, second = ({(r.context, r.prompt): r for r in record.each} for record in records if record)
+    shared = [key for key in first if key in second]
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for key in shared:
+        parts.setdefault(key[0], []).append(key)
+    if not parts:
+        return []
+
+    def gained(keys: Sequence[tuple[str, str]]) -> tuple[FloatArray, FloatArray]:
+        (ours, sizes), (theirs, _) = (bits_and_bytes([of[k] for k in keys]) for of in (first, second))
+        return ours - theirs, sizes
+
+    each = {context: gained(keys) for context, keys in parts.items()}
+    return [
+        RepliesCompared(
+            one.identity.task,
+            (_name(one), _name(two)),
+            len(shared),
+            ratio(list(each.values())),
+            {context: ratio([part]) for context, part in each.items()},
+        )
+    ]
+
+
+def _name(run: Run) -> str:
+    return run.identity.adapter or run.identity.model
 
 
 def _outcomes(run: Run) -> Sequence[Counts | Certain]:

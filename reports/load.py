@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,12 +11,15 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics.base import OfModel, OfTexts
 from harness.metrics.catalog import of
+from harness.metrics.retained import REPLY_BITS
 from harness.retained.record import utility_of
 from harness.runs.folder import Run, run_folders
 from harness.runs.manifest import PROMPTS
 from harness.runs.plan import lacking, told
 from harness.scores import SCORES, scores_of
+from harness.scoring.measured import Measured
 from harness.scoring.outcomes import Certain, read_certain, read_counts
+from harness.scoring.ratio import OF_PEOPLE
 from reports.samples import texts
 
 if TYPE_CHECKING:
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.scores import Result, ScoredTarget
-    from harness.scoring.measured import Measured
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
     from reports.samples import Texts
@@ -159,6 +162,15 @@ def _beside(run: Run) -> dict[str, float]:
     return {k: numbers[k] for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
 
 
+def _replies(run: Run) -> dict[str, Measured]:
+    """Bits of people's replies in what ``distalign utility`` left."""
+    found = utility_of(run.folder)
+    if found is None or found.replies is None:
+        return {}
+    mean = found.replies.mean
+    return {REPLY_BITS.key: Measured(mean.bits, mean.low, mean.high, OF_PEOPLE, mean.bits, math.nan)}
+
+
 def _lacks(run: Run, table: Counts | Certain) -> str:
     """Counts are held against the plan: a table that lost rows is told, and so is a run that lost draws."""
     keys = run.prompts().keys() if (run.folder / PROMPTS).is_file() else list(table.cells)
@@ -192,7 +204,7 @@ def _entry(
         table,
         table.by_context(),
         result.table.aggregate,
-        result.metrics,
+        {**result.metrics, **_replies(run)},
         beside,
         *read_by,
         reader=(result.reader.accuracy, result.reader.n) if result.reader and result.reader.n else None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from harness.errors import UserError
 from harness.natural.features import controlled, features, names
+from harness.natural.vader import Vader
 
 
 def of(text: str, language: str) -> dict[str, float]:
@@ -61,3 +65,17 @@ def test_every_feature_is_finite_for_any_text() -> None:
 def test_a_language_without_features() -> None:
     with pytest.raises(UserError, match="no features of this language"):
         features(["Hallo."], "de")
+
+
+def test_vader_s_scores_are_the_package_s() -> None:
+    """Over random texts of its words, of what turns them, of emphasis and of pictures."""
+    package, ours, rng = SentimentIntensityAnalyzer(), Vader(), random.Random(0)
+    turns = (
+        "but kind of not never so this without doubt no or nor least at very the shit bomb yeah right isn't"
+    )
+    words = [*rng.sample(list(package.lexicon), 300), *turns.split() * 15]
+    for _ in range(1500):
+        said = [rng.choice(words) for _ in range(rng.randint(0, 20))]
+        text = " ".join(w.upper() if rng.random() < 0.1 else w for w in said)
+        text += rng.choice(["", "!", "?!!", "??", " \U0001f600", " caf\u00e9"])
+        assert ours.scores(text) == package.polarity_scores(text)

@@ -44,6 +44,12 @@ class Flags(TypedDict):
     "--lm-eval", "tasks", metavar="TASK,…", default="", help="Tasks of lm-evaluation-harness to score."
 )
 @click.option(
+    "--replies",
+    metavar="TASK",
+    default="",
+    help="Task with people's replies to its prompts: bits per byte of these, without any draw.",
+)
+@click.option(
     "--limit", type=click.IntRange(1), default=None, help="Documents per lm-eval task; default: all."
 )
 @click.option(
@@ -67,11 +73,12 @@ def command(
     model: str,
     text: str | None,
     tasks: str,
+    replies: str,
     runs: tuple[Path, ...],
     include_path: Path | None,
     **flags: Unpack[Flags],
 ) -> None:
-    """Measure what MODEL can still do: perplexity on a text, lm-eval tasks, and what its draws are like.
+    """Measure what MODEL can still do: perplexity on a text, bits of people's replies, lm-eval tasks, its draws.
 
     The findings are printed, and kept as utility.json in the model's folder and in each --run, where the
     leaderboard finds them.
@@ -80,10 +87,17 @@ def command(
     from harness.retained.utility import Wanted, measure
 
     names = tuple(t for t in tasks.split(",") if t)
-    if not (text or names or runs):
-        raise click.UsageError("nothing to measure: give --text, --lm-eval or --run")
+    if not (text or names or replies or runs):
+        raise click.UsageError("nothing to measure: give --text, --replies, --lm-eval or --run")
     wanted = Wanted(
-        text or "", flags["column"], flags["window"], flags["stride"], names, flags["limit"], include_path
+        text or "",
+        flags["column"],
+        flags["window"],
+        flags["stride"],
+        names,
+        replies,
+        flags["limit"],
+        include_path,
     )
     found = measure(
         model,

@@ -1,4 +1,4 @@
-"""Metrics of how well a model still predicts plain text: perplexity, bits per byte."""
+"""Metrics of how well a model predicts text: perplexity and bits per byte of plain text, bits of people's replies."""
 
 from __future__ import annotations
 
@@ -40,5 +40,19 @@ BITS_PER_BYTE = OfModel(
     ),
     better="lower",
     formula="sum of -log2 p(token) over the text's bytes",
+    compute=bits_per_byte,
+)
+REPLY_BITS = OfModel(
+    key="reply_bits",
+    title=Words("Bits of people’s replies", "人类回复的比特"),
+    under=Words("per byte, held-out people", "每字节，留出的人类回复"),
+    about=Words(
+        "How surprised the model is by what a person replied to the same prompt, end of turn included: no draw is used. "
+        "The differences of two models are differences of their KL from people.",
+        "模型对人在同一提示下所作回复（含回合结束）的意外程度，不用任何采样。两个模型之差即它们与人类的 KL 之差。",
+    ),
+    better="lower",
+    formula="sum of -log2 p(token of the reply, and the turn's end) over the replies' bytes, in the mean over contexts",
+    needs="people",
     compute=bits_per_byte,
 )

@@ -7,9 +7,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+from harness.natural.vader import Vader
 
+if TYPE_CHECKING:
     from harness.natural.text import TakenApart
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$|[\"'”’)])[\"'”’)]*|[.!?]+|\n|$)")
@@ -111,13 +111,9 @@ def _reading(text: TakenApart) -> dict[str, float]:
     }
 
 
-@functools.cache
-def _vader() -> SentimentIntensityAnalyzer:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    return SentimentIntensityAnalyzer()
+_vader = functools.cache(Vader)
 
 
 def _tone(text: TakenApart) -> dict[str, float]:
-    scores = _vader().polarity_scores(text.whole[:3000])
+    scores = _vader().scores(text.whole[:3000])
     return {f"vader_{name}": float(scores[name]) for name in ("compound", "pos", "neg", "neu")}

@@ -23,6 +23,8 @@ class WordGroup(BaseModel):
     """Words, separated by white space."""
     any: str = ""
     """Alternatives of a pattern, one a line; an indented line goes on with the one before."""
+    needs: str = ""
+    """Words, with ``_`` for a blank: what the pattern finds holds one of them. Texts without any need no search."""
     frame: str = "{any}"
     """What stands around the alternatives: ``{any}``."""
 
@@ -45,6 +47,10 @@ class Lists:
     def wordings(self, name: str) -> frozenset[str]:
         """The words of a group, with the blanks that ``_`` stands for."""
         return frozenset(word.replace("_", " ") for word in self.words(name))
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """What a text in lower case must hold one of before the pattern of a group can find anything."""
+        return tuple(word.replace("_", " ") for word in self.groups[name].needs.split())
 
     def named(self, prefix: str) -> list[str]:
         """The names of groups that begin with ``prefix``, in their order."""

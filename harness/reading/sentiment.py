@@ -7,7 +7,8 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING, Literal, get_args
 
-from harness.errors import UserError, missing_package, nearest
+from harness.errors import UserError, nearest
+from harness.natural.vader import Vader
 from harness.reading import lists, refusal, sentiment_zh
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.text import clean, is_chinese
@@ -25,12 +26,13 @@ HALF_LIFE = 1.5
 
 _LISTS = lists.load("en/sentiment")
 _IRONY = _LISTS.pattern("irony", flags=re.I)
+_IRONY_NEEDS = _LISTS.needs("irony")
 _CHEERED = _LISTS.pattern("cheered", flags=re.I)
 _LOSS = _LISTS.pattern("loss", flags=re.I)
 _ROUTINE = _LISTS.pattern("routine", flags=re.I)
 # Tears and goodbyes turn on what they are shed for; "never smiled again" is not a smile.
 _TURNED = tuple(
-    (_LISTS.pattern(name, flags=re.I), word)
+    (_LISTS.needs(name), _LISTS.pattern(name, flags=re.I), word)
     for name, word in (
         ("off_work", "is off"),
         ("could_not_be_better", "superb"),
@@ -95,12 +97,21 @@ def _english(text: str) -> float:
     if len(text) > _PIECE:
         pieces = [text[i : i + _PIECE] for i in range(0, len(text), _PIECE)]
         return sum(map(_english, pieces)) / len(pieces)
-    for turn, word in _TURNED:
-        text = turn.sub(word, text)
+    for needs, turn, word in _TURNED:
+        if _holds(text, needs):
+            text = turn.sub(word, text)
     found = _score(text)
     cheer = _CHEERED.search(text)
-    ironic = _IRONY.search(text) or (cheer and _score(text[cheer.end() :]) < 0)
+    ironic = (_holds(text, _IRONY_NEEDS) and _IRONY.search(text)) or (
+        cheer and _score(text[cheer.end() :]) < 0
+    )
     return min(found, -0.4) if ironic else found
+
+
+def _holds(text: str, needs: Sequence[str]) -> bool:
+    """Whether a search could find something: most texts have none of the words, and are not searched."""
+    low = text.lower()
+    return any(word in low for word in needs)
 
 
 def _score(text: str) -> float:
@@ -124,11 +135,7 @@ def _as_word(phrase: str) -> str:
 @functools.cache
 def _vader() -> tuple[dict[str, re.Pattern[str]], Callable[[str], float]]:
     """Our phrases by their first word, and VADER with our additions."""
-    try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-    except ImportError as error:
-        raise missing_package("the English sentiment reader", "vaderSentiment", "sentiment") from error
-    analyser = SentimentIntensityAnalyzer()
+    analyser = Vader()
     phrases: dict[str, set[str]] = {}
     text = resources.files("harness.reading").joinpath("data/sentiment_en.txt").read_text("utf-8")
     for line in text.splitlines():
@@ -143,7 +150,7 @@ def _vader() -> tuple[dict[str, re.Pattern[str]], Callable[[str], float]]:
         first: re.compile(rf"(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})\b", re.I)
         for first, known in phrases.items()
     }
-    return patterns, lambda t: float(analyser.polarity_scores(t)["compound"])
+    return patterns, lambda t: float(analyser.scores(t)["compound"])
 
 
 class SentimentReader(Reader):

@@ -55,6 +55,8 @@ def fold(text: str) -> str:
 
 def is_chinese(text: str) -> bool:
     """True when a text holds Han characters and they outweigh its other words."""
+    if text.isascii():
+        return False
     han = len(re.findall(rf"[{HAN}]", text))
     return han > 0 and han >= len(re.findall(rf"{LETTER}+", text))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from harness.records import SCHEMA, Number, Record, read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from harness.metrics.base import FloatArray
 
 FILE = "utility.json"
 
@@ -42,6 +46,55 @@ class BenchmarksRecord(Record):
     """Task, then metric, then value."""
 
 
+class ReplyRecord(Record):
+    """One person's reply, as the model predicts it."""
+
+    context: str
+    """Id of the context."""
+    prompt: str
+    """Id of the prompt."""
+    bits: Number
+    """Surprise at the reply's tokens, in bits."""
+    end: Number
+    """Surprise at the end of the turn after it: at any of the tokens that end an output."""
+    size: int
+    """UTF-8 bytes of the reply."""
+
+
+class ContextBits(Record):
+    """Bits per byte, with the 95% interval by prompt."""
+
+    bits: Number
+    """End of turn included."""
+    low: Number
+    """Lower limit."""
+    high: Number
+    """Upper limit."""
+    replies: int
+    """Of how many replies."""
+
+
+class RepliesRecord(Record):
+    """How well the model predicts what people replied to the prompts of a task."""
+
+    task: str
+    """Name of the task."""
+    task_hash: str
+    """Hash of its files."""
+    prompts_hash: str
+    """Digest of its prompts: runs that asked the same are about the same replies."""
+    template: str
+    """sha256 of the chat template, '' for plain text."""
+    mean: ContextBits
+    """In the mean over contexts."""
+    contexts: dict[str, ContextBits]
+    """Per context."""
+    left_out: int
+    """Replies that do not fit into the model's window with their prompt."""
+    each: tuple[ReplyRecord, ...]
+    """Every reply: two models are compared on those that both have."""
+
+
 class Findings(Record):
     """What was measured of a model; a part that was not is absent."""
 
@@ -49,6 +102,8 @@ class Findings(Record):
     """How well the model predicts a text."""
     lm_eval: BenchmarksRecord | None = None
     """Tasks of lm-evaluation-harness."""
+    replies: RepliesRecord | None = None
+    """How well the model predicts what people replied."""
 
     @model_serializer(mode="wrap")
     def _measured(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
@@ -81,3 +136,8 @@ def utility_of(folder: Path) -> Utility | None:
     """What was found of the model or the run in a folder; None where nothing was measured."""
     path = folder / FILE
     return read(path, Utility, hint=f"rm {path}, then distalign utility again") if path.is_file() else None
+
+
+def bits_and_bytes(replies: Sequence[ReplyRecord]) -> tuple[FloatArray, FloatArray]:
+    """Bits with the end of turn, and bytes, of each reply."""
+    return np.array([r.bits + r.end for r in replies]), np.array([float(r.size) for r in replies])

@@ -1,4 +1,4 @@
-"""``utility``: what a method cost a model. Perplexity, lm-eval tasks, and metrics of its draws' texts."""
+"""``utility``: what a method cost a model. Perplexity, bits of people's replies, lm-eval tasks, metrics of its draws."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.rescore import read
 from harness.retained.lm_scores import lm_eval_scores
 from harness.retained.perplexity import load_text, perplexity
 from harness.retained.record import FILE, BenchmarksRecord, Findings, Told, Utility, utility_of
+from harness.retained.replies import HeldReplies, reply_bits
 from harness.runs.folder import Run
 from harness.runs.source import task_of
 from harness.scoring.measured import of_texts
@@ -54,6 +55,8 @@ class Wanted:
     stride: int = 0
     tasks: tuple[str, ...] = ()
     """lm-eval tasks."""
+    replies: str = ""
+    """A task with people's replies to its prompts, by name, folder or file; '' for none."""
     limit: int | None = None
     include: Path | None = None
 
@@ -80,19 +83,28 @@ def measure(
     for run in opened:
         if (run.identity.weights, run.identity.adapter_weights) != weights:
             raise UserError("the run is of another model", where=str(run.folder), found=run.identity.model)
+    held = HeldReplies.of(wanted.replies) if wanted.replies else None
+    if held is not None:
+        for run in opened:
+            held.check(run)
     found = Findings()
-    if wanted.text or wanted.tasks:
-        found = _measured(load(source, **loading), wanted)
+    if wanted.text or wanted.tasks or held:
+        found = _measured(load(source, **loading), wanted, held)
+    for run in opened:
+        if found.replies is not None and run.identity.template != found.replies.template:
+            raise UserError(
+                "the run asked with another chat template", where=str(run.folder), expected="--template auto"
+            )
     if Path(model).expanduser().is_dir() and found.model_fields_set:
         save(source.folder, weights, found)
     drawn = {run.folder: of_draws(run, task_of(run)) for run in opened}
     for folder, metrics in drawn.items():
         save(folder, weights, found, metrics)
     told = {str(folder): metrics for folder, metrics in drawn.items()}
-    return Told(perplexity=found.perplexity, lm_eval=found.lm_eval, draws=told or None)
+    return Told(**dict(found), draws=told or None)
 
 
-def _measured(checkpoint: Checkpoint, wanted: Wanted) -> Findings:
+def _measured(checkpoint: Checkpoint, wanted: Wanted, held: HeldReplies | None) -> Findings:
     found = Findings()
     if wanted.text:
         words = load_text(wanted.text, wanted.column)
@@ -102,6 +114,8 @@ def _measured(checkpoint: Checkpoint, wanted: Wanted) -> Findings:
     if wanted.tasks:
         scores = lm_eval_scores(checkpoint, wanted.tasks, wanted.limit, wanted.include)
         found = found.model_copy(update={"lm_eval": BenchmarksRecord(limit=wanted.limit, tasks=scores)})
+    if held is not None:
+        found = found.model_copy(update={"replies": reply_bits(checkpoint, held)})
     return found
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import harness.reading
 from harness.reading import lists, refusal
-from harness.reading.text import LETTER
+from harness.reading.text import LETTER, clean
 
 DATA = Path(harness.reading.__file__).parent / "data"
 FILES = sorted(str(p.relative_to(DATA).with_suffix("")) for p in DATA.rglob("*.yaml"))
@@ -52,3 +52,16 @@ def test_the_quick_look_for_a_refusal_misses_none(text: str) -> None:
         m.span() for p in (refusal._ENGLISH, refusal._CHINESE) for m in p.finditer(text)
     ]
     assert any(hint in text.lower() for hint in refusal._HINTS)
+
+
+NEEDY = [(name, group) for name in FILES for group, found in lists.load(name).groups.items() if found.needs]
+
+
+@pytest.mark.parametrize(("name", "group"), NEEDY)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_a_pattern_finds_holds_what_it_needs(name: str, group: str, data: st.DataObject) -> None:
+    pattern = lists.load(name).pattern(group, flags=re.I, letter=LETTER)
+    text = clean(data.draw(st.from_regex(pattern)))
+    if found := pattern.search(text):
+        assert any(word in found.group().lower() for word in lists.load(name).needs(group))
