@@ -46,8 +46,9 @@ def _model(
     rng = np.random.default_rng(0)
     chosen: list[str] = []
     groups: list[int] = []
-    prompts = [said for (name, _), said in texts.said.items() if name == context]
-    for number, said in enumerate(prompts):
+    talks: list[str] = []
+    prompts = [(key, said) for key, said in texts.said.items() if key[0] == context]
+    for number, (key, said) in enumerate(prompts):
         given = [s for s in said if s.label != "failed"]
         counts = np.array([s.draws for s in given], dtype=np.int64)
         if counts.sum():
@@ -55,11 +56,13 @@ def _model(
             few = [s.text for s, times in zip(given, picked, strict=True) for _ in range(times)]
             chosen += few
             groups += [number] * len(few)
+            talks += [texts.conversations.get(key) or key[1]] * len(few)
     if not chosen:
         return None
     lengths = np.array([_LENGTHS.index(length_bin(features.token_count(t))) for t in chosen])
     values = features.features(chosen, texts.language)
-    return sample(values, beside.scale, lengths, controlled, np.array(groups))
+    numbers = np.unique(talks, return_inverse=True)[1]
+    return sample(values, beside.scale, lengths, controlled, numbers, np.array(groups))
 
 
 def _people(replies: ContextReplies, controlled: NDArray[np.bool_]) -> ReplySample:

@@ -116,6 +116,8 @@ def read(run: Run, task: Task) -> dict[str, Read]:
     _refuse_strangers(run, keys, rows)
     people = {p.id: (p.reference,) for p in task.prompts if p.reference is not None}
     references = {key: people[key[1]] for key in keys if key[1] in people}
+    known = {p.id: p.conversation for p in task.prompts if p.conversation}
+    talks = {key: known[key[1]] for key in keys if key[1] in known}
     found = {}
     for name, attribute in task.attributes.items():
         said: dict[tuple[str, str], list[Said]] = {}
@@ -126,7 +128,7 @@ def read(run: Run, task: Task) -> dict[str, Read]:
         classes = tuple(attribute.classes)
         counts = tally(name, classes, keys, labels)
         steering = _steering(run.contract, task, attribute)
-        found[name] = Read(counts, Texts(task.language, classes, said, steering, references))
+        found[name] = Read(counts, Texts(task.language, classes, said, steering, references, talks))
     return found
 
 

@@ -74,6 +74,7 @@ class HeldOut:
                 "contexts": [name],
                 "messages": [{"role": m.role, "content": literal(m.content)} for m in messages(reply)],
                 "reference": reply.text,
+                "conversation": f"{reply.talk:016x}",
             }
             for name, kept in asked.items()
             for number, (_, _, reply) in enumerate(sorted(kept), start=1)

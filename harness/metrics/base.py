@@ -174,6 +174,8 @@ class Texts:
     """Tokens that a checkpoint begins an answer with, one for each class."""
     references: Mapping[Key, Sequence[str]] = field(default_factory=dict)
     """Replies of people to the same prompts."""
+    conversations: Mapping[Key, str] = field(default_factory=dict)
+    """Which conversation of people a prompt is from, where that is known."""
 
 
 class PerPrompt(NamedTuple):

@@ -1,9 +1,10 @@
 """A model's replies against people's: value, interval by prompt, and the floor that other people score.
 
 Per context one draw a prompt is compared with one half of the people, so that both samples are about as large as
-those of the floor: random halves of the people against each other, by conversation. The interval is a
-delete-a-group jackknife over prompts and over conversations: a bootstrap's duplicates would bias distances and
-neighbourhoods.
+those of the floor: random halves of the people against each other, by conversation. Replies of one conversation
+resemble each other, so other people are taken by conversations as large as those that the prompts are from. The
+interval is a delete-a-group jackknife over the conversations of the prompts and of the people: a bootstrap's
+duplicates would bias distances and neighbourhoods.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.metrics.base import About, FloatArray, IntArray
 
-JACKKNIFE = "jackknife over prompts and conversations"
+JACKKNIFE = "jackknife over conversations"
 LEAST = 20
 """A context with fewer prompts, or fewer people in a half, is left out."""
 _SPLITS = 100
@@ -40,8 +41,10 @@ class ReplySample:
     """Replies of a model or of people in one context."""
 
     features: Features
-    groups: IntArray
-    """The prompt, or the conversation, of each reply."""
+    talks: IntArray
+    """The conversation that each reply, or its prompt, is from."""
+    prompts: IntArray
+    """The prompt of each reply: the draws of a prompt share it."""
 
     def pick(self, rows: IntArray) -> Features:
         """Some of the replies."""
@@ -104,24 +107,50 @@ def _context(
     model: ReplySample, people: ReplySample, metrics: Mapping[str, OfPeople], rng: np.random.Generator
 ) -> dict[str, _Found]:
     """Every metric of one context; none where there are too few prompts or people."""
-    prompts = len(np.unique(model.groups))
-    splits = [_halves(people.groups, rng) for _ in range(_SPLITS)]
+    prompts = len(np.unique(model.prompts))
+    splits = [_halves(people.talks, rng) for _ in range(_SPLITS)]
     size = min(prompts, _MOST, *(len(one) for one, _ in splits), *(len(two) for _, two in splits))
     if size < LEAST:
         return {}
+    chosen = [_one_each(model.prompts, rng)[:size] for _ in range(_SPLITS)]
     floors: dict[str, list[float]] = {key: [] for key in metrics}
     values: dict[str, list[float]] = {key: [] for key in metrics}
-    for number, (one, two) in enumerate(splits):
-        reference, other = people.pick(one[:_MOST]), people.pick(two[:size])
-        drawn = model.pick(_one_each(model.groups, rng)[:size])
+    for number, ((one, two), ours) in enumerate(zip(splits, chosen, strict=True)):
+        reference = people.pick(one[:_MOST])
+        other = people.pick(_alike(two, people.talks, model.talks[ours], rng))
         for key, metric in metrics.items():
             floors[key].append(metric.compute(other, reference))
             if number < _HALVES:
-                values[key].append(metric.compute(drawn, reference))
-    variances = _variances(model, people, metrics, splits[0][0][:_MOST], size, rng)
+                values[key].append(metric.compute(model.pick(ours), reference))
+    variances = _variances(model, people, metrics, splits[0][0][:_MOST], chosen[0], rng)
     return {
         key: _Found(float(np.mean(values[key])), variances[key], np.array(floors[key])) for key in metrics
     }
+
+
+def _alike(rows: IntArray, talks: IntArray, like: IntArray, rng: np.random.Generator) -> IntArray:
+    """As many of the people's rows as ``like`` has, from conversations of which as many are taken as there.
+
+    Where no conversation that is left has enough rows, the rest are any that are left.
+    """
+    names, of_row = np.unique(talks[rows], return_inverse=True)
+    order = np.argsort(of_row, kind="stable")
+    each = np.split(rows[order], np.cumsum(np.bincount(of_row, minlength=len(names)))[:-1])
+    largest_first = sorted(each, key=len, reverse=True)
+    pool: list[IntArray] = []
+    taken: list[IntArray] = []
+    next_ = 0
+    for wanted in sorted(np.unique(like, return_counts=True)[1].tolist(), reverse=True):
+        while next_ < len(largest_first) and len(largest_first[next_]) >= wanted:
+            pool.append(largest_first[next_])
+            next_ += 1
+        if pool:
+            at = int(rng.integers(len(pool)))
+            pool[at], pool[-1] = pool[-1], pool[at]
+            taken.append(pool.pop()[:wanted])
+    found = np.concatenate([*taken, rows[:0]])
+    rest = rows[~np.isin(rows, found)]
+    return np.concatenate([found, rest[: len(like) - len(found)]])
 
 
 def _halves(groups: IntArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
@@ -144,17 +173,15 @@ def _variances(
     people: ReplySample,
     metrics: Mapping[str, OfPeople],
     half: IntArray,
-    size: int,
+    ours: IntArray,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Of each metric, by leaving out one group of prompts and one of conversations in turn."""
-    ours = _one_each(model.groups, rng)[:size]
-    parts = [(rng.permutation(len(rows)) % _GROUPS) for rows in (ours, np.unique(people.groups[half]))]
-    by_talk = parts[1][np.unique(people.groups[half], return_inverse=True)[1]]
+    """Of each metric, by leaving out one group of the prompts' conversations and one of the people's in turn."""
+    by_prompt, by_talk = (_in_groups(of.talks[rows], rng) for of, rows in ((model, ours), (people, half)))
     found: dict[str, list[list[float]]] = {key: [[], []] for key in metrics}
     for group in range(_GROUPS):
         pairs = (
-            (model.pick(ours[parts[0] != group]), people.pick(half)),
+            (model.pick(ours[by_prompt != group]), people.pick(half)),
             (model.pick(ours), people.pick(half[by_talk != group])),
         )
         for side, (drawn, reference) in enumerate(pairs):
@@ -164,13 +191,24 @@ def _variances(
     return {key: float(sum(factor * np.var(side, ddof=1) for side in sides)) for key, sides in found.items()}
 
 
+def _in_groups(talks: IntArray, rng: np.random.Generator) -> IntArray:
+    """A random group for each conversation; of each row its conversation's."""
+    names, of_row = np.unique(talks, return_inverse=True)
+    return np.asarray((rng.permutation(len(names)) % _GROUPS)[of_row])
+
+
 def sample(
     values: NDArray[np.float64],
     scale: FloatArray,
     lengths: IntArray,
     controlled: NDArray[np.bool_],
-    groups: IntArray,
+    talks: IntArray,
+    prompts: IntArray | None = None,
 ) -> ReplySample:
-    """Replies over people's spread of each feature; features that do not vary among people are left out."""
+    """Replies over people's spread of each feature; features that do not vary among people are left out.
+
+    Without ``prompts`` each reply is to a prompt of its own.
+    """
     kept = np.isfinite(scale)
-    return ReplySample(Features(values[:, kept] / scale[kept], lengths, controlled[kept]), groups)
+    own = np.arange(len(values)) if prompts is None else prompts
+    return ReplySample(Features(values[:, kept] / scale[kept], lengths, controlled[kept]), talks, own)

@@ -46,6 +46,8 @@ class PromptSpec(StrictFile):
     """Where it is asked; everywhere when left out."""
     reference: str | None = None
     """What a person replied. A model's replies are compared with it; no template and no model sees it."""
+    conversation: str = ""
+    """A hash of the conversation that it is from: prompts of one conversation are not independent."""
 
     @model_validator(mode="after")
     def _one_form(self) -> PromptSpec:
@@ -59,8 +61,9 @@ class PromptSpec(StrictFile):
         return self
 
     def asked(self) -> dict[str, object]:
-        """Its keys, for the task's hash; a prompt without a reference has the hash it had before there were any."""
-        return self.model_dump(exclude={"reference"} if self.reference is None else None)
+        """Its keys, for the task's hash; a prompt that is not of people has the hash it had before there were any."""
+        people = {"reference": self.reference, "conversation": self.conversation}
+        return self.model_dump(exclude={name for name, given in people.items() if not given})
 
     def templates(self) -> list[str]:
         """Its Jinja sources in order."""

@@ -71,6 +71,7 @@ def answered(folder: Path, language: str) -> None:
     target = load_target(str(folder / "target"))
     assert target.people is not None
     own = {(c, p.id): p.reference or "" for p in task.prompts for c in p.contexts or ()}
+    talks = {(c, p.id): p.conversation for p in task.prompts for c in p.contexts or ()}
     rng = random.Random(0)
     shuffled: dict[tuple[str, str], str] = {}
     for context in dict.fromkeys(c for c, _ in own):
@@ -86,7 +87,8 @@ def answered(folder: Path, language: str) -> None:
         ("one repeated", dict.fromkeys(own, central)),
     ):
         said = {key: [Said(text, "", 1)] for key, text in replies.items()}
-        texts = Texts(language, (), said, (), {key: (text,) for key, text in own.items()})
+        references = {key: (text,) for key, text in own.items()}
+        texts = Texts(language, (), said, (), references, talks)
         found = compared(texts, target.people, ABOUT).mean
         found |= {k: one for k, one in of_texts(texts, ABOUT).items() if k in UTILITY}
         for key, one in found.items():

@@ -15,7 +15,7 @@ from harness.metrics.natural import (
     within_length_w1,
 )
 from harness.natural.scaled import scale, wasserstein
-from harness.scoring.people import ReplySample, of_people
+from harness.scoring.people import ReplySample, _alike, of_people
 
 ABOUT = About("replies", "length", ("short", "long"), "en", "draws")
 DIMENSIONS = 6
@@ -106,7 +106,7 @@ def samples(rng: np.random.Generator, n: int, own: float, shift: float = 0.0, si
     groups = np.repeat(np.arange(n // size), size)
     values = rng.normal(size=(n, DIMENSIONS)) * np.sqrt(1 - own)
     values += np.sqrt(own) * rng.normal(size=(n // size, DIMENSIONS))[groups] + shift
-    return ReplySample(features(values), groups)
+    return ReplySample(features(values), groups, groups)
 
 
 def test_other_people_lie_inside_the_floor_and_others_do_not() -> None:
@@ -135,3 +135,30 @@ def test_a_context_of_few_people_or_prompts_is_left_out() -> None:
     many, few = samples(rng, 400, 0.0), samples(rng, 60, 0.0)
     assert of_people({"a": few}, {"a": many}, ABOUT) == ({}, {})
     assert of_people({"a": many}, {"b": many}, ABOUT) == ({}, {})
+
+
+def test_other_people_are_taken_by_conversations_as_large_as_those_of_the_prompts() -> None:
+    rng = np.random.default_rng(10)
+    talks = np.repeat(np.arange(90), np.tile([1, 2, 4], 30))
+    rows = rng.permutation(len(talks))
+    like = np.repeat(np.arange(27), np.tile([4, 1, 3], 9))
+    picked = _alike(rows, talks, like, rng)
+    assert len(set(picked.tolist())) == len(like)
+    sizes = np.sort(np.unique(talks[picked], return_counts=True)[1])
+    assert sizes.tolist() == sorted(np.unique(like, return_counts=True)[1].tolist())
+    every = _alike(
+        rows, talks, np.arange(len(talks)), rng
+    )  # more prompts than conversations: any that are left
+    assert sorted(every.tolist()) == list(range(len(talks)))
+
+
+def test_prompts_of_few_conversations_have_a_wider_floor() -> None:
+    rng = np.random.default_rng(11)
+    people, few = samples(rng, 400, 0.8), samples(rng, 80, 0.8)
+    each_alone = ReplySample(few.features, np.arange(80), np.arange(80))
+    in_talks = ReplySample(few.features, few.talks, np.arange(80))
+    floors = [
+        of_people({"a": model}, {"a": people}, ABOUT)[0]["natural_w1"].floor
+        for model in (each_alone, in_talks)
+    ]
+    assert floors[1] > 1.2 * floors[0]
