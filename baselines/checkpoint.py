@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from baselines.recipe import Recipe
     from harness.contract import BaseRecord
 
-MADE = {"data_hash", "versions", "contract"}
+MADE = {"data_hash", "critic", "versions", "contract"}
 """Fields of a record that a training adds; the others say what was asked."""
 
 
@@ -77,6 +77,7 @@ def finish(job: Job[Recipe, Subject], identity: CheckpointRecord, trained: Train
     )
     more = {
         "data_hash": trained.data_hash,
+        "critic": trained.critic,
         "versions": versions(),
         "contract": trained.contract.over(made),
     }

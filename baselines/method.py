@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from baselines.needs import Asked, Need, S_co, Subject
 from baselines.output import STAGES
 from baselines.recipe import RECIPE, Recipe, read_recipe
-from harness.contract import BaseRecord, CheckpointRecord, Contract
+from harness.contract import BaseRecord, CheckpointRecord, Contract, CriticRecord
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Trained:
     data_hash: str
     contract: Contract
     """What reading the checkpoint's outputs needs."""
+    critic: CriticRecord | None = None
+    """What scored the replies that it was trained on, if anything did."""
 
 
 class Training(NamedTuple):

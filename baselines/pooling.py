@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -66,16 +66,17 @@ class WholePrompts(Sampler[int]):
             yield from self.members[k]
 
 
-class _WithWeights:
-    """A collator that hands on each row's weight beside what another one makes of the rows."""
+class _WithNumbers:
+    """A collator that hands on numbers of each row beside what another one makes of the rows."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, inner: Any, columns: Sequence[str]) -> None:
+        self.inner, self.columns = inner, columns
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         batch: dict[str, torch.Tensor] = self.inner(rows)
-        if WEIGHT in rows[0]:
-            batch[WEIGHT] = torch.tensor([row[WEIGHT] for row in rows])
+        for column in self.columns:
+            if column in rows[0]:
+                batch[column] = torch.tensor([row[column] for row in rows])
         return batch
 
 
@@ -87,12 +88,14 @@ class Weighted:
     """
 
     mean_weight: float
+    numbers: ClassVar[tuple[str, ...]] = (WEIGHT,)
+    """Columns of the rows with a number for the loss, which the model must not see."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Take the trainer's own arguments."""
         super().__init__(**kwargs)
         this: Any = self
-        this.data_collator = _WithWeights(this.data_collator)
+        this.data_collator = _WithNumbers(this.data_collator, this.numbers)
         self.mean_weight = self._mean_weight(this.train_dataset)
 
     def _mean_weight(self, rows: Dataset) -> float:
@@ -100,8 +103,7 @@ class Weighted:
 
     def _set_signature_columns_if_needed(self: Any) -> None:
         super()._set_signature_columns_if_needed()  # type: ignore[misc]  # the trainer's
-        if WEIGHT not in self._signature_columns:
-            self._signature_columns.append(WEIGHT)
+        self._signature_columns += [c for c in self.numbers if c not in self._signature_columns]
 
     def _get_train_sampler(self: Any, train_dataset: Dataset | None = None) -> Any:
         if self.args.train_sampling_strategy == "random" and GROUP in self.train_dataset.column_names:
@@ -155,8 +157,9 @@ class ReferencedOnce:
         return dataset
 
     def compute_ref_log_probs(self: Any, model: Any, inputs: dict[str, torch.Tensor]) -> Any:
-        """The trainer's, counted."""
-        found = super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]  # the trainer's
+        """The trainer's, counted; the reference must not see the numbers either."""
+        rest = {k: v for k, v in inputs.items() if k not in self.numbers}
+        found = super().compute_ref_log_probs(model, rest)  # type: ignore[misc]  # the trainer's
         if self._told is not None:
             self._told.reach(self._told.done + len(found[0]) * self.accelerator.num_processes)
         return found

@@ -89,6 +89,27 @@ class ComputedRecord(Record):
     """``bf16`` or ``fp32``."""
 
 
+class CriticRecord(Record):
+    """What said how far replies are from people's, in a training on preferences for people's replies."""
+
+    score: Literal["critic", "features"]
+    """A network, or the features of the replies themselves."""
+    auc: float
+    """The chance that a person's reply scores below the model's, no reply being one that the score was learned from."""
+    low: float
+    """Where its 95% interval begins."""
+    high: float
+    """Where its 95% interval ends."""
+    features_auc: float
+    """The same chance by the features themselves."""
+    pairs: int
+    """Pairs of a person's reply and the model's."""
+    conversations: int
+    """As many as open differently."""
+    note: str = ""
+    """What is to be known of the score; '' where it tells people from the model."""
+
+
 class CheckpointRecord(Record):
     """The whole file. A checkpoint of others may state its contract alone."""
 
@@ -118,6 +139,8 @@ class CheckpointRecord(Record):
     """How it was computed."""
     data_hash: str = ""
     """Digest of the rows that were trained on."""
+    critic: CriticRecord | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What scored the replies, where a training was told by scores."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Versions of the packages that trained it."""
     contract: Contract = Contract()

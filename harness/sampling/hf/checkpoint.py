@@ -91,7 +91,7 @@ def load(
         if kind == "causal":
             refuse_masked(source)
         chosen = pick_dtype(dtype, config.dtype, place)
-        with _quiet():
+        with quiet():
             model, report = auto.from_pretrained(
                 base.folder,
                 config=config,
@@ -127,8 +127,8 @@ def load(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No bar, and no table of the weights that were not found: that is an error here, and said as one."""
+def quiet() -> Iterator[None]:
+    """No bar, and no table of the weights that were not found: that is an error, and said as one."""
     log = transformers.utils.logging
     bars, level = log.is_progress_bar_enabled(), log.get_verbosity()
     log.disable_progress_bar()  # type: ignore[no-untyped-call]  # these have no types
