@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from baselines.needs import Replies
     from baselines.polyalign.hdpo_recipe import HdpoRecipe
     from baselines.polyalign.pairs import ReplyPair
-    from baselines.polyalign.scores import Scores
+    from baselines.polyalign.scores import PairScores
     from harness.contract import CriticRecord
     from harness.natural.scaled import Floats
 
@@ -121,7 +121,7 @@ class HDPOTrainer(Retaining, ReferencedOnce, Weighted, DPOTrainer):  # type: ign
         return hdpo_losses(replied, Beside(weight, *scores), self.recipe).mean()
 
 
-def pair_weights(pairs: Sequence[ReplyPair], scores: Scores, recipe: HdpoRecipe) -> Floats:
+def pair_weights(pairs: Sequence[ReplyPair], scores: PairScores, recipe: HdpoRecipe) -> Floats:
     """More for what is rare, and for pairs whose two scores differ.
 
     As published a pair counts more only where the person's reply has the lower score, and what is rare is said with

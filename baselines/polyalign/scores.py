@@ -38,7 +38,7 @@ NOTHING_LEFT = "the AUC's interval holds 0.5: the scores do not tell people's re
 UPSIDE_DOWN = "the AUC lies below 0.5: the model's replies score better than people's"
 
 
-class Scores(NamedTuple):
+class PairScores(NamedTuple):
     """Of people's replies and of the rejected ones, a score per pair."""
 
     chosen: Floats
@@ -48,7 +48,7 @@ class Scores(NamedTuple):
 
 def scored(
     folder: Path, pairs: Sequence[ReplyPair], people: Mapping[str, People], encoder: Path, recipe: HdpoRecipe
-) -> Scores:
+) -> PairScores:
     """Score all pairs, or read the scores that an earlier run left.
 
     Args:
@@ -66,7 +66,7 @@ def scored(
     record = read(folder / RECORD, CriticRecord, hint=f"remove {folder}, and train again")
     found = load_file(folder / SCORES)
     say(f"{record.score}: AUC {record.auc:.3f} [{record.low:.3f}, {record.high:.3f}] {record.note}".rstrip())
-    return Scores(found["chosen"].numpy(), found["rejected"].numpy(), record)
+    return PairScores(found["chosen"].numpy(), found["rejected"].numpy(), record)
 
 
 def opening(pair: ReplyPair) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from baselines.polyalign.hdpo import (
     rarity,
 )
 from baselines.polyalign.pairs import ReplyPair
-from baselines.polyalign.scores import Scores
+from baselines.polyalign.scores import PairScores
 from baselines.trl_glue import dataset
 from harness.contract import CriticRecord
 from tests.baselines.polyalign_parts import recipe
@@ -52,7 +52,7 @@ def minimum(asked: HdpoRecipe, *, preferring: bool = True) -> torch.Tensor:
     made, at = every_pair()
     x, a, b = at.T
     mass = P[x, a] * Q[x, b]
-    scores = Scores(SCORE[a], SCORE[b], RECORD)
+    scores = PairScores(SCORE[a], SCORE[b], RECORD)
     weights = torch.from_numpy(pair_weights(made, scores, asked)) * preferring
     usual = (P * TOKENS).sum(1)[x]
     beside = Beside(weights, torch.from_numpy(SCORE)[a], torch.from_numpy(SCORE)[b], usual)
@@ -81,7 +81,7 @@ def test_people_s_law_is_the_minimum_of_the_default(gap_weight: float, reply_wei
     """With weights of the prompt, with those that tell replies apart alike in both orders, and with the person's NLL."""
     asked = recipe(gap_weight=gap_weight, reply_weight=reply_weight)
     made, at = every_pair()
-    weights = pair_weights(made, Scores(SCORE[at[:, 1]], SCORE[at[:, 2]], RECORD), asked)
+    weights = pair_weights(made, PairScores(SCORE[at[:, 1]], SCORE[at[:, 2]], RECORD), asked)
     assert len(np.unique(weights.round(6))) == (2 if gap_weight == 0 else 11)
     assert near(minimum(asked), P)
 
@@ -142,13 +142,13 @@ def test_weights_by_hand() -> None:
     assert rarity("ab") == pytest.approx([0, 0])
     contexts, lengths = ("chat", "chat", "chat", "help"), ("short", "long", "short", "short")
     made = [ReplyPair((), "", "", c, n, "en") for c, n in zip(contexts, lengths, strict=True)]
-    scores = Scores(np.array([0.1, 0.5, 0.0, 0.0]), np.array([0.4, 0.1, 9.0, 0.0]), RECORD)
+    scores = PairScores(np.array([0.1, 0.5, 0.0, 0.0]), np.array([0.4, 0.1, 9.0, 0.0]), RECORD)
     assert pair_weights(made, scores, recipe()) == pytest.approx([1.3, 1.4, 3.0, 1.5])
     assert pair_weights(made, scores, recipe(gap_weight=0)) == pytest.approx([1, 1, 1, 1.5])
     # three buckets of 2, 1 and 1 pairs; the gap counts where the person's reply is lower
     assert pair_weights(made, scores, recipe(as_published=True)) == pytest.approx([1.3, 1.5, 3.0, 1.5])
     two = [ReplyPair((), "", "", "chat", "short", tag) for tag in ("en", "en", "en", "zh")]
-    even = Scores(np.zeros(4), np.zeros(4), RECORD)
+    even = PairScores(np.zeros(4), np.zeros(4), RECORD)
     assert pair_weights(two, even, recipe()) == pytest.approx([1, 1, 1, 1.75])
 
 
