@@ -8,6 +8,8 @@ import numpy as np
 
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
+from harness.labels import as_seen, labels_of
+from harness.labels import scored as labelled
 from harness.likeness import Likeness, compared
 from harness.metrics.base import About, Said, Texts
 from harness.reading import make_reader, quality
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.contract import Contract
+    from harness.labels import AttributeLabels, Utterance
     from harness.readings import ReadDraw
     from harness.tasks.task import Attribute, Task
 
@@ -69,6 +72,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     chosen = targets_of(loaded, targets or scored_targets(opened))
     tables: Mapping[str, Counts | Certain]
     texts: Mapping[str, Texts] = {}
+    found: Mapping[str, Read] = {}
     if opened.identity.measure == "draws":
         found = read(opened, loaded)
         tables = {name: one.counts for name, one in found.items()}
@@ -87,7 +91,9 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
                 about = _about(opened, loaded, attribute)
                 likeness = likenesses.get(target.hash) or compared(said, target.people, about)
                 likenesses[target.hash] = likeness
-            results.append(_result(opened, loaded, attribute, tables[name], said, target, likeness))
+            result = _result(opened, loaded, attribute, tables[name], said, target, likeness)
+            by_hand = found[name].by_hand if name in found else None
+            results.append(_with_labels(result, by_hand) if by_hand else result)
     scores = Scores(
         run=opened.manifest.run,
         task=loaded.name,
@@ -107,6 +113,15 @@ class Read(NamedTuple):
 
     counts: Counts
     texts: Texts
+    by_hand: ByHand | None
+    """Where texts of the run were labelled."""
+
+
+class ByHand(NamedTuple):
+    """Labels of one attribute, and all draws as they are read now."""
+
+    labels: AttributeLabels
+    said: Mapping[Utterance, int]
 
 
 def read(run: Run, task: Task) -> dict[str, Read]:
@@ -118,17 +133,20 @@ def read(run: Run, task: Task) -> dict[str, Read]:
     references = {key: people[key[1]] for key in keys if key[1] in people}
     known = {p.id: p.conversation for p in task.prompts if p.conversation}
     talks = {key: known[key[1]] for key in keys if key[1] in known}
+    by_hand = labels_of(run).attributes
     found = {}
     for name, attribute in task.attributes.items():
         said: dict[tuple[str, str], list[Said]] = {}
         for r in rows:
             one = Said(r.draw.text, r.readings[name].label, r.draw.count)
             said.setdefault((r.context, r.prompt), []).append(one)
-        labels = ((key, one.label, one.draws) for key, all_ in said.items() for one in all_)
+        outcomes = ((key, one.label, one.draws) for key, all_ in said.items() for one in all_)
         classes = tuple(attribute.classes)
-        counts = tally(name, classes, keys, labels)
+        counts = tally(name, classes, keys, outcomes)
         steering = _steering(run.contract, task, attribute)
-        found[name] = Read(counts, Texts(task.language, classes, said, steering, references, talks))
+        labels = by_hand.get(name)
+        seen = ByHand(labels, as_seen(run, attribute, rows)) if labels and labels.labels else None
+        found[name] = Read(counts, Texts(task.language, classes, said, steering, references, talks), seen)
     return found
 
 
@@ -196,6 +214,22 @@ def _result(
     if isinstance(found, Certain) or run.contract.labels or not attribute.examples:
         return result
     return _with_reader(result, task, attribute, found.folded()[:, :-1])
+
+
+def _with_labels(result: Result, by_hand: ByHand) -> Result:
+    """With what hand labels say, over the contexts that have draws."""
+    drawn = {seen.context for seen in by_hand.said}
+    rows = [i for i, context in enumerate(result.context_ids) if context in drawn]
+    sample = result.target.sample
+    found = labelled(
+        by_hand.labels,
+        by_hand.said,
+        result.classes,
+        [result.context_ids[i] for i in rows],
+        np.array(result.target.shares)[rows],
+        np.full(len(rows), np.inf) if sample is None else np.array(sample.independent)[rows],
+    )
+    return result.model_copy(update={"labelled": found})
 
 
 def _about(run: Run, task: Task, attribute: Attribute) -> About:

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_seri
 from harness.errors import UserError
 from harness.progress import say
 from harness.records import SCHEMA, Record, read
+from harness.scoring.labelled import Labelled
 from harness.scoring.measured import Measured
 from harness.scoring.table import TableScore
 from harness.tasks.target_file import TargetKind
@@ -104,6 +105,8 @@ class Result(Record):
     """Class shares per context with the reader's confusion taken out; null where that cannot be."""
     corrected_limits: tuple[dict[str, tuple[float, float]] | None, ...] | None = None
     """Their 95% limits."""
+    labelled: Labelled | None = None
+    """The scores with the reader's error in them; absent where nobody labelled texts of this run."""
 
     @model_validator(mode="after")
     def _fits(self) -> Result:
@@ -122,7 +125,7 @@ class Result(Record):
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Without what was not asked."""
         data: dict[str, JsonValue] = handler(self)
-        asked = ("people", "reader", "corrected_shares", "corrected_limits")
+        asked = ("people", "reader", "corrected_shares", "corrected_limits", "labelled")
         return {k: v for k, v in data.items() if v is not None or k not in asked}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contract import CheckpointRecord
+from harness.labels import Labels
 from harness.retained.record import Utility
 from harness.runs.manifest import Manifest, Prompts
 from harness.scores import Scores
@@ -20,6 +21,7 @@ FILES: dict[str, type[Record]] = {
     "manifest": Manifest,
     "prompts": Prompts,
     "scores": Scores,
+    "labels": Labels,
     "utility": Utility,
     "distalign": CheckpointRecord,
     "leaderboard": Leaderboard,

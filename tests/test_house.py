@@ -26,6 +26,7 @@ FLOORS = (
     "harness.comparison",
     "harness.evaluation harness.merging harness.retained",
     "harness.rescore harness.distinct",
+    "harness.labels",
     "harness.checking harness.importers harness.likeness harness.measuring harness.readings",
     "harness.scores",
     "harness.reading harness.runs",

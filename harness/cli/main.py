@@ -15,6 +15,7 @@ VERBS = {
     "evaluate": "Evaluate models on tasks against target distributions.",
     "score": "Read and score a run's draws again, without a model.",
     "show": "Show what a model said in a run: texts, draws, class and reason.",
+    "label": "Write a random sample of a run's texts, to be labelled by hand.",
     "compare": "Compare two runs, paired over contexts.",
     "leaderboard": "Write the HTML leaderboard from runs.",
     "figure": "Draw figures for papers from runs.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from harness.runs.folder import Run
     from harness.scores import Result
+    from harness.scoring.labelled import Labelled
     from harness.settings import Settings
     from harness.tasks.task import Task
 
@@ -115,6 +116,9 @@ def show(run: Run) -> None:
     )
     for row in table(rows):
         click.echo("  " + row)
+    for result in scores_of(run).results:
+        if result.labelled:
+            click.echo("  " + _by_hand(result, result.labelled))
     for told in outcomes.lines(run):
         click.echo(told)
 
@@ -133,6 +137,15 @@ def _row(result: Result) -> list[str]:
         f"{mean.valid.value:.1%}",
         f"{mean.n:,}",
     ]
+
+
+def _by_hand(result: Result, found: Labelled) -> str:
+    error, tv = found.error, found.tv
+    return (
+        f"{result.attribute} against {result.target.name}, checked by hand ({found.texts} texts): "
+        f"the reader errs on {error.value:.1%} [{error.low:.1%}, {error.high:.1%}] of the draws; "
+        f"TV with its errors {tv.value:.4f} [{tv.low:.4f}, {tv.high:.4f}]"
+    )
 
 
 def _number(value: float) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from harness.runs.folder import Run
 
 
 @click.command()
@@ -14,7 +20,17 @@ import click
     help="Target name, or 'all'; default: those it was scored against before.",
 )
 @click.option("--task", default="", help="The task, where it is not found by the name in the manifest.")
-def command(runs: tuple[str, ...], targets: tuple[str, ...], task: str) -> None:
+@click.option(
+    "--labels",
+    "sheets",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The filled-in sheet of distalign label; a second one, of another person, tells how far two agree.",
+)
+@click.option("--attribute", default="", help="What the labels are of; default: the task's first.")
+def command(
+    runs: tuple[str, ...], targets: tuple[str, ...], task: str, sheets: tuple[Path, ...], attribute: str
+) -> None:
     """Read the draws of finished runs again and score them; no model is loaded, the draws stay as they are."""
     from harness.cli.running import show
     from harness.errors import UserError
@@ -29,6 +45,29 @@ def command(runs: tuple[str, ...], targets: tuple[str, ...], task: str) -> None:
             expected="folders that distalign evaluate wrote",
             hint="distalign list runs FOLDER",
         )
+    if sheets and (len(found) > 1 or len(sheets) > 2):
+        raise UserError(
+            "labels are of one run, by one person or two",
+            where="--labels",
+            found=f"{len(found)} runs, {len(sheets)} sheets",
+        )
     for run in found:
+        if sheets:
+            _take(run, task, attribute, sheets)
         score(run, list(targets), task)
         show(run)
+
+
+def _take(run: Run, task: str, attribute: str, sheets: tuple[Path, ...]) -> None:
+    from harness.cli.show import attribute_of
+    from harness.labels import agreement, labels_of, take
+    from harness.runs.source import task_of
+
+    loaded = task_of(run, task)
+    asked = loaded.attributes[attribute_of(loaded, attribute)]
+    take(run, asked, sheets)
+    if len(sheets) > 1:
+        same, texts, kappa = agreement(labels_of(run).attributes[asked.name])
+        click.echo(
+            f"two people agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's count"
+        )

@@ -65,7 +65,7 @@ def command(
     opened = Run.open(run)
     _refuse_without_texts(opened)
     task = task_of(opened)
-    name = _attribute(task, attribute)
+    name = attribute_of(task, attribute)
     found = said(opened, task, name, Sought(contexts, prompts, outcomes, search))
     shown = Heard(found.texts[:limit] if limit else found.texts, found.draws)
     if form == "json":
@@ -93,7 +93,8 @@ def _refuse_without_texts(run: Run) -> None:
         )
 
 
-def _attribute(task: Task, name: str) -> str:
+def attribute_of(task: Task, name: str) -> str:
+    """The attribute of that name, or the task's first."""
     if name and name not in task.attributes:
         from harness.errors import UserError, nearest
 

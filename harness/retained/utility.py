@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def of_draws(run: Run, task: Task) -> dict[str, float | None]:
     """What a run's own draws say: diversity, and semantic consistency where there are steering tokens."""
     found: dict[str, float | None] = {"distinct_1": None, "distinct_2": None}
-    for attribute, (_, texts) in read(run, task).items():
-        about = About(task.name, attribute, texts.classes, task.language, "draws")
-        values = of_texts(texts, about)
+    for attribute, one in read(run, task).items():
+        about = About(task.name, attribute, one.texts.classes, task.language, "draws")
+        values = of_texts(one.texts, about)
         found |= {key: values[key].plugin for key in of(OfTexts) if key in values}
     return found
 

@@ -1,0 +1,162 @@
+"""Hand labels: the sample, the sheet, and the scores that have the labels in them."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import evaluate
+from harness.cli.main import run as command
+from harness.errors import UserError
+from harness.labels import LABELS, NONE, draw_sample, labels_of, read_sheet, sizes_of, take, text_id
+from harness.rescore import score
+from harness.sampling.base import ModelCard
+from harness.settings import Settings
+from harness.tasks.task import load_task
+from harness.terms import Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harness.runs.folder import Run
+    from harness.terms import Request
+
+MISREAD = "Not a woman by any means, as it were, but the other one"
+ANSWERS = [Draw("Male", 4), Draw("=female", 2), Draw(MISREAD, 3), Draw("I cannot say.", 1)]
+
+
+class Scripted:
+    """Gives the same ten answers to each prompt, and one of its own; stands for a model."""
+
+    max_chunk = 11
+
+    def __init__(self, model: str, **options: object) -> None:
+        pass
+
+    def card(self) -> ModelCard:
+        return ModelCard("scripted", engine={"name": "hf"})
+
+    def render(self, request: Request) -> str:
+        return request.prompt
+
+    def draw(
+        self, requests: Sequence[Request], sampling: object, settled: object = None
+    ) -> Iterator[tuple[Request, list[Draw]]]:
+        for request in requests:
+            own = Draw(f"A woman, the {request.context} {request.prompt}")
+            yield request, [*ANSWERS, own]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Scripted)
+    return evaluate("scripted", "gender_us", "labor", Settings(n=11, split="test", out=tmp_path / "runs"))
+
+
+@pytest.fixture
+def sheet(made: Run, tmp_path: Path) -> Path:
+    path = tmp_path / "labels.csv"
+    assert command(["label", str(made.folder), "-n", "40", "-o", str(path)]) == 0
+    return path
+
+
+def by_hand(text: str) -> str:
+    if text == MISREAD or "Male" in text:
+        return "male"
+    return "female" if "female" in text or "woman" in text else NONE
+
+
+def fill(path: Path, label: str = "") -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[1:]:
+        row["label"] = label or by_hand(row["text"])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "label", "text"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_sheet_has_texts_once_without_what_the_reader_said(sheet: Path) -> None:
+    rows = list(csv.DictReader(sheet.open(encoding="utf-8-sig", newline="")))
+    assert list(rows[0]) == ["id", "label", "text"]
+    assert "male, female; or none" in rows[0]["text"]
+    texts = [row["text"] for row in rows[1:]]
+    assert len(set(texts)) == len(texts)
+    assert {"Male", "'=female", MISREAD, "I cannot say."} <= set(texts)
+    assert not any(row["label"] for row in rows)
+
+
+def test_scores_with_labels_hold_what_a_person_says_of_all_draws(
+    made: Run, sheet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(sheet)
+    assert command(["score", str(made.folder), "--labels", str(sheet), "--target", "labor"]) == 0
+    assert "checked by hand" in capsys.readouterr().out
+    (result,) = score(made).results
+    found = result.labelled
+    assert found is not None
+    male = [share[list(result.classes).index("male")] for share in result.target.shares]
+    # 7 of 11 male, 3 female, 1 none in every context
+    truth = sum(0.5 * (abs(7 / 11 - m) + abs(3 / 11 - (1 - m)) + 1 / 11) for m in male) / len(male)
+    assert found.tv.low <= truth <= found.tv.high
+    for share, true in zip(found.shares, (7 / 11, 3 / 11, 1 / 11), strict=True):
+        assert share.low <= true <= share.high
+    read_wrong = 3 / 11 if result.totals["male"] == result.table.aggregate.n * 4 // 11 else 0.0
+    assert read_wrong, "the reader is expected to misread one of the texts"
+    assert found.error.low <= read_wrong <= found.error.high
+    assert found.known == pytest.approx(10 / 11)
+
+
+def test_two_people_are_compared_and_the_first_counts(
+    made: Run, sheet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_bytes(sheet.read_bytes())
+    fill(sheet)
+    fill(other, "male")
+    assert command(["score", str(made.folder), "--labels", str(sheet), "--labels", str(other)]) == 0
+    assert "two people agree on 2 of " in capsys.readouterr().out
+    kept = labels_of(made).attributes["gender"]
+    assert set(kept.labels.values()) == {"male", "female", NONE}
+    assert set(kept.second.values()) == {"male"}
+
+
+def test_labels_serve_where_a_text_recurs(made: Run, sheet: Path, tmp_path: Path) -> None:
+    fill(sheet)
+    (made.folder / LABELS).unlink()
+    again = tmp_path / "again.csv"
+    assert command(["label", str(made.folder), "-n", "40", "-o", str(again), "--from", str(sheet)]) == 0
+    rows = list(csv.DictReader(again.open(encoding="utf-8-sig", newline="")))
+    assert all(row["label"] for row in rows[1:])  # the same seed, so the same texts
+
+
+def test_what_is_missing_or_unknown_is_one_message(made: Run, sheet: Path, tmp_path: Path) -> None:
+    task = load_task("gender_us")
+    gender = task.attributes["gender"]
+    with pytest.raises(UserError, match="have no label"):
+        take(made, gender, [sheet])
+    fill(sheet, "femal")
+    with pytest.raises(UserError, match="an unknown label") as caught:
+        read_sheet(sheet, gender)
+    assert caught.value.where == f"{sheet}:3:label"
+    assert "female" in str(caught.value)
+    fill(sheet)
+    take(made, gender, [sheet])
+    with pytest.raises(UserError, match="has labels already"):
+        draw_sample(made, task, gender, 40, 0)
+    (made.folder / LABELS).unlink()
+    with pytest.raises(UserError, match="no sample of gender"):
+        take(made, gender, [sheet])
+
+
+def test_a_sample_has_the_size_that_was_asked_and_looks_at_every_outcome() -> None:
+    assert sizes_of({"a": 0.98, "b": 0.02}, 100) == {"a": 93, "b": 7}
+    assert sizes_of({"a": 0.98, "b": 0.02}, 3) == {"a": 5, "b": 5}
+    assert text_id("a") != text_id("b")
