@@ -32,7 +32,7 @@ def test_every_key_has_a_description(name: str) -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"labels"}))  # which did not exist then
 def test_files_of_before_are_as_their_schema_says(name: str) -> None:
     check = jsonschema.Draft202012Validator(json.loads((DOCS / f"{name}.json").read_text(encoding="utf-8")))
     found = sorted(BEFORE.rglob(f"{name}.json"))
