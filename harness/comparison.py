@@ -1,28 +1,30 @@
-"""Compares two runs of one task: first checks that they can be compared, then computes the difference."""
+"""Compares two runs of one task, or two folders of runs: the difference of their TVs, and the verdict."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.comparable import comparable
 from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
+from harness.metrics.valid import LEAST_VALID
 from harness.retained.record import bits_and_bytes, utility_of
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scores import scored_targets
 from harness.scoring.compare import Difference, Distances, adjusted, difference
-from harness.scoring.outcomes import distances_of, read_certain, read_counts
+from harness.scoring.outcomes import distances_of, distances_of_valid, read_certain, read_counts
 from harness.scoring.ratio import Ratio, ratio
-from harness.settings import RULES, SAMPLING
 from harness.tasks.target import check_names, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.metrics.base import FloatArray
     from harness.scoring.outcomes import Certain, Counts
@@ -31,79 +33,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 
-ASKED = {
-    "task": "--task",
-    "task_version": "the task's version",
-    **{
-        key: RULES[key].flag
-        for key in (
-            "split",
-            "contexts",
-            "paraphrases",
-            "system",
-            "continue_from",
-            "measure",
-            "epsilon",
-        )
-    },
-}
-"""What two runs must share besides the sampling parameters, as it is typed: only the model, its template and its
-engine may differ."""
-HASHES = {"task_hash": "the task's files (their hash)", "prompts_hash": "the prompts as sent (their hash)"}
 MODEL_FILES = (CONTRACT, "config.json", "adapter_config.json")
-
-
-def comparable(a: Run, b: Run) -> None:
-    """Refuse two runs that do not answer the same question, naming the settings that differ."""
-    differing = _differing(_asked(a), _asked(b))
-    # Hashes tell a reader nothing, and follow from the settings: they are named where nothing else differs.
-    differing = differing or _differing(_hashes(a), _hashes(b))
-    if differing:
-        raise IncompleteError(
-            "the runs differ in " + ", ".join(differing),
-            where=f"{a.folder} and {b.folder}",
-            found="; ".join(differing.values()),
-            expected="the same value",
-            hint="evaluate one of them again with the other's setting",
-        )
-    for run in (a, b):
-        if run.manifest.state != "complete":
-            raise IncompleteError(
-                "a run that is not complete",
-                where=str(run.folder),
-                found=run.manifest.state,
-                expected="complete",
-                hint="the command that made it, again",
-            )
-
-
-def _asked(run: Run) -> dict[str, object]:
-    """Every setting that decides the question, under the name that a person types."""
-    flags = {key: rule.flag for key, rule in SAMPLING.items()}
-    return _named(ASKED, run.identity.model_dump()) | _named(flags, run.identity.sampling.model_dump())
-
-
-def _hashes(run: Run) -> dict[str, object]:
-    """The hashes, that of prompts which replaced the task's with their file."""
-    found = _named(HASHES, run.identity.model_dump())
-    if run.manifest.prompts_file:
-        found[HASHES["prompts_hash"]] = f"{run.identity.prompts_hash} of {run.manifest.prompts_file}"
-    return found
-
-
-def _named(names: Mapping[str, str], values: Mapping[str, object]) -> dict[str, object]:
-    return {name: values[key] for key, name in names.items()}
-
-
-def _differing(one: Mapping[str, object], two: Mapping[str, object]) -> dict[str, str]:
-    return {name: f"{_told(one[name])} against {_told(two[name])}" for name in one if one[name] != two[name]}
-
-
-def _told(value: object) -> object:
-    """A value as it is shown: what is empty is nothing given."""
-    return (
-        ", ".join(value) if isinstance(value, tuple) and value else "nothing" if value in ("", ()) else value
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +49,35 @@ class Compared:
     adjusted_p: float
     """Benjamini-Hochberg over everything compared in one call."""
     names: tuple[str, str]
+    valid: tuple[float, float]
+    """Share of the draws that name a class, in the mean over contexts."""
+    among_valid: Difference
+    """The difference among these draws alone."""
+
+    @property
+    def judged(self) -> Difference:
+        """What the verdict is of: among valid draws where a model so seldom answers that it would not be ranked."""
+        return self.difference if min(self.valid) >= LEAST_VALID else self.among_valid
 
     def verdict(self) -> str:
-        """One sentence."""
-        d, (a, b) = self.difference, self.names
+        """One sentence; where few draws name a class, a second one that says so comes first."""
+        d = self.judged
+        if d is not self.difference:
+            one, two = (
+                f"{name} names a class in {share:.1%} of its draws"
+                for name, share in zip(self.names, self.valid, strict=True)
+            )
+            return (
+                f"{one}, {two}: with less than {LEAST_VALID:.0%} the TV of all draws (it differs by "
+                f"{abs(self.difference.estimate):.4f}) says most of all how often a model answers. "
+                f"Among the draws that name a class: {self._told(d)}"
+            )
+        return self._told(d)
+
+    def _told(self, d: Difference) -> str:
+        a, b = self.names
+        if not d.contexts:
+            return f"{a} and {b} cannot be compared: in no context have both such draws."
         over = f"over {d.contexts} context{'s' if d.contexts > 1 else ''} of {self.task}, {self.attribute} against {self.target}"
         told = f"{abs(d.estimate):.4f} (95% interval of the difference {d.low:.4f} to {d.high:.4f}, p = {self.adjusted_p:.2g})"
         if self.adjusted_p < LEVEL and (d.high < 0 or d.low > 0):
@@ -219,7 +174,7 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
             expected="--target NAME",
             hint="distalign score RUN --target NAME",
         )
-    ps = adjusted([r.difference.p for r in found])
+    ps = adjusted([1.0 if isnan(r.judged.p) else r.judged.p for r in found])
     return Comparison(
         tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)), tuple(predicted)
     )
@@ -274,13 +229,24 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
         contexts = [c for c in first.contexts if c in second.contexts]
         for name in wanted:
             target = resolve(task, attribute, name)
-            d = difference(
-                _distances(task, attribute, target, first, contexts),
-                _distances(task, attribute, target, second, contexts),
+            among_all, among_valid = (
+                difference(
+                    *(_distances(of, task, attribute, target, found, contexts) for found in (first, second))
+                )
+                for of in (distances_of, distances_of_valid)
             )
             results.append(
                 Compared(
-                    task.name, attribute.name, target.name, d, tuple(contexts), (one.n, two.n), d.p, names
+                    task=task.name,
+                    attribute=attribute.name,
+                    target=target.name,
+                    difference=among_all,
+                    contexts=tuple(contexts),
+                    n=(one.n, two.n),
+                    adjusted_p=among_all.p,
+                    names=names,
+                    valid=(_valid(first), _valid(second)),
+                    among_valid=among_valid,
                 )
             )
     return results
@@ -325,12 +291,24 @@ def _outcomes(run: Run) -> Sequence[Counts | Certain]:
     return read_certain(run.folder / "shares.csv")
 
 
+def _valid(found: Counts | Certain) -> float:
+    """Share of the draws that name a class, or of the mass that is decided, in the mean over contexts."""
+    table = found.folded().astype(np.float64)
+    total = table.sum(axis=1)
+    return float((table[total > 0, :-1].sum(axis=1) / total[total > 0]).mean())
+
+
 def _distances(
-    task: Task, attribute: Attribute, target: Target, found: Counts | Certain, contexts: Sequence[str]
+    of: Callable[[Counts | Certain, FloatArray, FloatArray], Distances],
+    task: Task,
+    attribute: Attribute,
+    target: Target,
+    found: Counts | Certain,
+    contexts: Sequence[str],
 ) -> Distances:
     """A model's distances in the contexts that both have, in their order."""
     own = found.contexts
-    each = distances_of(found, target.matrix(task, attribute, own), target.sizes(attribute, own))
+    each = of(found, target.matrix(task, attribute, own), target.sizes(attribute, own))
     place = [own.index(c) for c in contexts]
     shift = None if each.shift is None else each.shift[place]
     return Distances(each.value[place], each.variance[place], shift)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.files import digest
+from harness.metrics.valid import LEAST_VALID
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from reports.load import Entry
 
 H = TypeVar("H", bound="Hashable")
-LEAST_VALID = 0.5
-"""A run of which fewer draws than this gave a class is shown, and not ranked."""
 _STEP = re.compile(r"^(?:checkpoint|step|epoch)[-_]?(\d+)$", re.IGNORECASE)
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([BbMm])(?![A-Za-z0-9])")
 UNTRAINED = ("", "prompting")

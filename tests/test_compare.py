@@ -49,6 +49,33 @@ def test_a_known_difference_is_found_and_none_where_there_is_none(tmp_path: Path
     assert "cannot be told apart" in same.verdict()
 
 
+def unanswering(out: Path, shift: float, unparsed: float, seed: int = 0) -> Run:
+    model = f"known:target,shift={shift},unparsed={unparsed}"
+    return evaluate(model, "gender_us", "labor", Settings(n=200, seed=seed, out=out))
+
+
+def test_of_models_that_seldom_answer_only_the_answers_are_judged(tmp_path: Path) -> None:
+    often, seldom = unanswering(tmp_path / "a", 0.1, 0.75), unanswering(tmp_path / "b", 0.1, 0.91)
+    (result,) = compare(often, seldom).results
+    assert result.difference.high < 0, "the draws of all differ by how often an answer came"
+    told = result.verdict()
+    assert "cannot be told apart" in told
+    assert "is closer" not in told
+    for share in result.valid:
+        assert f"{share:.1%}" in told
+    better = unanswering(tmp_path / "c", 0.0, 0.75)
+    (judged,) = compare(unanswering(tmp_path / "d", 0.3, 0.6), better).results
+    assert judged.among_valid.estimate == pytest.approx(0.3, abs=0.06)  # four standard errors
+    assert "shift=0.0,unparsed=0.75@labor_us_2025 is closer to the target" in judged.verdict()
+
+
+def test_nothing_is_judged_where_no_draw_names_a_class(tmp_path: Path) -> None:
+    silent = unanswering(tmp_path / "a", 0.0, 1.0)
+    (result,) = compare(silent, known(tmp_path / "b", 0.0)).results
+    assert "cannot be compared" in result.verdict()
+    assert result.adjusted_p == 1.0
+
+
 def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
     one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1)
     (there,), (back,) = compare(one, two).results, compare(two, one).results

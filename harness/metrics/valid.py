@@ -6,6 +6,9 @@ import numpy as np
 
 from harness.metrics.base import Counted, FloatArray, OfCounts, Words
 
+LEAST_VALID = 0.5
+"""A run of which fewer draws than this name a class is shown and not ranked: its TV says how often it answers."""
+
 
 def valid(table: Counted) -> FloatArray:
     """Draws with a class over all draws; 0 to 1, nan where nothing was drawn."""

@@ -140,6 +140,13 @@ def distances_of(found: Counts | Certain, target: FloatArray, sizes: FloatArray)
     return compare.distances(found.folded(), full, sizes)
 
 
+def distances_of_valid(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> compare.Distances:
+    """TV of each context among the draws that name a class."""
+    if isinstance(found, Certain):
+        return compare.certain_distances(found.folded()[:, :-1], found.by_context()[:, -1], target, sizes)
+    return compare.distances(found.folded()[:, :-1], target, sizes)
+
+
 def tally(
     attribute: str,
     classes: Sequence[str],
