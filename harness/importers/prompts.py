@@ -28,7 +28,7 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
     Args:
         file: a JSON list or JSON lines of records with ``messages`` (role and content; a last assistant turn is the
             answer and is left out) or ``prompt``, and perhaps ``context``, the id of a context. Without it the
-            context is the one whose title or name the last message holds.
+            context is the one whose title or name the last message holds, or the task's only one.
         task: where classes, contexts, reader and targets come from.
         name: name of the new task.
         out: folder to write ``name/task.yaml`` in.
@@ -121,6 +121,8 @@ def _context(record: dict[str, object], text: str, task: Task, place: str) -> st
                 nearest=nearest(str(stated), ids),
             )
         return str(stated)
+    if len(ids) == 1:
+        return ids.pop()
     folded = text.casefold()
     held = {context.id: spans for context in task.contexts if (spans := _spans(context, folded))}
     if not held:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Unit = Literal["shares", "percent", "counts"]
 WHOLE = {"shares": Decimal(1), "percent": Decimal(100)}
 UNPUBLISHED = frozenset("-–—")
+TITLES = 20
+"""Rows of titles and notes that may stand above the headers."""
 _THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 
 
@@ -47,9 +49,9 @@ class TableOptions:
 
 
 def import_table(file: Path, out: Path, options: TableOptions) -> Path:
-    """Writes the target in ``file`` (.csv, or the one sheet of an .xlsx) whose first row holds the headers.
+    """Writes the target in ``file`` (.csv, or the one sheet of an .xlsx).
 
-    Rows without figures (not published) are left out and counted in the provenance.
+    The headers are the row that has most of those asked for; titles may stand above it. Rows without figures (not published) are left out and counted in the provenance.
 
     Raises:
         UserError: A column is missing, a cell holds no number, a row does not add up, a context stands twice.
@@ -57,13 +59,13 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
     _check_step(options.precision)
     grids = [grid for grid in read_grids(file, options.decimal) if grid.rows]
     if len(grids) > 1:
-        grids = [grid for grid in grids if options.context in _headers(grid)]
+        grids = [grid for grid in grids if options.context in _headers(grid, _top(grid, options))]
     if len(grids) != 1:
         raise UserError(
-            f"{len(grids) or 'no'} sheets have a first row with {options.context!r}",
+            f"{len(grids) or 'no'} sheets have a row of headers with {options.context!r}",
             where=file.name,
             found=", ".join(grid.sheet for grid in grids) or None,
-            expected="one sheet with the headers in its first row",
+            expected=f"one sheet with all headers in one of its first {TITLES} rows",
         )
     rows, left_out, changed = _rows(grids[0], options)
     if not rows:
@@ -98,8 +100,15 @@ def _check_step(precision: str) -> None:
         )
 
 
-def _headers(grid: Grid) -> list[str]:
-    return [grid.text(0, column) for column in range(len(grid.rows[0]))]
+def _headers(grid: Grid, top: int) -> list[str]:
+    return [grid.text(top, column) for column in range(len(grid.rows[top]))]
+
+
+def _top(grid: Grid, options: TableOptions) -> int:
+    """The row that has most of the headers, the first of such rows."""
+    asked = {options.context, *filter(None, options.classes.values()), *options.informative}
+    rows = range(min(len(grid.rows), TITLES))
+    return max(rows, key=lambda row: len(asked & set(_headers(grid, row))))
 
 
 def _kept(options: TableOptions) -> tuple[str, ...]:
@@ -115,19 +124,20 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
             found=", ".join(f"{name}={header}" for name, header in options.classes.items()),
             expected="two or more NAME=COLUMN; one of them may be NAME= (the rest) where figures are no counts",
         )
-    columns = {header: _column(grid, header) for header in (options.context, *options.informative)}
-    figures = {name: _column(grid, header) for name, header in options.classes.items() if header}
+    top = _top(grid, options)
+    columns = {header: _column(grid, header, top) for header in (options.context, *options.informative)}
+    figures = {name: _column(grid, header, top) for name, header in options.classes.items() if header}
     rows: dict[str, Cells] = {}
     left_out = changed = 0
-    for line in range(1, len(grid.rows)):
+    for line in range(top + 1, len(grid.rows)):
         title = grid.text(line, columns[options.context])
-        beyond = [tidy(cell) for cell in grid.rows[line][len(grid.rows[0]) :] if tidy(cell)]
+        beyond = [tidy(cell) for cell in grid.rows[line][len(grid.rows[top]) :] if tidy(cell)]
         if beyond:
             raise UserError(
                 "a row with more cells than headers",
                 where=grid.where(line),
                 found=", ".join(beyond),
-                expected=f"{len(grid.rows[0])} cells; a number with a comma needs quotes",
+                expected=f"{len(grid.rows[top])} cells; a number with a comma needs quotes",
             )
         if not any(grid.text(line, column) for column in range(len(grid.rows[line]))):
             continue
@@ -148,14 +158,14 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
     return list(rows.values()), left_out, changed
 
 
-def _column(grid: Grid, header: str) -> int:
-    found = _headers(grid)
+def _column(grid: Grid, header: str, top: int) -> int:
+    found = _headers(grid, top)
     if found.count(header) != 1:
         raise UserError(
             f"two columns are headed {header!r}" if header in found else f"no column is headed {header!r}",
-            where=grid.where(0),
+            where=grid.where(top),
             found=", ".join(found),
-            expected=f"{header} in the first row",
+            expected=f"{header} in one row with the other headers",
             nearest=nearest(header, found),
         )
     return found.index(header)

@@ -120,9 +120,8 @@ class KnownEngine:
         elif source == "target":
             if target is None:
                 raise UserError("known:target needs a target", expected="--target NAME", found=attribute.name)
-            contexts = [
-                c for c in contexts if target.kind == "uniform" or c in target.tables[attribute.name].rows
-            ]
+            table = target.tables.get(attribute.name)
+            contexts = [c for c in contexts if table is None or table.key(c)]
             rows = target.matrix(self.task, attribute, contexts)
         else:
             return {c: self._from_file(attribute, c) for c in contexts}

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ALL = "*"
+"""The context of a row that holds wherever no other row does."""
+
+
 class Sample(NamedTuple):
     """How many replies of people a row was counted from, and as how many independent ones they count."""
 
@@ -32,6 +36,10 @@ class Figures:
     where: str
     samples: Mapping[str, Sample]
     """Of a reference: the size of each row; none where the shares are taken as exact."""
+
+    def key(self, context: str) -> str | None:
+        """The row that holds in a context: its own, else the one of all; None where there is neither."""
+        return next((name for name in (context, ALL) if name in self.rows), None)
 
 
 def from_csv(file: TargetFile, path: Path) -> Figures:
@@ -121,6 +129,12 @@ def _table(
         )
     if not rows:
         raise UserError("no rows", where=where, expected="one row per context")
+    if ALL in samples:
+        raise UserError(
+            f"a sample of people in a row {ALL!r}",
+            where=f"{where}:{lines[ALL]}",
+            expected="a row for each context: people's replies are counted in a context of their own",
+        )
     return Figures(classes, rows, lines, where, samples)
 
 

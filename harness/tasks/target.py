@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import UserError, nearest
 from harness.files import Document, beside, digest, load_yaml, validate
 from harness.tasks import catalog, people
-from harness.tasks.figures import Figures, Sample, from_csv, from_rows
+from harness.tasks.figures import ALL, Figures, Sample, from_csv, from_rows
 from harness.tasks.target_file import Provenance, TargetFile, TargetKind
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Target:
         classes = list(attribute.classes)
         if self.kind == "uniform":
             return {c: 1 / len(classes) for c in classes}
-        return dict(self.tables[attribute.name].rows[context])
+        table = self.tables[attribute.name]
+        return dict(table.rows[table.key(context) or context])
 
     def matrix(self, task: Task, attribute: Attribute, contexts: Sequence[str]) -> NDArray[np.float64]:
         """Shares as an array, contexts x classes in the attribute's order."""
@@ -101,18 +102,18 @@ class Target:
                 nearest=nearest(name, table.classes if name in known else known),
             )
         for context in contexts:
-            if context not in table.rows:
+            if table.key(context) is None:
                 raise UserError(
                     f"target {self.name!r} has no row for a context of task {task.name!r}",
                     where=table.where,
                     found=context,
-                    expected="a row for every context",
+                    expected=f"a row for every context, or one for all others whose context is {ALL}",
                     nearest=nearest(context, table.rows),
                 )
         ids = {c.id for c in task.contexts}
         if not self.shared:
             for context, line in table.lines.items():
-                if context not in ids:
+                if context not in ids and context != ALL:
                     raise UserError(
                         f"a row for a context that task {task.name!r} does not have",
                         where=f"{table.where}:{line}",

@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.importers.prompts import import_prompts
 from harness.tasks import prompts
 from harness.tasks.task import load_task
+from tests import helpers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,16 @@ def test_prompts_are_asked_word_for_word(tmp_path: Path, lines: bool) -> None:
     }
     assert task.attributes["gender"].classes == base.attributes["gender"].classes
     assert task.attributes["gender"].examples == base.attributes["gender"].examples
+
+
+def test_a_task_of_one_context_is_asked_in_it(tmp_path: Path) -> None:
+    only = "contexts: [all]\nprompts: [{id: ask, text: What do you drink?}]\ntargets: {even: uniform}\n"
+    base = helpers.TASK.split("contexts")[0] + only + "examples" + helpers.TASK.split("examples")[1]
+    file = write(tmp_path / "p.json", [{"prompt": "Tea or coffee?"}])
+    task = load_task(str(helpers.write_task(tmp_path / "base", base)))
+    made = load_task(str(import_prompts(file, task, "paper", tmp_path / "tasks")))
+    (rendered,) = prompts.render(made, made.contexts, made.prompts)
+    assert (rendered.context, rendered.messages[-1].content) == ("all", "Tea or coffee?")
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,13 @@ def test_what_would_be_no_target_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="stand twice"):
         imported(tmp_path, "context,red,blue\na,0,1\n", replace(OPTIONS, informative=("red",)))
     assert not (tmp_path / "out").exists()
+
+
+def test_titles_may_stand_above_the_headers(tmp_path: Path) -> None:
+    text = "Table 7: colours of houses\n\nSource: us,,\ncontext,red,blue\na,0.25,0.75\n"
+    assert imported(tmp_path, text, OPTIONS) == {"a": {"red": 0.25, "blue": 0.75}}
+    with pytest.raises(UserError, match="no column is headed 'blue'"):
+        imported(tmp_path, text.replace("blue", "green"), OPTIONS)
+    with pytest.raises(UserError, match="do not add up") as caught:
+        imported(tmp_path, text.replace("0.25", "0.35"), OPTIONS)
+    assert "row 5" in str(caught.value.where)

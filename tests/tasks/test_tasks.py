@@ -51,6 +51,24 @@ def test_counts_are_normalised_and_inline_targets_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_row_of_all_holds_where_no_other_does(tmp_path: Path) -> None:
+    task = load_task(
+        str(helpers.write_task(tmp_path, table="context,tea,coffee\n*,0.1,0.9\nleeds,0.8,0.2\n"))
+    )
+    drink = task.attributes["drink"]
+    target = resolve(task, drink, "survey")
+    assert np.allclose(target.matrix(task, drink, ["leeds", "oporto"]), [[0.8, 0.2], [0.1, 0.9]])
+    assert np.isinf(target.sizes(drink, ["leeds", "oporto"])).all()
+
+
+def test_people_are_not_counted_once_for_all_contexts(tmp_path: Path) -> None:
+    table = "context,tea,coffee,n,independent\n*,0.1,0.9,90,70\nleeds,0.8,0.2,50,20\n"
+    helpers.write_task(tmp_path, target=SURVEY_OF_PEOPLE, table=table)
+    with pytest.raises(UserError, match="a sample of people in a row") as caught:
+        load_target(str(tmp_path / "survey"))
+    assert caught.value.where == f"{tmp_path / 'survey' / 'table.csv'}:2"
+
+
 SURVEY_OF_PEOPLE = """
 name: survey
 kind: reference
