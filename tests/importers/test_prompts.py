@@ -46,7 +46,7 @@ def test_prompts_are_asked_word_for_word(tmp_path: Path, lines: bool) -> None:
 
 
 def test_a_task_of_one_context_is_asked_in_it(tmp_path: Path) -> None:
-    only = "contexts: [all]\nprompts: [{id: ask, text: What do you drink?}]\ntargets: {even: uniform}\n"
+    only = 'contexts: [all]\nprompts: [{id: ask, text: "What do you drink?"}]\ntargets: {even: uniform}\n'
     base = helpers.TASK.split("contexts")[0] + only + "examples" + helpers.TASK.split("examples")[1]
     file = write(tmp_path / "p.json", [{"prompt": "Tea or coffee?"}])
     task = load_task(str(helpers.write_task(tmp_path / "base", base)))
