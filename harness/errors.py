@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from harness.plaintext import line
+from harness.plaintext import LONGEST, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MOST_NAMES = 2_000
+"""Names among which the nearest is looked for."""
 
 
 class UserError(Exception):
@@ -60,7 +63,9 @@ class IncompleteError(UserError):
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """The known names closest to ``name``, joined for a message ('' when nothing is close)."""
-    names = list(known)
+    names = list(known)[:MOST_NAMES]
+    if len(name) > LONGEST:
+        return ""
     close = difflib.get_close_matches(name, names, n=count, cutoff=0.5)
     if not close:
         folded = {n.casefold(): n for n in names}

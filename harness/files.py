@@ -17,16 +17,35 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import UserError, nearest
+from harness import limits
+from harness.errors import UserError, clip, nearest
+from harness.raw import parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader without YAML 1.1's surprises: ``yes``, ``no``, ``on`` and dates are plain text."""
+
+    composed = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node; of a file without end, only so many."""
+        self.composed += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        if self.composed > limits.YAML_NODES:
+            raise self.too_many(node)
+        return node
+
+    @staticmethod
+    def too_many(node: yaml.Node | None) -> yaml.YAMLError:
+        """The error of a file that holds too much."""
+        most = f"more than {limits.YAML_NODES:,} keys and values"
+        return yaml.composer.ComposerError(None, None, most, node.start_mark if node else None)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -53,41 +72,6 @@ class Document:
         return str(self.path)
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of a file; a missing, unreadable or wrongly encoded file is a ``UserError``."""
-    try:
-        return decoded(path.read_bytes(), path)
-    except FileNotFoundError:
-        raise UserError("no such file", where=str(path), expected="a file that can be read") from None
-    except OSError as err:
-        raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
-
-
-def decoded(data: bytes, path: Path) -> str:
-    """The text of a file's bytes, line ends as \\n; a ``UserError`` where they are no UTF-8."""
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as err:
-        raise UserError(
-            "not UTF-8 text",
-            where=str(path),
-            found=f"byte {err.object[err.start]:#x} at offset {err.start}",
-            expected="UTF-8",
-            hint=f"iconv -f {_encoding(err.object)} -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}",
-        ) from None
-
-
-def _encoding(data: bytes) -> str:
-    """What bytes that are no UTF-8 were probably saved as."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    try:
-        data.decode("gb2312")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "gb18030"
-
-
 def beside(doc: Document, name: str) -> Path:
     """The path of a file that a document names relative to itself."""
     return Path(os.path.normpath(doc.path.parent / name))
@@ -95,12 +79,12 @@ def beside(doc: Document, name: str) -> Path:
 
 def load_yaml(path: Path) -> Document:
     """Parse a YAML file, refusing duplicate keys and anything but plain data."""
-    text = read_text(path)
+    text = read_text(path, limits.YAML_BYTES)
+    lines: dict[tuple[str | int, ...], int] = {(): 1}
+    data: object = None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        lines: dict[tuple[str | int, ...], int] = {(): 1}
-        data: object = None
         if node is not None:
             _walk(node, (), lines, path)
             data = loader.construct_document(node)
@@ -109,8 +93,9 @@ def load_yaml(path: Path) -> Document:
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(err, "problem", None) or str(err)
         raise UserError(f"not valid YAML: {problem}", where=where) from None
-    except (ValueError, RecursionError) as err:
-        raise UserError(f"not valid YAML: {err}", where=str(path)) from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as err:
+        # A tag such as !!int, !!bool or !!timestamp before a text that is none.
+        raise UserError(f"not valid YAML: {clip(str(err))}", where=str(path)) from None
     return Document(path, data, lines)
 
 
@@ -121,20 +106,23 @@ def load_jsonl(path: Path) -> Document:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             lines[(len(data),)] = number
-            try:
-                data.append(json.loads(line))
-            except json.JSONDecodeError as err:
-                raise UserError(
-                    f"not valid JSON: {err}", where=f"{path}:{number}", expected="an object a line"
-                ) from None
+            data.append(parse_json(line, f"{path}:{number}", "an object a line"))
     return Document(path, data, lines)
 
 
 def _walk(
     node: yaml.Node, loc: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], path: Path
 ) -> None:
-    if isinstance(node, yaml.MappingNode):
+    """Note the line of every key and item; an alias is walked as what it stands for, so that this has a limit."""
+    if len(lines) > limits.YAML_NODES:
+        raise _Loader.too_many(node)
+    if isinstance(node, yaml.ScalarNode):
+        _mend(node)
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.composer.ComposerError(None, None, "a key that is no text", key.start_mark)
+            _mend(key)
             name = str(key.value)
             at = (*loc, name)
             if at in lines:
@@ -150,6 +138,20 @@ def _walk(
         for i, value in enumerate(node.value):
             lines[(*loc, i)] = value.start_mark.line + 1
             _walk(value, (*loc, i), lines, path)
+
+
+def _mend(node: yaml.ScalarNode) -> None:
+    """Two escapes of a surrogate pair, as JSON writes an emoji, are one character; a number has an end."""
+    problem = ""
+    if node.tag.endswith((":int", ":float")) and len(node.value) > limits.DIGITS:
+        problem = f"a number of {len(node.value):,} characters"
+    elif not node.value.isascii():
+        try:
+            node.value = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            problem = "half of a surrogate pair"
+    if problem:
+        raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
 
 
 def validate(model: type[M], doc: Document, data: object = None, loc: tuple[str | int, ...] = ()) -> M:
@@ -258,6 +260,13 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
         header = [h.strip() for h in next(reader, [])]
         if not header:
             raise UserError("an empty file", where=str(path), expected="a header line: " + ",".join(required))
+        if len(header) > limits.COLUMNS:
+            raise UserError(
+                "too many columns",
+                where=f"{path}:1",
+                found=len(header),
+                expected=f"at most {limits.COLUMNS:,}",
+            )
         doubled = sorted({h for h in header if header.count(h) > 1})
         if doubled:
             raise UserError(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
 
 from harness.errors import UserError, nearest
-from harness.files import keys_of, model_at, read_text, write_atomic
+from harness.files import keys_of, model_at, write_atomic
+from harness.raw import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

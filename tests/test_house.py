@@ -35,8 +35,8 @@ FLOORS = (
     "harness.tasks harness.scoring harness.locks",
     "harness.records",
     "harness.files harness.metrics",
-    "harness.natural",
-    "harness.terms harness.errors harness.progress",
+    "harness.natural harness.raw",
+    "harness.terms harness.errors harness.progress harness.limits",
     "harness.plaintext",
 )
 """From the top down. A module needs only what stands below its own floor, and modules of its own room."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, clip, missing_package, nearest
-from harness.files import read_text
+from harness.raw import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

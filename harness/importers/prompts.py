@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from harness.errors import UserError, nearest
-from harness.files import beside, read_text, write_atomic
+from harness.files import beside, write_atomic
+from harness.raw import parse_json, read_text
 from harness.tasks.scaffold import check_name
 
 if TYPE_CHECKING:
@@ -66,20 +67,20 @@ def _yaml(data: object) -> str:
 
 def _records(file: Path) -> list[tuple[str, dict[str, object]]]:
     text = read_text(file).strip()
-    try:
-        if text.startswith("["):
-            rows = [(f"{file}: record {i}", row) for i, row in enumerate(json.loads(text), 1)]
-        else:
-            lines = enumerate(text.split("\n"), 1)
-            rows = [(f"{file}:{i}", json.loads(line)) for i, line in lines if line.strip()]
-    except json.JSONDecodeError as err:
-        raise UserError(
-            f"not valid JSON: {err}", where=str(file), expected="a list, or an object a line"
-        ) from None
-    for place, row in rows:
+    if text.startswith("["):
+        listed = parse_json(text, str(file), "a list, or an object a line")
+        rows = enumerate(listed if isinstance(listed, list) else [], 1)
+        found = [(f"{file}: record {i}", row) for i, row in rows]
+    else:
+        lines = [(f"{file}:{i}", line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+        found = [(place, parse_json(line, place, "a list, or an object a line")) for place, line in lines]
+    records: list[tuple[str, dict[str, object]]] = [
+        (place, dict(row)) for place, row in found if isinstance(row, dict)
+    ]
+    for place, row in found:
         if not isinstance(row, dict):
             raise UserError("not a record", where=place, found=row, expected='{"messages": […]}')
-    return rows
+    return records
 
 
 def _messages(record: dict[str, object], place: str) -> list[dict[str, str]]:

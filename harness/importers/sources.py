@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import UserError, missing_package
-from harness.files import decoded
+from harness.raw import decoded, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,12 +72,7 @@ def _lines(path: Path) -> Iterator[CorpusRecord]:
 
 
 def _record(line: str, where: str) -> Mapping[str, object]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(
-            "this line is no JSON", where=where, found=line[:80], expected="JSON lines: an object a line"
-        ) from error
+    record = parse_json(line, where, "JSON lines: an object a line")
     if not isinstance(record, dict):
         listed = isinstance(record, list)
         raise UserError(

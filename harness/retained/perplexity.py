@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, missing_package
-from harness.files import read_text
 from harness.metrics.base import Surprise
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY
+from harness.raw import read_text
 from harness.retained.record import PerplexityRecord
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast, get_args
 
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
 from harness.locks import held
+from harness.raw import read_parquet
 from harness.records import read, write
 from harness.runs.manifest import (
     MANIFEST,
@@ -28,8 +29,6 @@ from harness.terms import Draw, Finish, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-
     from harness.contract import Contract
 
 AGAIN = "the command that made the run, again"
@@ -39,7 +38,16 @@ MOST_TOKENS = 2**31
 """More than any model writes; a greater number is a mistake of the engine."""
 FLUSH_ROWS = 20_000
 FLUSH_SECONDS = 5.0
-COLUMNS = ("context", "prompt", "chunk", "n", "seed", "text", "count", "finish", "tokens", "error")
+COLUMNS = {
+    **dict.fromkeys(("context", "prompt"), "string"),
+    **dict.fromkeys(("chunk", "n", "seed"), "int64"),
+    "text": "string",
+    "count": "int64",
+    "finish": "string",
+    "tokens": "int64",
+    "error": "string",
+}
+"""Columns of a part, and what Arrow calls their types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +127,9 @@ class Run:
 
     def chunks(self) -> Iterator[Chunk]:
         """Every complete chunk on disk, in file order."""
-        import pyarrow.parquet as pq
-        from pyarrow import ArrowInvalid
-
         seen: dict[tuple[str, str, int], str] = {}
         for part in sorted((self.folder / "draws").glob("part-*.parquet")):
-            try:
-                table = pq.read_table(part)
-            except (ArrowInvalid, OSError) as err:
-                raise UserError(
-                    f"a damaged part: {err}",
-                    where=str(part),
-                    hint=f"mv {part} {part}.damaged, then {AGAIN}: it draws exactly what is missing",
-                ) from None
-            if set(COLUMNS) - set(table.column_names):
-                raise UserError(
-                    "not a part of a run",
-                    where=str(part),
-                    found=", ".join(table.column_names),
-                    expected=", ".join(COLUMNS),
-                )
-            for chunk in _chunks(table):
+            for chunk in _chunks(part):
                 key = (chunk.context, chunk.prompt, chunk.chunk)
                 if key in seen:
                     raise UserError(
@@ -157,8 +147,18 @@ class Run:
                 yield chunk
 
 
-def _chunks(table: pa.Table) -> Iterator[Chunk]:
+def _chunks(part: Path) -> Iterator[Chunk]:
+    hint = f"mv {part} {part}.damaged, then {AGAIN}: it draws exactly what is missing"
+    table = read_parquet(part, hint)
+    types = {field.name: str(field.type) for field in table.schema}
+    if {name: types.get(name) for name in COLUMNS} != COLUMNS or any(c.null_count for c in table.columns):
+        raise UserError(
+            "not a part of a run", where=str(part), found=clip(types), expected=clip(COLUMNS), hint=hint
+        )
     columns = {name: table.column(name).to_pylist() for name in COLUMNS}
+    strange = set(columns["finish"]) - set(get_args(Finish))
+    if strange or min(columns["count"], default=1) < 1:
+        raise UserError("not draws of a run", where=str(part), found=", ".join(sorted(strange)), hint=hint)
     groups: dict[tuple[str, str, int], list[int]] = {}
     for i, key in enumerate(zip(columns["context"], columns["prompt"], columns["chunk"], strict=True)):
         groups.setdefault(key, []).append(i)
@@ -223,9 +223,7 @@ class Writer:
     def drop_failed(self) -> None:
         """Take failed draws out of the parts, so that the same chunk can be completed under a new number."""
         for part in sorted((self.run.folder / "draws").glob("part-*.parquet")):
-            import pyarrow.parquet as pq
-
-            chunks = list(_chunks(pq.read_table(part)))
+            chunks = list(_chunks(part))
             if not any(d.finish == "failed" for c in chunks for d in c.draws):
                 continue
             kept = []

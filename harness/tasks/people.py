@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.files import beside, read_csv
+from harness.raw import read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +53,6 @@ class People:
 def load(spec: PeopleSpec, doc: Document) -> People:
     """Read the files that a target names."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     quantiles, vectors = beside(doc, spec.quantiles), beside(doc, spec.vectors)
     head, found = read_csv(quantiles, required=["context", "length", "feature", "scale"])
@@ -62,10 +61,7 @@ def load(spec: PeopleSpec, doc: Document) -> People:
         for r in found
         if not r.cells["length"]
     }
-    try:
-        table = pq.read_table(vectors)
-    except (OSError, pa.ArrowException) as error:
-        raise UserError("this file is no Parquet", where=str(vectors), found=str(error)) from error
+    table = read_parquet(vectors)
     names = tuple(c for c in table.column_names if c not in ("context", "length", "conversation"))
     if len(names) == len(table.column_names):
         raise UserError(

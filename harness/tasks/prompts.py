@@ -1,30 +1,23 @@
-"""Renders the prompts of a task: sandboxed Jinja over the columns of a context."""
+"""Renders the prompts of a task: templates over the columns of a context."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError, clip, nearest
 from harness.files import digest
+from harness.limits import PROMPTS
+from harness.tasks.template import LANGUAGE, REFUSED, fill
 from harness.terms import Message, gap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jinja2 import Template
-
     from harness.tasks.task import Context, Task
     from harness.tasks.task_file import PromptSpec
-
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-)  # text for a model, not HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +59,18 @@ def render(
     extra: Mapping[str, str] | None = None,
 ) -> list[Rendered]:
     """Every prompt in every context it is asked in. ``extra`` adds template variables such as ``choice``."""
-    rendered = []
+    rendered: list[Rendered] = []
     for context in contexts:
         for prompt in prompts:
             if prompt.contexts is not None and context.id not in prompt.contexts:
                 continue
+            if len(rendered) >= PROMPTS:
+                raise UserError(
+                    "too many prompts for one evaluation",
+                    where=str(task.source.path),
+                    expected=f"at most {PROMPTS:,}",
+                    hint="--contexts or --split, for some of them",
+                )
             texts = [_fill(task, prompt, source, context, extra or {}) for source in prompt.templates()]
             if prompt.completion is not None:
                 rendered.append(Rendered(context.id, prompt.id, text=texts[0]))
@@ -141,36 +141,16 @@ def fingerprint(rendered: Sequence[Rendered]) -> str:
     )
 
 
-def uses(source: str, variable: str) -> bool:
-    """Whether a template names a variable."""
-    from jinja2 import meta
-
-    return variable in meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
-
-
-@lru_cache(maxsize=4096)
-def _compile(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
-
-
 def _fill(task: Task, prompt: PromptSpec, source: str, context: Context, extra: Mapping[str, str]) -> str:
     try:
-        text = _compile(source).render(context=context.fields, **extra)
-    except (
-        TemplateError,
-        SecurityError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        LookupError,
-        AttributeError,
-    ) as err:
+        text = fill(source, {"context": context.fields, **extra})
+    except REFUSED as err:
         line = f" (line {err.lineno} of the template)" if isinstance(err, TemplateSyntaxError) else ""
         raise UserError(
-            f"prompt {prompt.id!r} cannot be rendered in context {context.id!r}{line}: {err}",
+            f"prompt {prompt.id!r} cannot be rendered in context {context.id!r}{line}: {clip(str(err) or type(err).__name__)}",
             where=task.source.where("prompts"),
             found=source,
-            expected="Jinja over context.NAME with NAME one of: " + ", ".join(context.fields),
+            expected=f"{LANGUAGE}; COLUMN is one of: {', '.join(context.fields)}",
         ) from None
     if not text.strip():
         raise UserError(

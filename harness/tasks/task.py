@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
 from harness.files import Document, beside, digest, load_jsonl, load_yaml, read_csv, validate
+from harness.limits import CONTEXTS
 from harness.tasks import catalog
 from harness.tasks.task_file import (
     AttributeSpec,
@@ -214,6 +215,13 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
         for i, item in enumerate(file.contexts):
             fields = {"id": item} if isinstance(item, str) else {k: str(v) for k, v in item.items()}
             rows.append((doc.where("contexts", i), fields))
+    if len(rows) > CONTEXTS:
+        raise UserError(
+            "too many contexts",
+            where=doc.where("contexts"),
+            found=len(rows),
+            expected=f"at most {CONTEXTS:,}",
+        )
     if not rows:
         raise UserError(
             "no context",

@@ -151,7 +151,7 @@ def test_torn_parts_are_dropped_and_whole_ones_kept(tmp_path: Path) -> None:
             ),
             "newer schema",
         ),
-        (lambda f: (f / "draws" / "part-000001.parquet").write_bytes(b"PAR1"), "damaged part"),
+        (lambda f: (f / "draws" / "part-000001.parquet").write_bytes(b"PAR1"), "damaged"),
         (
             lambda f: (f / "draws" / "part-000009.parquet").write_bytes(
                 (f / "draws" / "part-000001.parquet").read_bytes()

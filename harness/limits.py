@@ -1,0 +1,30 @@
+"""Limits of what comes from outside: beyond them a file, a template or an answer is refused. docs/security.md has them."""
+
+from __future__ import annotations
+
+TEXT_BYTES = 256 * 2**20
+"""Of a text file: CSV, JSON, JSON lines."""
+YAML_BYTES = 16 * 2**20
+"""Of a YAML file; many texts belong into JSON lines."""
+YAML_NODES = 200_000
+"""Keys and values of a YAML file, each alias counted as what it stands for."""
+DIGITS = 100
+"""Characters of a number."""
+COLUMNS = 1_000
+"""Of a CSV file."""
+PARQUET_ROWS = 20_000_000
+"""Of a Parquet file."""
+PARQUET_BYTES = 4 * 2**30
+"""Of a Parquet file when it is unpacked."""
+CONTEXTS = 20_000
+"""Of a task."""
+PROMPTS = 100_000
+"""Of an evaluation: wordings x contexts."""
+TEMPLATE = 1_000_000
+"""Characters of a prompt's template."""
+RENDERED = 1_000_000
+"""Characters of a prompt."""
+TEMPLATE_SECONDS = 10.0
+"""That a model's chat template may take for one prompt."""
+ANSWER_BYTES = 64 * 2**20
+"""Of one answer of a server, unpacked."""

@@ -1,0 +1,106 @@
+"""Reads regular files within limits: bytes, text, JSON, Parquet. Whatever is wrong with one is one message."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+from harness import limits
+from harness.errors import UserError, clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pydantic import JsonValue
+
+
+def read_text(path: Path, most: int = limits.TEXT_BYTES) -> str:
+    """The UTF-8 text of a file; a missing, unreadable or wrongly encoded file is a ``UserError``."""
+    return decoded(read_bytes(path, most), path)
+
+
+def read_bytes(path: Path, most: int = limits.TEXT_BYTES) -> bytes:
+    """What a regular file holds, if that is not more than ``most``; a device or a FIFO may have no end."""
+    regular(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as err:
+        raise UserError(f"cannot be read ({err.strerror})", where=str(path)) from None
+    if len(data) > most:
+        raise UserError("a file that is too large", where=str(path), expected=f"at most {most:,} bytes")
+    return data
+
+
+def read_parquet(path: Path, hint: str = "") -> pa.Table:
+    """A Parquet file, if it is one and is not too large when it is unpacked."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    regular(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            about = file.metadata
+            unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            if about.num_rows > limits.PARQUET_ROWS or unpacked > limits.PARQUET_BYTES:
+                raise UserError(
+                    "a Parquet file that is too large",
+                    where=str(path),
+                    found=f"{about.num_rows:,} rows, {unpacked:,} bytes when unpacked",
+                    expected=f"at most {limits.PARQUET_ROWS:,} rows and {limits.PARQUET_BYTES:,} bytes",
+                )
+            return file.read()
+    except (pa.ArrowException, OSError) as err:
+        raise UserError("a damaged Parquet file", where=str(path), found=str(err), hint=hint) from None
+
+
+def regular(path: Path) -> None:
+    """Refuse what is no file that can be read to an end."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError("no such file", where=str(path), expected="a file that can be read") from None
+    except (OSError, ValueError) as err:  # ValueError: a null byte or half a surrogate pair
+        why = err.strerror if isinstance(err, OSError) else err
+        raise UserError(f"cannot be read ({why})", where=str(path)) from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a device, a pipe or a socket"
+        raise UserError("not a regular file", where=str(path), found=kind, expected="a file")
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of a file's bytes, line ends as \\n; a ``UserError`` where they are no UTF-8."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as err:
+        raise UserError(
+            "not UTF-8 text",
+            where=str(path),
+            found=f"byte {err.object[err.start]:#x} at offset {err.start}",
+            expected="UTF-8",
+            hint=f"iconv -f {_encoding(err.object)} -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}",
+        ) from None
+
+
+def _encoding(data: bytes) -> str:
+    """What bytes that are no UTF-8 were probably saved as."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    try:
+        data.decode("gb2312")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "gb18030"
+
+
+def parse_json(text: str, where: str, expected: str = "a JSON object") -> JsonValue:
+    """JSON from outside; a ``UserError`` where it is none, is nested too deeply or has half a surrogate pair."""
+    try:
+        data: JsonValue = json.loads(text)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as err:
+        raise UserError(f"not valid JSON: {clip(str(err))}", where=where, expected=expected) from None
+    return data

@@ -1,0 +1,168 @@
+"""Files that were made to harm: no hang, no memory without end, one message each."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness import limits
+from harness.errors import UserError
+from harness.files import load_jsonl, load_yaml, read_csv
+from harness.raw import read_parquet, read_text
+from harness.tasks import prompts
+from harness.tasks.task import load_task
+from tests import helpers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def laughs(first: str, row: str, levels: int = 9) -> str:
+    """YAML in which each alias stands for nine of the one before."""
+    lines = [f"a0: &a0 {first}"]
+    for i in range(1, levels):
+        lines.append(f"a{i}: &a{i} " + row.format(", ".join([f"*a{i - 1}"] * 9)))
+    return "\n".join(lines) + "\n"
+
+
+YAML = {
+    "aliases of lists": (laughs("[x]", "[{}]"), "more than 200,000 keys"),
+    "aliases merged": (laughs("{x: 1}", "{{<<: [{}]}}"), "more than 200,000 keys"),
+    "an alias as a key": (laughs("[x]", "[{}]", 5) + "? *a4\n: b\n", "a key that is no text"),
+    "an alias of itself": ("&a [*a]\n", "not valid YAML"),
+    "depth": ("[" * 100_000, "not valid YAML"),
+    "a long number": ("a: 0x" + "f" * 10_000, "a number of 10,002 characters"),
+    "a number of base 60": ("a: " + ":".join(["1"] * 100_000), "a number of 199,999 characters"),
+    "no date": ("a: !!timestamp foo", "not valid YAML"),
+    "no truth": ("a: !!bool foo", "not valid YAML"),
+    "no number": ("a: !!int ''", "not valid YAML"),
+    "code": ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    "half a pair": ('a: "\\ud83d"', "half of a surrogate pair"),
+}
+
+
+@pytest.mark.parametrize("name", YAML)
+def test_yaml(name: str, tmp_path: Path) -> None:
+    text, problem = YAML[name]
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as err:
+        load_yaml(file)
+    assert problem in str(err.value)
+    assert len(str(err.value)) < 1_000
+
+
+@pytest.mark.slow
+def test_yaml_without_end_is_given_up(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("[" + "x," * 5_000_000, encoding="utf-8")
+    with pytest.raises(UserError, match="more than 200,000 keys"):
+        load_yaml(file)
+
+
+def test_an_emoji_as_json_writes_it_is_one_character(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"tea 🍵": ["🙂", "é"]}), encoding="utf-8")
+    assert load_yaml(file).data == {"tea 🍵": ["🙂", "é"]}
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    for line in ("[" * 100_000, "9" * 5_000, '"\\ud83d"', "{"):
+        file.write_text(f'"🙂"\n{line}\n', encoding="utf-8")
+        with pytest.raises(UserError, match=r"a\.jsonl:2: not valid JSON"):
+            load_jsonl(file)
+
+
+def test_a_header_without_end(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    for header in (",".join(f"c{i}" for i in range(100_000)), "id," + "x" * 1_000_000):
+        file.write_text(header + "\n", encoding="utf-8")
+        with pytest.raises(UserError) as err:
+            read_csv(file, required=["id"])
+        assert len(str(err.value)) < 1_000
+
+
+def test_only_files_that_end_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo, large = tmp_path / "fifo", tmp_path / "large"
+    os.mkfifo(fifo)
+    for path in (fifo, fifo.with_name("null\0byte"), tmp_path):
+        with pytest.raises(UserError):
+            read_text(path)
+    if os.path.exists("/dev/zero"):  # noqa: PTH110  # a device is no Path of ours
+        with pytest.raises(UserError, match="not a regular file"):
+            load_yaml(tmp_path / "/dev/zero")
+    large.write_text("12345", encoding="utf-8")
+    assert read_text(large, 5) == "12345"
+    with pytest.raises(UserError, match="too large"):
+        read_text(large, 4)
+    with pytest.raises(UserError, match="not a regular file"):
+        load_task(helpers.write_task(tmp_path, helpers.TASK.replace("contexts.csv", "fifo")))
+
+
+def test_parquet_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": [1, 2, 3]}), file)
+    assert read_parquet(file).num_rows == 3
+    monkeypatch.setattr(limits, "PARQUET_ROWS", 2)
+    with pytest.raises(UserError, match="too large"):
+        read_parquet(file)
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(UserError, match="damaged"):
+        read_parquet(file)
+
+
+def test_contexts_without_end(tmp_path: Path) -> None:
+    rows = "".join(f"c{i},x,test\n" for i in range(limits.CONTEXTS + 1))
+    with pytest.raises(UserError, match="too many contexts"):
+        load_task(helpers.write_task(tmp_path, contexts="id,place,split\n" + rows))
+
+
+TEMPLATES = {
+    "loops": "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}",
+    "a loop over a text": "{% for i in context.place %}x{% endfor %}",
+    "a wide number": "{{ '%1000000000d' % 1 }}",
+    "a wide format": "{{ '{:1000000000d}'.format(1) }}",
+    "a text many times": "{{ 'a' * 10**10 }}",
+    "a power": "{{ 10**10**10 }}",
+    "a macro": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "a wide centre": "{{ 'a'|center(1000000000) }}",
+    "a file": "{% include '/etc/passwd' %}",
+    "joined to itself": "{% set a = 'aaaaaaaa' %}" + "{% set a = a ~ a %}" * 40 + "{{ a }}",
+    "replaced by longer": "{{ context.place" + "|replace('o', 'oooooooooo')" * 40 + " }}",
+    "depth": "{% if 1 %}" * 500 + "x" + "{% endif %}" * 500,
+    "brackets": "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
+    "long": "x" * (limits.RENDERED + 1),
+    "a long number": "{{ " + "9" * 5_000 + " }}",
+    "a method": "{{ context.items }}",
+    "an attribute": "{{ context|attr('__class__') }}",
+    "a class": "{{ ''.__class__ }}",
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates(name: str, tmp_path: Path) -> None:
+    asks = json.dumps(TEMPLATES[name])
+    text = helpers.TASK.replace('"What do people in {{ context.place }} drink?"', asks)
+    task = load_task(helpers.write_task(tmp_path, text))
+    with pytest.raises(UserError, match="cannot be rendered") as err:
+        prompts.render(task, task.contexts, task.prompts)
+    assert len(str(err.value)) < 2_000
+
+
+def test_what_a_template_may_hold(tmp_path: Path) -> None:
+    asks = (
+        "{# of the place #}{% if context.split == 'test' and context.items is defined %}"
+        "{{ context.items|replace('_', ' ')|title }}{% else %}{{ context['place']|upper }}{% endif %}"
+        "{{ ' yes' if context.place in ['Porto', 'Rome'] else ' no' }}{% raw %} {{ {% endraw %}"
+    )
+    text = helpers.TASK.replace('"What do people in {{ context.place }} drink?"', json.dumps(asks))
+    contexts = "id,place,split,items\nleeds,Leeds,train,a_b\noporto,Porto,test,port_wine\n"
+    task = load_task(helpers.write_task(tmp_path, text, contexts=contexts))
+    found = prompts.render(task, task.contexts, [task.prompts[0]])
+    assert [r.messages[0].content for r in found] == ["LEEDS no {{ ", "Port Wine yes {{ "]
