@@ -99,10 +99,12 @@ def encoded(texts: Sequence[str], folder: Path, recipe: HdpoRecipe) -> torch.Ten
     if missing:
         raise UserError("the encoder's files lack weights", where=str(folder), found=", ".join(missing[:3]))
     model.to(device).eval()
-    end = [tokenizer.eos_token_id]
-    ids = [[*found[: _LONGEST - 1], *end] for found in tokenizer(list(texts), verbose=False)["input_ids"]]
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    states = torch.empty(len(ids), model.config.get_text_config().hidden_size)
+    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    config = model.config.get_text_config()
+    longest = min(_LONGEST, getattr(config, "max_position_embeddings", _LONGEST)) - len(end)
+    ids = [[*found[:longest], *end] for found in tokenizer(list(texts), verbose=False)["input_ids"]]
+    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+    states = torch.empty(len(ids), config.hidden_size)
     steps = Steps("hidden states of replies", len(ids), "texts")
     for begin in range(0, len(order), _CHUNK):
         rows = order[begin : begin + _CHUNK]

@@ -13,6 +13,7 @@ from scipy.stats import mannwhitneyu
 from baselines.polyalign.auc import auc
 from baselines.polyalign.critic import FOLDS, Critic, Evidence, critic_loss, cross_fitted, encoded, folds_of
 from baselines.polyalign.scores import NOTHING_LEFT, RECORD, WEIGHTS, scored
+from baselines.recipe import FOLDER
 from harness.errors import UserError
 from harness.natural.features import names
 from harness.tasks.people import People
@@ -135,6 +136,8 @@ def test_states_are_means_over_the_replys_tokens_however_batched(model: Path) ->
     torch.testing.assert_close(found.std(0), torch.ones(32))
     backwards = encoded(texts[::-1], model, recipe()).flip(0)
     torch.testing.assert_close(found, backwards, atol=1e-4, rtol=1e-4)
+    shipped = encoded(["the nurse", "", "a doctor " * 300], FOLDER / "seed" / "masked", recipe())
+    assert bool(shipped.isfinite().all())
 
 
 def noise(text: str, number: int, context: int) -> str:
