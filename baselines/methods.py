@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from baselines import dpo, klkto, prompting, sft, walf
+from baselines import dpo, klkto, polyalign, prompting, sft, walf
 from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 METHODS: tuple[Method[Recipe, Subject], ...] = (
     dpo.METHOD,
     klkto.METHOD,
+    polyalign.METHOD,
     prompting.METHOD,
     sft.METHOD,
     walf.METHOD,

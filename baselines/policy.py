@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from baselines.recipe import Precision, TrainingRecipe, TuningRecipe
+    from baselines.recipe import Precision, TuningRecipe
 
 
 def uses_bf16(asked: Precision) -> bool:
@@ -41,7 +41,7 @@ def computed(asked: Precision | None) -> ComputedRecord:
     return ComputedRecord(processes=accelerate.PartialState().num_processes, precision=precision)
 
 
-def load_policy(folder: Path, recipe: TrainingRecipe, base: Path) -> PreTrainedModel | PeftModel:
+def load_policy(folder: Path, recipe: TuningRecipe, base: Path) -> PreTrainedModel | PeftModel:
     """The model to train: a whole one, or the adapter that an earlier stage left on top of its base.
 
     Weights that are trained are kept in float32 (bf16 is then mixed precision); a frozen base under an

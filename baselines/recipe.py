@@ -102,14 +102,19 @@ class TuningRecipe(Recipe):
         return self.precision
 
 
-class TrainingRecipe(TuningRecipe):
-    """Hyper-parameters of methods that train on rows of a prompt and an answer."""
+class StagedRecipe(TuningRecipe):
+    """Hyper-parameters of methods that train in stages of TRL's trainers."""
+
+    save_steps: int = Field(ge=1)
+
+
+class TrainingRecipe(StagedRecipe):
+    """Hyper-parameters of methods that train on rows of a prompt and an answer, made from a target."""
 
     rows: int = Field(ge=1)
     """Training rows per context."""
     pooling: Pooling = Field(default="all", exclude_if=lambda value: value == "all")
     """Whether each distinct row is trained on once an epoch; ``all`` is what records without it were trained with."""
-    save_steps: int = Field(ge=1)
 
 
 def read_recipe(kind: type[R], own_file: Path, file: Path | None = None, settings: Sequence[str] = ()) -> R:

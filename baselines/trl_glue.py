@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from baselines.recipe import TrainingRecipe, TuningRecipe
+    from baselines.recipe import StagedRecipe, TuningRecipe
     from baselines.rows import Row
 
 ROWS = "rows"
 """Folder of a stage with its rows, and what TRL computes of them."""
 
 
-def arguments(recipe: TrainingRecipe, folder: Path) -> dict[str, object]:
+def arguments(recipe: StagedRecipe, folder: Path) -> dict[str, object]:
     """The arguments that every trainer on rows gets, by the names of TRL."""
     return {
         **shared_arguments(recipe, folder),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from baselines.recipe import TrainingRecipe
+from baselines.recipe import StagedRecipe
 
 Score = Literal["critic", "features"]
 Regulariser = Literal["reference", "per_token"]
@@ -14,7 +14,7 @@ PUBLISHED = {"beta": 0.1, "gap_weight": 1.0, "lambda_hd": 0.1, "reply_weight": 0
 """What ``as_published`` sets."""
 
 
-class HdpoRecipe(TrainingRecipe):
+class HdpoRecipe(StagedRecipe):
     """The settings of the preference stages."""
 
     preference_learning_rate: float = Field(gt=0)

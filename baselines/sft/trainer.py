@@ -50,19 +50,21 @@ class WeightedSFTTrainer(Weighted, SFTTrainer):  # type: ignore[misc]  # TRL is 
     ) -> Any:
         """TRL's loss, which adds up what the model says of each token."""
         rest, weight = self.apart(inputs)
-        return super().compute_loss(_Weighing(model, weight), rest, return_outputs, num_items_in_batch)
+        weights = None if weight is None else weight[:, None]
+        return super().compute_loss(Weighing(model, weights), rest, return_outputs, num_items_in_batch)
 
 
-class _Weighing:
-    """A model whose log-probabilities of a row's tokens are times the row's weight."""
+class Weighing:
+    """A model whose log-probabilities of tokens are times their weights."""
 
-    def __init__(self, model: Any, weight: torch.Tensor | None) -> None:
-        self.model, self.weight = model, weight
+    def __init__(self, model: Any, weights: torch.Tensor | None) -> None:
+        self.model, self.weights = model, weights
 
     def __call__(self, **kwargs: Any) -> Any:
+        """Forward."""
         outputs = self.model(**kwargs)
-        if self.weight is not None:
-            outputs.log_probs = outputs.log_probs * self.weight[:, None]
+        if self.weights is not None:
+            outputs.log_probs = outputs.log_probs * self.weights
         return outputs
 
 

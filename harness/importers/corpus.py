@@ -34,6 +34,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "split": ("split",),
 }
 """What each field may be called."""
+_ORDER: tuple[Split, ...] = get_args(Split)
 _SPLITS: dict[str, Split] = {"dev": "validation", "val": "validation", "valid": "validation"}
 _ROLES = {
     "system": "system",
@@ -91,6 +92,23 @@ class Splits:
         if at < self.train:
             return "train"
         return "validation" if at < self.train + self.validation else "test"
+
+
+class Doubles:
+    """Which replies stand in a later split too: an equal history, question and reply count there alone."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self.later: dict[Split, set[int]] = {s: set() for s in _ORDER}
+
+    def note(self, reply: Reply, split: Split) -> None:
+        """Remember a reply; those of the first split take none from another."""
+        if split != _ORDER[0]:
+            self.later[split].add(reply.key)
+
+    def taken(self, reply: Reply, split: Split) -> bool:
+        """Whether a split after this one has the reply."""
+        return any(reply.key in self.later[later] for later in _ORDER[_ORDER.index(split) + 1 :])
 
 
 def share(purpose: str, reply: Reply) -> float:

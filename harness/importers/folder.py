@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from harness.importers.corpus import Splits
     from harness.importers.figures import PeopleFigures
     from harness.tasks.target_file import Provenance
 
@@ -39,7 +40,7 @@ class PeopleSource:
 
     figures: PeopleFigures
     split: str
-    seed: int
+    splits: Splits
     corpus: str
 
 
@@ -136,7 +137,10 @@ def _document(target: TargetFolder, name: str, files: Mapping[str, str]) -> dict
         document["people"] = {
             "quantiles": "features.csv",
             "vectors": "vectors.parquet",
-            **{"split": people.split, "seed": people.seed, "corpus": people.corpus},
+            "split": people.split,
+            "shares": [people.splits.train, people.splits.validation],
+            "seed": people.splits.seed,
+            "corpus": people.corpus,
         }
     if target.smoothing:
         document["smoothing"] = target.smoothing

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
-from harness.importers.corpus import Reply, Split, Splits, read_replies
+from harness.importers.corpus import Doubles, Reply, Split, Splits, read_replies
 from harness.importers.figures import SMALLEST, figures
 from harness.importers.folder import Cells, ImportedTable, PeopleSource, TargetFolder, write_target
 from harness.importers.gathered import Gathered, context_of
@@ -37,7 +37,6 @@ Read = Callable[[Sequence[str]], list[Shape]]
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 _BATCH = 500
-_SPLITS = ("train", "validation", "test")
 
 SMOOTHING = (
     "A class that none of n replies shows counts as half a reply, taken from the other classes in proportion."
@@ -116,7 +115,7 @@ def import_reference(
         smoothing=SMOOTHING,
         informative=("level", "halves_tv", "halves_floor"),
         sample={"replies": "n", "independent": "independent"},
-        people=PeopleSource(made, options.split, options.splits.seed, survey.corpus.hexdigest()),
+        people=PeopleSource(made, options.split, options.splits, survey.corpus.hexdigest()),
     )
     write_target(target, out)
     if held is not None:
@@ -154,8 +153,7 @@ class Survey:
     bare: int = 0
     """Later turns of conversations whose earlier turns are not in the corpus."""
     languages: Counter[str] = field(default_factory=Counter)
-    later: dict[str, set[int]] = field(default_factory=lambda: {s: set() for s in _SPLITS})
-    """Split -> keys of its replies, of the splits that take a reply from an earlier one."""
+    doubles: Doubles = field(default_factory=Doubles)
     corpus: hashlib._Hash = field(default_factory=hashlib.sha256)
     kept: KeptCount = field(default_factory=KeptCount)
 
@@ -172,8 +170,8 @@ def _survey(sources: Sequence[str], options: ReferenceOptions) -> Survey:
                 found.wanted += 1
                 found.han += _HAN.search(reply.text) is not None
                 found.bare += not reply.history and (reply.turn or 1) > 2
-                if options.split != "all" and (split := options.splits.of(reply)) != "train":
-                    found.later[split].add(reply.key)
+                if options.split != "all":
+                    found.doubles.note(reply, options.splits.of(reply))
     return found
 
 
@@ -197,9 +195,7 @@ def _batches(
             held.add(reply)
         if split != options.split:
             continue
-        if split != "all" and any(
-            reply.key in survey.later[later] for later in _SPLITS[_SPLITS.index(split) + 1 :]
-        ):
+        if split != "all" and survey.doubles.taken(reply, split):
             survey.doubled += 1
             continue
         batch.append(reply)

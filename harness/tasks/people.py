@@ -48,6 +48,8 @@ class People:
     """sha256 of the records."""
     digest: str
     """sha256 of the figures."""
+    shares: tuple[float, float] = (0.7, 0.1)
+    """Of the conversations in train and validation, where records name no split."""
 
 
 def load(spec: PeopleSpec, doc: Document) -> People:
@@ -82,4 +84,4 @@ def load(spec: PeopleSpec, doc: Document) -> People:
     }
     figures = hashlib.sha256(rows.tobytes())
     figures.update(repr([head, sorted(scales.items()), list(of), list(talks), list(lengths)]).encode())
-    return People(names, contexts, spec.split, spec.seed, spec.corpus, figures.hexdigest())
+    return People(names, contexts, spec.split, spec.seed, spec.corpus, figures.hexdigest(), spec.shares)

@@ -58,6 +58,8 @@ class PeopleSpec(StrictFile):
     vectors: str
     """Parquet beside: feature vectors of up to 1,000 replies per context."""
     split: Literal["all", "train", "validation", "test"]
+    shares: tuple[float, float] = (0.7, 0.1)
+    """Of the conversations in train and validation, where records name no split."""
     seed: int
     corpus: str
 

@@ -25,7 +25,7 @@ CONTEXTS = ("chat", "help")
 
 def recipe(**settings: Any) -> HdpoRecipe:
     """Without any of the further terms, with what a test sets."""
-    shared = SFT.read_recipe().model_dump(exclude={"learning_rate", "epochs", "batch_size"})
+    shared = SFT.read_recipe().model_dump(exclude={"rows", "learning_rate", "epochs", "batch_size"})
     plain = {
         "preference_learning_rate": 1e-3,
         "preference_epochs": 1.0,

@@ -1,0 +1,39 @@
+"""Profiles: how a model is told the length of a reply, or tells it itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.reading.style import OUTCOMES
+from harness.terms import Message
+
+if TYPE_CHECKING:
+    from baselines.polyalign.data import PeopleRow
+    from baselines.polyalign.recipe import Profile
+
+LENGTHS = OUTCOMES["length"]
+OPENINGS = tuple(f"{digit}\n" for digit, _ in enumerate(LENGTHS))
+"""What a reply of each length opens with, where the model writes it."""
+_WORDS = {"en": LENGTHS, "zh": ("短", "中等", "长", "很长")}
+_LINES = {"en": "Length of the reply: {}.", "zh": "回复的长度：{}。"}
+
+
+def shown(row: PeopleRow, profile: Profile) -> PeopleRow:
+    """A row as the model sees it in training."""
+    if profile == "none":
+        return row
+    if profile == "written":
+        return replace(row, text=OPENINGS[LENGTHS.index(row.bin)] + row.text)
+    return replace(row, prompt=(line(row.bin, row.language), *row.prompt))
+
+
+def line(length: str, language: str) -> Message:
+    """The system message that tells a length."""
+    return Message("system", _LINES[language].format(_WORDS[language][LENGTHS.index(length)]))
+
+
+def bare(text: str) -> str:
+    """A reply without its opening."""
+    opening = next((o for o in OPENINGS if text.startswith(o)), "")
+    return text[len(opening) :]
