@@ -14,6 +14,7 @@ The published term on greedy samples had no gradient and is left out.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn.functional import logsigmoid
 from trl import DPOConfig, DPOTrainer
 
 from baselines.policy import load_policy
+from baselines.polyalign.profile import bare
 from baselines.polyalign.scores import place, scored
 from baselines.polyalign.support import by_language
 from baselines.pooling import WEIGHT, ReferencedOnce, Seen, Weighted
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from baselines.needs import Replies
     from baselines.polyalign.hdpo_recipe import HdpoRecipe
     from baselines.polyalign.pairs import ReplyPair
+    from baselines.polyalign.recipe import Recipe
     from baselines.polyalign.scores import PairScores
     from harness.contract import CriticRecord
     from harness.natural.scaled import Floats
@@ -143,7 +146,7 @@ def rarity(keys: Sequence[object]) -> Floats:
 
 
 def hdpo_stage(
-    job: Job[HdpoRecipe, Replies],
+    job: Job[Recipe, Replies],
     tokenizer: PreTrainedTokenizerBase,
     start: Path,
     pairs: Sequence[ReplyPair],
@@ -158,7 +161,8 @@ def hdpo_stage(
     """
     recipe = job.recipe
     encoder = find(recipe.encoder).folder if recipe.encoder else job.source.folder
-    scores = scored(job.stage("critic"), pairs, by_language(job.about.targets), encoder, recipe)
+    said = without_openings(pairs) if recipe.profile == "written" else pairs
+    scores = scored(job.stage("critic"), said, by_language(job.about.targets), encoder, recipe)
     usual = _usual_tokens(pairs, tokenizer)
     rows = [
         {
@@ -194,6 +198,11 @@ def hdpo_stage(
         )
 
     return Preferred(train_stage(job.stage("hdpo"), "HDPO", build), scores.record)
+
+
+def without_openings(pairs: Sequence[ReplyPair]) -> list[ReplyPair]:
+    """Pairs without the length's digit that opens their replies: it is no part of what a person says."""
+    return [replace(p, chosen=bare(p.chosen), rejected=bare(p.rejected)) for p in pairs]
 
 
 def _usual_tokens(

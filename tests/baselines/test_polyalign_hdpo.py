@@ -17,6 +17,7 @@ from baselines.polyalign.hdpo import (
     hdpo_losses,
     pair_weights,
     rarity,
+    without_openings,
 )
 from baselines.polyalign.pairs import ReplyPair
 from baselines.polyalign.scores import PairScores
@@ -150,6 +151,11 @@ def test_weights_by_hand() -> None:
     two = [ReplyPair((), "", "", "chat", "short", tag) for tag in ("en", "en", "en", "zh")]
     even = PairScores(np.zeros(4), np.zeros(4), RECORD)
     assert pair_weights(two, even, recipe()) == pytest.approx([1, 1, 1, 1.75])
+
+
+def test_the_digit_that_opens_a_reply_is_not_scored() -> None:
+    (found,) = without_openings([ReplyPair((), "0\nHi.", "3\n1\nHello", "chat", "short", "en")])
+    assert (found.chosen, found.rejected, found.bin) == ("Hi.", "1\nHello", "short")
 
 
 def rows(weights: tuple[float, ...] = (1, 1, 1, 1)) -> list[dict[str, object]]:
