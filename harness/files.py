@@ -247,7 +247,17 @@ class CsvRow:
 
 
 def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[CsvRow]]:
-    """Header and rows of a CSV file; ragged rows, doubled or missing columns are ``UserError``s."""
+    """Header and rows of a CSV file, as ``csv_lines`` reads them."""
+    header, lines = csv_lines(path, required)
+    return header, [CsvRow(line, dict(zip(header, cells, strict=True))) for line, cells in lines]
+
+
+def csv_lines(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header and rows of a CSV file; ragged rows, doubled or missing columns are ``UserError``s.
+
+    Returns:
+        the columns' names; for each row, the line it ends on and its cells in the columns' order.
+    """
     text = read_text(path)
     if "\0" in text:
         raise UserError(
@@ -293,7 +303,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[
                     found=",".join(raw),
                     expected=f"{len(header)} cells: {','.join(header)}",
                 )
-            rows.append(CsvRow(reader.line_num, dict(zip(header, cells, strict=True))))
+            rows.append((reader.line_num, cells))
     except csv.Error as err:
         raise UserError(f"not valid CSV: {err}", where=f"{path}:{reader.line_num}") from None
     return header, rows

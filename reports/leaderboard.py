@@ -55,7 +55,7 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
         found, checked, wrong = check(found)
     board = build(found, wrong)
     make_folder(out)
-    rows = records(board, checked)
+    rows = [row.flat() for row in records(board, checked)]
     write_atomic(out / "leaderboard.csv", to_csv(rows))
     write_atomic(out / "leaderboard.json", to_json(rows))
     write_atomic(out / "counts.csv", counts_csv(board))

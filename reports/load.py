@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from harness.retained.record import Utility
+    from harness.runs.manifest import Prompts
     from harness.scores import Result, ScoredTarget
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
@@ -54,6 +56,8 @@ class Entry:
     """Scores over all contexts, as in ``scores.json``."""
     metrics: Mapping[str, Measured]
     """Metrics that the score table does not have, as in ``scores.json``."""
+    utility: Utility | None
+    """What ``distalign utility`` left beside the run."""
     beside: Mapping[str, float]
     """Metrics of the model itself, and of texts of a run that was scored before these were, as in ``utility.json``."""
     task_hash: str
@@ -62,6 +66,8 @@ class Entry:
     """Version of the readers when the run was scored; None where it was not noted."""
     lacks: str = ""
     """What of its plan a run does not hold; '' for nothing."""
+    first: str | None = None
+    """The run's first prompt, as the model saw it; None where the run keeps no prompts."""
     reader: tuple[float, int] | None = None
     """Accuracy of the reader on the task's labelled examples, and how many these are."""
     texts: Texts | None = None
@@ -141,20 +147,26 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
         read_counts(run.folder / "counts.csv") if drawn else read_certain(run.folder / "shares.csv")
     )
     tables = {table.attribute: table for table in made}
-    beside = _beside(run)
-    lacks = {name: _lacks(run, found) for name, found in tables.items()}
+    utility = utility_of(run.folder)
+    prompts = run.prompts() if (run.folder / PROMPTS).is_file() else None
+    lacks = {name: _lacks(run, prompts, found) for name, found in tables.items()}
     read_by = scores.task_hash, scores.reader_version
-    scored = [_entry(run, result, beside, tables, read_by) for result in scores.results]
-    scored = [replace(entry, lacks=lacks[entry.attribute]) for entry in scored]
-    if seed is None:
-        return scored
-    pools = {attribute: texts(run, attribute, seed) for attribute in {entry.attribute for entry in scored}}
-    return [replace(entry, texts=pools[entry.attribute]) for entry in scored]
+    scored = [_entry(run, result, utility, tables, read_by) for result in scores.results]
+    attributes = {entry.attribute for entry in scored}
+    pools = {} if seed is None else {attribute: texts(run, attribute, seed) for attribute in attributes}
+    return [
+        replace(
+            entry,
+            lacks=lacks[entry.attribute],
+            first=prompts.first_rendered if prompts else None,
+            texts=pools.get(entry.attribute),
+        )
+        for entry in scored
+    ]
 
 
-def _beside(run: Run) -> dict[str, float]:
+def _beside(found: Utility | None) -> dict[str, float]:
     """The metrics in what ``distalign utility`` left."""
-    found = utility_of(run.folder)
     if found is None:
         return {}
     predicted = found.perplexity.model_dump() if found.perplexity else {}
@@ -162,18 +174,17 @@ def _beside(run: Run) -> dict[str, float]:
     return {k: numbers[k] for k in (*of(OfTexts), *of(OfModel)) if numbers.get(k) is not None}
 
 
-def _replies(run: Run) -> dict[str, Measured]:
+def _replies(found: Utility | None) -> dict[str, Measured]:
     """Bits of people's replies in what ``distalign utility`` left."""
-    found = utility_of(run.folder)
     if found is None or found.replies is None:
         return {}
     mean = found.replies.mean
     return {REPLY_BITS.key: Measured(mean.bits, mean.low, mean.high, OF_PEOPLE, mean.bits, math.nan)}
 
 
-def _lacks(run: Run, table: Counts | Certain) -> str:
+def _lacks(run: Run, prompts: Prompts | None, table: Counts | Certain) -> str:
     """Counts are held against the plan: a table that lost rows is told, and so is a run that lost draws."""
-    keys = run.prompts().keys() if (run.folder / PROMPTS).is_file() else list(table.cells)
+    keys = prompts.keys() if prompts else list(table.cells)
     lacks = lacking(keys, run.planned, table.held())
     return told(lacks) if lacks else ""
 
@@ -181,7 +192,7 @@ def _lacks(run: Run, table: Counts | Certain) -> str:
 def _entry(
     run: Run,
     result: Result,
-    beside: Mapping[str, float],
+    utility: Utility | None,
     tables: Mapping[str, Counts | Certain],
     read_by: tuple[str, int | None],
 ) -> Entry:
@@ -204,8 +215,9 @@ def _entry(
         table,
         table.by_context(),
         result.table.aggregate,
-        {**result.metrics, **_replies(run)},
-        beside,
+        {**result.metrics, **_replies(utility)},
+        utility,
+        _beside(utility),
         *read_by,
         reader=(result.reader.accuracy, result.reader.n) if result.reader and result.reader.n else None,
     )

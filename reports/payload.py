@@ -13,8 +13,6 @@ from harness import __version__
 from harness.metrics.base import OfModel
 from harness.metrics.catalog import of
 from harness.plaintext import show
-from harness.retained.record import utility_of
-from harness.runs.manifest import PROMPTS
 from harness.terms import INVALID
 from reports.board import board_distances, engine, page_metrics
 from reports.command import command
@@ -157,9 +155,12 @@ def _columns(board: Board) -> list[dict[str, object]]:
 
 def _rows(board: Board) -> list[dict[str, object]]:
     names = {w.base: w.model for w in reversed(board.rows) if w.untuned}
+    of: list[list[Cell]] = [[] for _ in board.rows]
+    for cell in board.cells:
+        of[cell.row].append(cell)
     made: list[dict[str, object]] = []
     for row, person in enumerate(board.rows):
-        mine = [c for c in board.cells if c.row == row]
+        mine = of[row]
         value, low, high = board.overall.get(row, (math.nan,) * 3)
         rank = board.overall_rank.get(row, (None, None, None))
         made.append(
@@ -188,8 +189,7 @@ def _rows(board: Board) -> list[dict[str, object]]:
 def _utility(cells: list[Cell]) -> dict[str, object]:
     """What ``distalign utility`` left beside the runs of a row: a headline, and every number."""
     numbers: dict[str, float] = {}
-    for run in {id(c.entry.run): c.entry.run for c in cells}.values():
-        found = utility_of(run.folder)
+    for found in {id(c.entry.run): c.entry.utility for c in cells}.values():
         if found is None:
             continue
         predicted = found.perplexity.model_dump() if found.perplexity else {}
@@ -296,7 +296,6 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
     }
     settings["versions"] = _line(manifest.versions)
     settings |= {"independence": _verdict(manifest.independence), "state": run.state}
-    first = run.prompts().first_rendered if (run.folder / PROMPTS).is_file() else None
     return {
         "id": show(manifest.run, 40),
         "n": None if certain else run.n,
@@ -305,7 +304,7 @@ def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object
         "tokens": round(float(manifest.tokens), 1),
         "seconds": round(manifest.seconds, 1),
         "settings": [[k, strings.add(v, 600)] for k, v in settings.items() if v not in (None, "", [], {})],
-        "first": None if first is None else strings.add(first, 4_000),
+        "first": None if entry.first is None else strings.add(entry.first, 4_000),
         "command": strings.add(command(run, targets), 2_000),
         "counts": {},
         "readers": {},

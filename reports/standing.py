@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.files import digest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from harness.runs.folder import Run
+    from harness.runs.manifest import SamplingRecord
     from reports.load import Entry
 
 H = TypeVar("H", bound="Hashable")
@@ -133,7 +135,12 @@ def column_key(entry: Entry) -> tuple[str, ...]:
 
 def sampling(entry: Entry) -> str:
     """The effective sampling parameters as canonical text."""
-    return json.dumps(entry.run.identity.sampling.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return _canonical(entry.run.identity.sampling)
+
+
+@lru_cache(maxsize=256)
+def _canonical(sent: SamplingRecord) -> str:
+    return json.dumps(sent.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
 
 def reasons(group: Sequence[Entry]) -> list[list[Reason]]:

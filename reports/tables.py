@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field
@@ -181,9 +181,9 @@ def _numbers(cell: BoardCell, metric: Metric) -> dict[str, Number | str]:
     """The columns of one metric."""
     key = metric.key
     if isinstance(metric, Divergence):
-        score = asdict(cell.score(key))
-        values = ("estimate", "low", "high", "plugin", "floor", "floor95", "p")
-        return {key if v == "estimate" else f"{key}_{v}": score[v] for v in values}
+        score = cell.score(key)
+        beside = ("low", "high", "plugin", "floor", "floor95", "p")
+        return {key: score.estimate, **{f"{key}_{name}": getattr(score, name) for name in beside}}
     shown = cell.shown(metric)
     if metric.needs == "model" or (isinstance(metric, OfCounts) and metric.in_table):
         return {key: shown.value}
@@ -196,23 +196,24 @@ def _plain(value: Cell) -> Cell:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def to_csv(rows: Iterable[BoardRow]) -> str:
-    """Records with the same keys as CSV; text that a spreadsheet would run is disarmed."""
+def to_csv(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Flat records with the same keys as CSV; text that a spreadsheet would run is disarmed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    for i, row in enumerate(rows):
-        cells = row.flat()
+    for i, cells in enumerate(rows):
         if not i:
             writer.writerow(cells)
         writer.writerow([safe(value) for value in cells.values()])
     return out.getvalue()
 
 
-def to_json(rows: list[BoardRow]) -> str:
+def to_json(rows: Iterable[Mapping[str, Cell]]) -> str:
     """The same records for programs, as they are."""
-    plain = [{k: "inf" if v == math.inf else v for k, v in row.flat().items()} for row in rows]
-    document = {SCHEMA: 1, "distalign": __version__, "results": plain}
-    return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    encode = json.JSONEncoder(allow_nan=False, separators=(",\n   ", ": ")).encode
+    plain = (encode({k: "inf" if v == math.inf else v for k, v in cells.items()}) for cells in rows)
+    results = ",\n  ".join(f"{{\n   {one[1:-1]}\n  }}" for one in plain)
+    # json.dumps writes the same with indent=1, which takes its slow encoder: a large board has 10^5 numbers.
+    return f'{{\n "{SCHEMA}": 1,\n "distalign": {encode(__version__)},\n "results": [\n  {results}\n ]\n}}\n'
 
 
 def counts_csv(board: Board, *, counted: bool = True) -> str:
@@ -223,7 +224,7 @@ def counts_csv(board: Board, *, counted: bool = True) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*PLACE, *(Counts if counted else Certain).columns])
-    done = set()
+    done, shown = set(), cache(safe)
     for cell in board.cells:
         entry, table = cell.entry, cell.entry.table
         key = (entry.run.manifest.run, entry.n, entry.attribute)
@@ -234,5 +235,5 @@ def counts_csv(board: Board, *, counted: bool = True) -> str:
             key[0],
             *(safe(x) for x in (board.rows[cell.row].model, entry.run.identity.task, entry.attribute)),
         ]
-        writer.writerows([*head, *map(safe, place), *values] for place, values in table.lines())
+        writer.writerows([*head, *map(shown, place), *values] for place, values in table.lines())
     return out.getvalue() if done else ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from harness.errors import UserError
-from harness.files import read_csv
+from harness.files import csv_lines
 from harness.metrics.base import Counted
 from harness.scoring import compare, measured, table
 from harness.scoring.certain import score_certain
@@ -175,12 +176,12 @@ def to_csv(tables: Sequence[Counts] | Sequence[Certain]) -> str:
 def read_counts(path: Path) -> list[Counts]:
     """Read ``counts.csv`` back; anything but whole numbers of known outcomes is a ``UserError``."""
 
-    def value(cells: Mapping[str, str], where: str) -> int:
-        count = cells["count"]
+    def value(cells: Sequence[str], line: int) -> int:
+        (count,) = cells
         if not count.isascii() or not count.isdigit() or len(count) > LONGEST:
             raise UserError(
                 "not a count",
-                where=where,
+                where=f"{path}:{line}",
                 found=count,
                 expected=f"a whole number of 0 or more, of {LONGEST} digits at most",
             )
@@ -195,13 +196,13 @@ def read_counts(path: Path) -> list[Counts]:
 def read_certain(path: Path) -> list[Certain]:
     """Read ``shares.csv`` back; anything but probabilities of known outcomes is a ``UserError``."""
 
-    def value(cells: Mapping[str, str], where: str) -> tuple[float, float]:
+    def value(cells: Sequence[str], line: int) -> tuple[float, float]:
+        lower, undecided = cells
+        where = f"{path}:{line}"
         try:
-            bounds = (float(cells["lower"]), float(cells["undecided"]))
+            bounds = (float(lower), float(undecided))
         except ValueError:
-            raise UserError(
-                "not a probability", where=where, found=f"{cells['lower']}, {cells['undecided']}"
-            ) from None
+            raise UserError("not a probability", where=where, found=f"{lower}, {undecided}") from None
         if not all(0 <= v <= 1 for v in bounds):
             raise UserError("not a probability", where=where, found=bounds, expected="numbers from 0 to 1")
         return bounds
@@ -229,20 +230,23 @@ Value = TypeVar("Value")
 
 
 def _read(
-    path: Path, columns: Sequence[str], value: Callable[[Mapping[str, str], str], Value]
+    path: Path, columns: Sequence[str], value: Callable[[Sequence[str], int], Value]
 ) -> list[tuple[str, tuple[str, ...], dict[tuple[str, str], list[Value]]]]:
     """Attribute, classes, (context, prompt) -> the values in the order of the outcomes."""
-    _, rows = read_csv(path, required=[*KEYS, *columns])
+    wanted = (*KEYS, *columns)
+    header, lines = csv_lines(path, required=wanted)
+    pick = itemgetter(*map(header.index, wanted))
     found: dict[str, dict[tuple[str, str], dict[str, Value]]] = {}
-    for row in rows:
-        attribute, context, prompt, outcome = (row.cells[key] for key in KEYS)
-        where = f"{path}:{row.line}"
-        if empty := [key for key in KEYS if not row.cells[key]]:
-            raise UserError(f"a row without {empty[0]}", where=where, expected=", ".join(KEYS))
+    for line, cells in lines:
+        attribute, context, prompt, outcome, *values = picked = pick(cells)
+        if "" in picked[: len(KEYS)]:
+            raise UserError(
+                f"a row without {KEYS[picked.index('')]}", where=f"{path}:{line}", expected=", ".join(KEYS)
+            )
         cell = found.setdefault(attribute, {}).setdefault((context, prompt), {})
         if outcome in cell:
-            raise UserError("an outcome stands twice", where=where, found=outcome)
-        cell[outcome] = value(row.cells, where)
+            raise UserError("an outcome stands twice", where=f"{path}:{line}", found=outcome)
+        cell[outcome] = value(values, line)
     if not found:
         raise UserError("a table without rows", where=str(path), expected="a row for each outcome")
     _same_prompts(found, path)

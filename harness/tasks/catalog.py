@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,13 +33,21 @@ def folders(kind: Kind) -> list[Path]:
                 "no such folder", where=INCLUDE, found=entry, expected="a folder with tasks/ or targets/"
             )
         found.append(root / kind if (root / kind).is_dir() else root)
+    found += _of_packages(kind)
+    found.append(shipped(kind))
+    return found
+
+
+@cache
+def _of_packages(kind: Kind) -> tuple[Path, ...]:
+    """The folders in installed packages. Looking through all that is installed takes longer than to read a task."""
+    found = []
     for point in metadata.entry_points(group="distalign"):
         spec = find_spec(point.module)
         for place in (spec.submodule_search_locations or []) if spec else []:
             if (Path(place) / kind).is_dir():
                 found.append(Path(place) / kind)
-    found.append(shipped(kind))
-    return found
+    return tuple(found)
 
 
 def names(kind: Kind) -> dict[str, Path]:
