@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harness.metrics.catalog import of
 from harness.plaintext import show
 from harness.terms import INVALID
 from reports.board import board_distances, engine, page_metrics
-from reports.command import command
+from reports.page_runs import Strings, key, runs_of, short
 from reports.published import published
 from reports.samples import find_task
 from reports.standing import sampling, seen
@@ -27,16 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.metrics.base import Metric
-    from harness.runs.manifest import IndependenceRecord
     from harness.scoring.compare import Distances
     from reports.board import Board, Cell
     from reports.check import Checked
-    from reports.load import Entry
-    from reports.samples import Texts
 
-TEXT_BUDGET = 1_500_000
-"""Characters of sample texts on a page, at most: a large board shows shorter and fewer ones."""
-LONGEST_TEXT = 1_200
 CELL_KEYS = [
     *("row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked"),
     *("tv", "lo", "hi", "plugin", "floor", "perfect", "conditional", "best", "worst"),
@@ -45,21 +39,10 @@ CELL_KEYS = [
 """Before the other metrics of a cell, each with its limits (``jsLo``, ``jsHi``)."""
 
 
-class Strings:
-    """Texts by number: each is written once, however often it is shown."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, int] = {}
-
-    def add(self, text: object, limit: int = LONGEST_TEXT) -> int:
-        """The number of a text."""
-        return self.found.setdefault(show(text, limit), len(self.found))
-
-
 def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
     """Everything that the page's scripts read."""
     strings = Strings()
-    runs, index = _runs(board, strings)
+    runs, index = runs_of(board, strings)
     draws = sum(c.entry.draws for c in _one_per_run(board))
     return {
         "meta": {
@@ -74,7 +57,7 @@ def payload(board: Board, checked: Mapping[str, Checked]) -> dict[str, object]:
         "metrics": [{"key": m.key, "percent": m.percent, "hidden": m.place == "offered"} for m in _others()],
         "cellKeys": [*CELL_KEYS, *(m.key + end for m in _others() for end in ("", "Lo", "Hi"))],
         "cells": [
-            _cell(c, index[_key(c)], checked, apart)
+            _cell(c, index[key(c)], checked, apart)
             for c, apart in zip(board.cells, board_distances(board), strict=True)
         ],
         "runs": runs,
@@ -88,19 +71,8 @@ def _others() -> list[Metric]:
     return [m for m in page_metrics() if m.key != "tv"]
 
 
-def _key(cell: Cell) -> tuple[str, int]:
-    return cell.entry.run.manifest.run, cell.entry.n
-
-
 def _one_per_run(board: Board) -> list[Cell]:
-    return list({_key(c): c for c in board.cells}.values())
-
-
-def short(value: float) -> float | str | None:
-    """A number to five significant digits; JSON knows neither nan nor inf."""
-    if math.isnan(value):
-        return None
-    return float(f"{value:.5g}") if math.isfinite(value) else "inf"
+    return list({key(c): c for c in board.cells}.values())
 
 
 def _columns(board: Board) -> list[dict[str, object]]:
@@ -237,87 +209,3 @@ def _each(distances: Distances | None) -> list[list[float | None]]:
 
 def _rounded(values: NDArray[np.float64]) -> list[float | None]:
     return [None if math.isnan(v) else v for v in np.round(values, 5).tolist()]
-
-
-def _runs(board: Board, strings: Strings) -> tuple[list[dict[str, object]], dict[tuple[str, int], int]]:
-    index: dict[tuple[str, int], int] = {}
-    runs: list[dict[str, object]] = []
-    samples: list[dict[str, Texts]] = []
-    targets: dict[tuple[str, int], list[str]] = {}
-    for cell in board.cells:
-        targets.setdefault(_key(cell), []).append(cell.entry.target.name)
-    for cell in board.cells:
-        key, entry = _key(cell), cell.entry
-        if key not in index:
-            index[key] = len(runs)
-            runs.append(_run(entry, list(dict.fromkeys(targets[key])), strings))
-            samples.append({})
-        counts = cast("dict[str, list[object]]", runs[index[key]]["counts"])
-        if entry.attribute not in counts:
-            cells: list[object] = list(entry.rows.ravel().tolist())
-            counts[entry.attribute] = [short(x) if isinstance(x, float) else x for x in cells]
-            if entry.reader is not None:
-                cast("dict[str, object]", runs[index[key]]["readers"])[entry.attribute] = entry.reader
-            if entry.texts is not None:
-                samples[index[key]][entry.attribute] = entry.texts
-    limit, kept = _affordable(samples)
-    for run, sample in zip(runs, samples, strict=True):
-        run["texts"] = {
-            a: {
-                show(label): [[strings.add(t, limit), n] for t, n in pool[:kept]]
-                for label, pool in pools.items()
-            }
-            for a, pools in sample.items()
-        }
-    return runs, index
-
-
-def _affordable(samples: list[dict[str, Texts]]) -> tuple[int, int]:
-    """Characters per text and texts per class that keep the page within its budget."""
-    pools = [pool for sample in samples for found in sample.values() for pool in found.values()]
-    for limit, kept in ((LONGEST_TEXT, 12), (600, 12), (300, 8), (160, 5), (80, 5)):
-        shown = {text[:limit] for pool in pools for text, _ in pool[:kept]}
-        if sum(map(len, shown)) <= TEXT_BUDGET:
-            return limit, kept
-    return 80, 1
-
-
-def _run(entry: Entry, targets: list[str], strings: Strings) -> dict[str, object]:
-    run, certain = entry.run, entry.certain
-    manifest, identity = run.manifest, run.identity
-    shown = identity.model_dump(mode="json")
-    settings: dict[str, object] = {
-        k: shown[k] for k in ("model", "adapter", "revision", "weights", "template")
-    }
-    settings |= identity.sampling.model_dump(mode="json")
-    settings |= {k: shown[k] for k in ("measure", "split", "paraphrases", "seed", "task_hash")}
-    settings |= {
-        k: _line(v.model_dump()) for k, v in (("engine", manifest.engine), ("git", manifest.git)) if v
-    }
-    settings["versions"] = _line(manifest.versions)
-    settings |= {"independence": _verdict(manifest.independence), "state": run.state}
-    return {
-        "id": show(manifest.run, 40),
-        "n": None if certain else run.n,
-        "certain": certain,
-        "engine": strings.add(_line(manifest.engine.model_dump())),
-        "tokens": round(float(manifest.tokens), 1),
-        "seconds": round(manifest.seconds, 1),
-        "settings": [[k, strings.add(v, 600)] for k, v in settings.items() if v not in (None, "", [], {})],
-        "first": None if entry.first is None else strings.add(entry.first, 4_000),
-        "command": strings.add(command(run, targets), 2_000),
-        "counts": {},
-        "readers": {},
-    }
-
-
-def _line(value: object) -> object:
-    return ", ".join(f"{k} {v}" for k, v in value.items() if v != "") if isinstance(value, dict) else value
-
-
-def _verdict(found: IndependenceRecord | None) -> str:
-    """The test of independence in a line that needs no language."""
-    if found is None:
-        return ""
-    p = "" if found.p is None else f"p = {found.p}"
-    return " · ".join(filter(None, ("✓" if found.ok else "✗", p, found.reason)))

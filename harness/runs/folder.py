@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, cast, get_args
+from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
@@ -36,6 +36,8 @@ RETRY = 1_000_000
 """Chunk numbers from here on replace draws of a chunk that failed: number + RETRY x attempt."""
 MOST_TOKENS = 2**31
 """More than any model writes; a greater number is a mistake of the engine."""
+FINISHES: dict[str, Finish] = {name: name for name in get_args(Finish)}
+"""How a draw may have ended, by the text in its file."""
 FLUSH_ROWS = 20_000
 FLUSH_SECONDS = 5.0
 COLUMNS = {
@@ -156,7 +158,7 @@ def _chunks(part: Path) -> Iterator[Chunk]:
             "not a part of a run", where=str(part), found=clip(types), expected=clip(COLUMNS), hint=hint
         )
     columns = {name: table.column(name).to_pylist() for name in COLUMNS}
-    strange = set(columns["finish"]) - set(get_args(Finish))
+    strange = set(columns["finish"]) - set(FINISHES)
     if strange or min(columns["count"], default=1) < 1:
         raise UserError("not draws of a run", where=str(part), found=", ".join(sorted(strange)), hint=hint)
     groups: dict[tuple[str, str, int], list[int]] = {}
@@ -167,7 +169,7 @@ def _chunks(part: Path) -> Iterator[Chunk]:
             Draw(
                 text=columns["text"][i],
                 count=columns["count"][i],
-                finish=cast("Finish", columns["finish"][i]),
+                finish=FINISHES[columns["finish"][i]],
                 tokens=columns["tokens"][i],
                 error=columns["error"][i],
             )

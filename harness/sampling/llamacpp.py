@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import httpx
 from transformers import AutoTokenizer, GenerationConfig
@@ -41,6 +41,14 @@ GROUP = 8
 SEEDS = 2**32 - 1
 """llama.cpp takes seeds below this; the number itself means a random one."""
 STEP = 256
+
+
+class _Answer(TypedDict):
+    """What is used of an answer of llama.cpp's server."""
+
+    tokens: list[int]
+    tokens_predicted: int
+    stop_type: str
 
 
 @dataclass(slots=True)
@@ -194,13 +202,13 @@ class LlamaCppEngine:
         rows = found if isinstance(found, list) else [found]
         return [self._draw(row, sampling) for row in rows]
 
-    def _draw(self, row: dict[str, object], sampling: Sampling) -> Draw:
-        ids = [int(i) for i in cast("list[int]", row["tokens"])]
+    def _draw(self, row: _Answer, sampling: Sampling) -> Draw:
+        ids = row["tokens"]
         end = next((i for i, token in enumerate(ids) if token in self.ends), len(ids))
         text = self.chat.decode([ids[:end]], self.ends)[0]
         cut = min((i for s in sampling.stop if (i := text.find(s)) >= 0), default=len(text))
         whole = end < len(ids) or cut < len(text) or row["stop_type"] != "limit"
-        tokens = min(int(cast("int", row["tokens_predicted"])), end + 1)
+        tokens = min(row["tokens_predicted"], end + 1)
         return Draw(text[:cut], finish="stop" if whole else "length", tokens=tokens)
 
 
