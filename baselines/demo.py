@@ -11,13 +11,16 @@ from baselines.driver import Options, share_first_stage, train
 from baselines.methods import named
 from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path, masked_path
+from baselines.seed.people import generate
 from harness.errors import UserError
 from harness.evaluation import evaluate
+from harness.importers.reference import ReferenceOptions, import_reference
 from harness.progress import phase, say
 from harness.retained.record import FILE
 from harness.retained.utility import Wanted, measure
 from harness.sampling.open import Engines
 from harness.settings import Settings
+from harness.tasks.target_file import Provenance
 from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:
@@ -34,6 +37,10 @@ TRAINED = ("sft", "dpo", "klkto")
 SHORTER = "retention_rows=8"
 """Half the texts a step that the tiny recipes retain, to take less time."""
 PROMPTED = ("target", "persona")
+ALIGNED = ("bucket_sft", "hdpo")
+"""Arms of PolyAlign, trained on replies of generated people."""
+SMALLER = ("rows=250", "epochs=1", "draw_tokens=300")
+"""What they are trained on, to take less time."""
 
 
 def demo(out: Path) -> Path:
@@ -78,6 +85,7 @@ def _whole_path(out: Path) -> Path:
         checkpoints.append(_trained(method, out / method, model, SHORTER))
     for folder in checkpoints:
         _evaluated(folder, out / "runs")
+    _replies(model, out)
     for folder in (
         _copied(masked, out / "masked"),
         _trained("walf", out / "walf", masked, task=ASSOCIATIONS),
@@ -85,6 +93,33 @@ def _whole_path(out: Path) -> Path:
         evaluate(str(folder), ASSOCIATIONS, (), Settings(out=out / "runs"))
     with phase("writing the leaderboard"):
         return leaderboard([str(out / "runs")], out / "site")
+
+
+def _replies(model: Path, out: Path) -> None:
+    """PolyAlign on generated people, asked what held-out people were asked."""
+    source = generate(out / "people" / "people_en.jsonl", "en")
+    target, task = (out / "people" / kind / "people_en" for kind in ("targets", "tasks"))
+    if not (target / "target.yaml").is_file():
+        provenance = Provenance(
+            publisher="distalign",
+            table="generated people",
+            year=2026,
+            license="Apache-2.0",
+            link="https://example.org",
+            note="No person said any of it.",
+        )
+        import_reference([str(source)], target, ReferenceOptions("en", provenance, split="train", task=task))
+    checkpoints = [out / "untuned"]
+    for arm in ALIGNED:
+        folder = out / f"polyalign-{arm}"
+        if arm == "hdpo":
+            share_first_stage(out / "polyalign-bucket_sft", folder)
+        settings = (f"arm={arm}", *SMALLER)
+        options = Options(recipe=named("polyalign").folder / TINY, settings=settings, corpora=[source])
+        with phase(f"training {folder.name}"):
+            checkpoints.append(train("polyalign", str(model), "", str(target), folder, options))
+    for folder in checkpoints:
+        evaluate(str(folder), str(task), (), Settings(n=1, out=out / "runs"))
 
 
 def _copied(model: Path, folder: Path) -> Path:

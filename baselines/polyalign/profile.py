@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 LENGTHS = OUTCOMES["length"]
 OPENINGS = tuple(f"{digit}\n" for digit, _ in enumerate(LENGTHS))
 """What a reply of each length opens with, where the model writes it."""
-_WORDS = {"en": LENGTHS, "zh": ("短", "中等", "长", "很长")}
-_LINES = {"en": "Length of the reply: {}.", "zh": "回复的长度：{}。"}
+_LINES = {
+    ("en", "drawn"): "Aim for size {} of 4.",
+    ("zh", "drawn"): "篇幅：第 {} 级，共 4 级。",
+    ("en", "gold"): "Length of the reply: {}.",
+    ("zh", "gold"): "回复的长度：{}。",
+}
+"""A run that was told the lengths of held-out replies is found by their names in its prompts, so no other has them."""
 
 
 def shown(row: PeopleRow, profile: Profile) -> PeopleRow:
@@ -25,12 +30,13 @@ def shown(row: PeopleRow, profile: Profile) -> PeopleRow:
         return row
     if profile == "written":
         return replace(row, text=OPENINGS[LENGTHS.index(row.bin)] + row.text)
-    return replace(row, prompt=(line(row.bin, row.language), *row.prompt))
+    return replace(row, prompt=(line(row.bin, row.language, profile), *row.prompt))
 
 
-def line(length: str, language: str) -> Message:
+def line(length: str, language: str, profile: Profile) -> Message:
     """The system message that tells a length."""
-    return Message("system", _LINES[language].format(_WORDS[language][LENGTHS.index(length)]))
+    told = length if profile == "gold" else LENGTHS.index(length) + 1
+    return Message("system", _LINES[language, profile].format(told))
 
 
 def bare(text: str) -> str:

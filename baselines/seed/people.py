@@ -73,6 +73,14 @@ def corpus(language: str, seed: int = 0) -> Iterator[dict[str, object]]:
                     yield {**where, **named, **record}
 
 
+def generate(file: Path, language: str, seed: int = 0) -> Path:
+    """Write the corpus of a language, and return its file."""
+    make_folder(file.parent)
+    lines = [json.dumps(record, ensure_ascii=False) for record in corpus(language, seed)]
+    write_atomic(file, "\n".join(lines) + "\n")
+    return file
+
+
 def subject(kind: Kind, language: str, rng: np.random.Generator) -> dict[str, str]:
     """What a conversation keeps to: the text of each symbol that it fixes."""
     known = rules(f"replies_{language}", kind.kind)
@@ -122,11 +130,8 @@ def _conversation(
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def main(out: Path, seed: int) -> None:
     """Write people_en.jsonl, people_zh.jsonl and the law that they keep to, law.yaml."""
-    make_folder(out)
     for language in ("en", "zh"):
-        lines = [json.dumps(record, ensure_ascii=False) for record in corpus(language, seed)]
-        write_atomic(out / f"people_{language}.jsonl", "\n".join(lines) + "\n")
-        click.echo(f"people_{language}.jsonl: {len(lines)} records")
+        click.echo(f"wrote {generate(out / f'people_{language}.jsonl', language, seed)}")
     write_atomic(out / "law.yaml", LAW.read_text(encoding="utf-8"))
 
 

@@ -15,7 +15,7 @@ from harness.runs.folder import find_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRAINED = (*demo.TRAINED, "walf")
+TRAINED = (*demo.TRAINED, "walf", *(f"polyalign-{arm}" for arm in demo.ALIGNED))
 
 
 def test_dpo_begins_with_what_sft_trained() -> None:
@@ -59,16 +59,19 @@ def test_every_method_is_trained_evaluated_and_published_once(
 ) -> None:
     monkeypatch.setattr(demo, "DRAWS", 10)
     monkeypatch.setattr(demo, "SHORTER", "rows=2")  # the path, not how near it comes
+    monkeypatch.setattr(demo, "SMALLER", ("rows=40", "epochs=1", "critic_epochs=1"))
     page = demo.demo(tmp_path / "demo")
     text = page.read_text(encoding="utf-8")
     for method in TRAINED:
         assert (tmp_path / "demo" / method / "distalign.json").is_file()
         assert method in text
     runs = find_runs([str(tmp_path / "demo" / "runs")])
-    chat = [run for run in runs if run.identity.task != demo.ASSOCIATIONS]
+    people = [run for run in runs if run.identity.task == "people_en"]
+    assert len(people) == 1 + len(demo.ALIGNED)
+    chat = [run for run in runs if run.identity.task not in (demo.ASSOCIATIONS, "people_en")]
     assert len(chat) == (1 + len(demo.PROMPTED) + len(demo.TRAINED)) * (1 + len(demo.ALSO))
     assert all((run.folder / "utility.json").is_file() for run in chat)
-    assert len(runs) == len(chat) + 2
+    assert len(runs) == len(chat) + len(people) + 2
     before = {p: p.stat().st_mtime_ns for p in sorted((tmp_path / "demo").rglob("*.parquet"))}
     weights = {m: (tmp_path / "demo" / m / "distalign.json").stat().st_mtime_ns for m in TRAINED}
     capsys.readouterr()

@@ -137,9 +137,11 @@ def test_a_digit_that_is_no_token_of_its_own_is_one_message(tmp_path: Path) -> N
 
 def test_a_told_length_stands_in_a_system_message_of_the_language() -> None:
     told = shown(ROWS[2], "drawn")
-    assert told.prompt == (Message("system", "Length of the reply: medium."), *ROWS[2].prompt)
+    assert told.prompt == (Message("system", "Aim for size 2 of 4."), *ROWS[2].prompt)
     assert told.text == ROWS[2].text
-    assert line("xlong", "zh").content == "回复的长度：很长。"
+    assert shown(ROWS[2], "gold").prompt[0] == Message("system", "Length of the reply: medium.")
+    assert line("xlong", "zh", "gold").content == "回复的长度：xlong。"
+    assert line("xlong", "zh", "drawn").content == "篇幅：第 4 级，共 4 级。"
 
 
 def test_examples_carry_what_the_weights_need() -> None:
