@@ -11,7 +11,7 @@ from baselines.driver import Options, share_first_stage, train
 from baselines.methods import named
 from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path, masked_path
-from baselines.seed.people import generate
+from baselines.seed.people import generate, shorten
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.importers.reference import ReferenceOptions, import_reference
@@ -39,6 +39,8 @@ SHORTER = "retention_rows=8"
 PROMPTED = ("target", "persona")
 ALIGNED = ("bucket_sft", "hdpo")
 """Arms of PolyAlign, trained on replies of generated people."""
+ASKED = 50
+"""Prompts of each of their contexts."""
 SMALLER = ("rows=250", "epochs=1", "draw_tokens=300")
 """What they are trained on, to take less time."""
 
@@ -109,6 +111,7 @@ def _replies(model: Path, out: Path) -> None:
             note="No person said any of it.",
         )
         import_reference([str(source)], target, ReferenceOptions("en", provenance, split="train", task=task))
+        shorten(task / "prompts.jsonl", ASKED)
     checkpoints = [out / "untuned"]
     for arm in ALIGNED:
         folder = out / f"polyalign-{arm}"
@@ -119,7 +122,7 @@ def _replies(model: Path, out: Path) -> None:
         with phase(f"training {folder.name}"):
             checkpoints.append(train("polyalign", str(model), "", str(target), folder, options))
     for folder in checkpoints:
-        evaluate(str(folder), str(task), (), Settings(n=1, out=out / "runs"))
+        evaluate(str(folder), str(task), (), Settings(n=2, out=out / "runs"))
 
 
 def _copied(model: Path, folder: Path) -> Path:

@@ -81,6 +81,15 @@ def generate(file: Path, language: str, seed: int = 0) -> Path:
     return file
 
 
+def shorten(prompts: Path, most: int) -> None:
+    """Keep the first so many prompts of each context, of those that the test people were asked."""
+    kept: dict[str, list[str]] = {}
+    for line in prompts.read_text(encoding="utf-8").splitlines():
+        kept.setdefault(json.loads(line)["contexts"][0], []).append(line)
+    lines = [line for own in kept.values() for line in own[:most]]
+    write_atomic(prompts, "\n".join(lines) + "\n")
+
+
 def subject(kind: Kind, language: str, rng: np.random.Generator) -> dict[str, str]:
     """What a conversation keeps to: the text of each symbol that it fixes."""
     known = rules(f"replies_{language}", kind.kind)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from baselines.seed.people import TEST, TRAIN, answer, corpus, kinds
+from baselines.seed.people import TEST, TRAIN, answer, corpus, kinds, shorten
 from harness.importers.reference import shape_readers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.importers.reference import Language
 
 
@@ -50,3 +53,13 @@ def test_a_conversation_keeps_to_its_subject_and_its_split() -> None:
     rng = np.random.default_rng(0)
     said = [answer(kind, "en", {"subject": "rye bread"}, rng) for _ in range(40)]
     assert sum("rye bread" in text.lower() for text in said) > 30
+
+
+def test_a_shortened_task_keeps_the_first_prompts_of_each_context(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    lines = [json.dumps({"id": f"{c}{i}", "contexts": [c]}) for i in range(3) for c in ("chat", "help")]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    shorten(file, 2)
+    assert sorted(json.loads(line)["id"] for line in file.read_text().splitlines()) == [
+        *("chat0", "chat1", "help0", "help1")
+    ]

@@ -34,7 +34,7 @@ from baselines.polyalign.turns import fitted, tokenizer_with_template
 from baselines.polyalign.weighting import per_token, row_weights
 from baselines.recipe import REAL, TINY
 from baselines.seed import causal_path
-from baselines.seed.people import Kind, generate, kinds
+from baselines.seed.people import Kind, generate, kinds, shorten
 from harness.contract import FILE as CONTRACT
 from harness.contract import read_checkpoint
 from harness.evaluation import evaluate
@@ -129,22 +129,13 @@ def generated(
             import_reference(
                 [str(path)], target, ReferenceOptions(language, source, split="train", task=task)
             )
-            _shorten(task / "prompts.jsonl", prompts)
+            shorten(task / "prompts.jsonl", prompts)
         named_kinds = dict.fromkeys(context_of(r) for r in read_replies(str(path), {}))
         laws.append(dict(zip(named_kinds, (law(k) for k in kinds(language)), strict=True)))
         corpora.append(path)
         targets.append(str(target))
         tasks.append(str(task))
     return corpora, targets, tasks, laws
-
-
-def _shorten(file: Path, prompts: int) -> None:
-    kept: dict[str, list[str]] = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        kept.setdefault(json.loads(line)["contexts"][0], []).append(line)
-    file.write_text(
-        "\n".join(line for lines in kept.values() for line in lines[:prompts]) + "\n", encoding="utf-8"
-    )
 
 
 def law(kind: Kind) -> dict[str, dict[str, float]]:
