@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.retained.record import Utility
     from harness.runs.manifest import Prompts
     from harness.scores import Result, ScoredTarget
+    from harness.scoring.labelled import Labelled
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
     from reports.samples import Texts
@@ -70,6 +71,8 @@ class Entry:
     """The run's first prompt, as the model saw it; None where the run keeps no prompts."""
     reader: tuple[float, int] | None = None
     """Accuracy of the reader on the task's labelled examples, and how many these are."""
+    labelled: Labelled | None = None
+    """Scores with hand labels; None where nobody labelled texts of the run."""
     texts: Texts | None = None
     """Some of the texts that were drawn, by class; None where none were read."""
 
@@ -220,4 +223,5 @@ def _entry(
         _beside(utility),
         *read_by,
         reader=(result.reader.accuracy, result.reader.n) if result.reader and result.reader.n else None,
+        labelled=result.labelled,
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.runs.manifest import IndependenceRecord
+    from harness.scoring.labelled import Labelled
     from reports.board import Board, Cell
     from reports.load import Entry
     from reports.samples import Texts
@@ -113,7 +114,13 @@ def _run(entries: Sequence[Entry], strings: Strings) -> dict[str, object]:
         "command": strings.add(command(run, list(dict.fromkeys(e.target.name for e in entries))), 2_000),
         "counts": {attribute: [short(x) for x in e.rows.ravel().tolist()] for attribute, e in first.items()},
         "readers": {attribute: e.reader for attribute, e in first.items() if e.reader is not None},
+        "hand": {f"{e.attribute}/{e.target.name}": _by_hand(e.labelled) for e in entries if e.labelled},
     }
+
+
+def _by_hand(found: Labelled) -> list[float | str | None]:
+    """Labelled texts, the reader's error, and the TV with this error: each with its limits."""
+    return [short(x) for i in (found.error, found.tv) for x in (i.value, i.low, i.high)] + [found.texts]
 
 
 def _line(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from harness.sampling.base import ModelCard
 from harness.settings import Settings
 from harness.tasks.task import load_task
 from harness.terms import Draw
+from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,6 +114,23 @@ def test_scores_with_labels_hold_what_a_person_says_of_all_draws(
     assert read_wrong, "the reader is expected to misread one of the texts"
     assert found.error.low <= read_wrong <= found.error.high
     assert found.known == pytest.approx(10 / 11)
+
+
+def test_the_page_says_what_was_checked_by_hand(made: Run, sheet: Path, tmp_path: Path) -> None:
+    def told() -> object:
+        page = leaderboard([str(made.folder)], tmp_path / "site").read_text(encoding="utf-8")
+        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        (run,) = data["runs"]
+        return run["hand"]
+
+    assert told() == {}
+    fill(sheet)
+    take(made, load_task("gender_us").attributes["gender"], [sheet])
+    (result,) = score(made).results
+    assert result.labelled is not None
+    error, tv, texts = result.labelled.error, result.labelled.tv, result.labelled.texts
+    shown = [error.value, error.low, error.high, tv.value, tv.low, tv.high, texts]
+    assert told() == {f"gender/{result.target.name}": pytest.approx(shown, rel=1e-4)}
 
 
 def test_two_people_are_compared_and_the_first_counts(
