@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 TORCH := 2.13.0
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: demo real test test-lowest lint types lock bench test-slow test-engines test-browser wheel clean
+.PHONY: demo real test test-lowest lint types lock bench test-slow test-faults test-engines test-browser wheel clean
 
 $(VENV)/.made: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,10 @@ bench: $(VENV)/.made
 
 test-slow: $(VENV)/.made
 	$(BIN)/python -m pytest -m 'slow or ray'
+
+# Faults and hostile input, with the many mutants of each kind of file.
+test-faults: $(VENV)/.made
+	OMP_NUM_THREADS=1 timeout 3600 $(BIN)/python -m pytest -n auto -m 'slow or not slow' tests/faults
 
 test-engines: $(ENGINES)/.made
 	$(ENGINES)/bin/python -m pytest -m vllm tests/sampling/test_vllm.py

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from harness.plaintext import LONGEST, line
+from harness.plaintext import LONGEST, line, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LONGEST_PART = 2_000
+"""Characters of one part of a message."""
 MOST_NAMES = 2_000
 """Names among which the nearest is looked for."""
 
@@ -42,8 +44,7 @@ class UserError(Exception):
         super().__init__(problem)
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.problem}" if self.where else self.problem
-        lines = [head]
+        lines = [f"{self.where}: {self.problem}" if self.where else self.problem]
         if self.found is not None:
             lines.append(f"  found:    {clip(self.found)}")
         if self.expected:
@@ -52,7 +53,7 @@ class UserError(Exception):
             lines.append(f"  nearest:  {self.nearest}")
         if self.hint:
             lines.append(f"  next:     {self.hint}")
-        return "\n".join(lines)
+        return "\n".join(show(each, LONGEST_PART) for each in lines)
 
 
 class IncompleteError(UserError):

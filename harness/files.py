@@ -72,11 +72,6 @@ class Document:
         return str(self.path)
 
 
-def beside(doc: Document, name: str) -> Path:
-    """The path of a file that a document names relative to itself."""
-    return Path(os.path.normpath(doc.path.parent / name))
-
-
 def load_yaml(path: Path) -> Document:
     """Parse a YAML file, refusing duplicate keys and anything but plain data."""
     text = read_text(path, limits.YAML_BYTES)
@@ -142,7 +137,7 @@ def _walk(
 
 def _mend(node: yaml.ScalarNode) -> None:
     """Two escapes of a surrogate pair, as JSON writes an emoji, are one character; a number has an end."""
-    problem = ""
+    problem = "a null byte" if "\0" in node.value else ""
     if node.tag.endswith((":int", ":float")) and len(node.value) > limits.DIGITS:
         problem = f"a number of {len(node.value):,} characters"
     elif not node.value.isascii():

@@ -26,5 +26,7 @@ RENDERED = 1_000_000
 """Characters of a prompt."""
 TEMPLATE_SECONDS = 10.0
 """That a model's chat template may take for one prompt."""
+MOST_TOKENS = 2**31
+"""Of one answer; no model writes more."""
 ANSWER_BYTES = 64 * 2**20
 """Of one answer of a server, unpacked."""

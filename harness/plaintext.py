@@ -18,6 +18,8 @@ UNSEEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates and tags
 )
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
 
 def spelled(text: str) -> str:
     """``text`` with every character that acts without being seen written as its name, as ``[U+202E]``.
@@ -37,6 +39,24 @@ def show(value: object, limit: int = LONGEST) -> str:
 def line(value: object, limit: int = LONGEST) -> str:
     r"""``show`` on one line: line ends and tabs are written as ``\n`` and ``\t``."""
     return show(value, limit).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def storable(text: str) -> bool:
+    """Whether UTF-8, a path and a header can hold a text: no null byte, no half of a surrogate pair."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def disarmed(text: str) -> str:
+    """A cell of a CSV file: text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return "'" + text if _FORMULA.match(text) else text
+
+
+def rearmed(text: str) -> str:
+    """What ``disarmed`` made a cell of."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

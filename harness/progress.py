@@ -8,12 +8,16 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from harness.plaintext import show
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+LONGEST_LINE = 20_000
+"""Characters of one message."""
 LOG_SECONDS = 60.0
 FIRST_SECONDS = 5.0
 RECENT_SECONDS = 120.0
@@ -142,8 +146,8 @@ class Steps:
 
 
 def say(line: str) -> None:
-    """One line to standard error."""
-    sys.stderr.write(line + "\n")
+    """One line to standard error, with nothing in it that commands a terminal."""
+    sys.stderr.write(show(line, LONGEST_LINE) + "\n")
     sys.stderr.flush()
 
 

@@ -51,7 +51,9 @@ def read_parquet(path: Path, hint: str = "") -> pa.Table:
                     found=f"{about.num_rows:,} rows, {unpacked:,} bytes when unpacked",
                     expected=f"at most {limits.PARQUET_ROWS:,} rows and {limits.PARQUET_BYTES:,} bytes",
                 )
-            return file.read()
+            table = file.read()
+            table.validate(full=True)  # or a text that is no UTF-8 is met where it is used
+            return table
     except (pa.ArrowException, OSError) as err:
         raise UserError("a damaged Parquet file", where=str(path), found=str(err), hint=hint) from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, get_args
 
 from harness.errors import UserError, nearest
+from harness.plaintext import storable
 from harness.terms import Measure
 
 if TYPE_CHECKING:
@@ -157,7 +158,15 @@ def _real(low: float, high: float, *, closed: bool = True) -> Callable[[object],
 
 
 def _texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+    return isinstance(value, list | tuple) and all(_text(v) and v for v in value)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and storable(value)
+
+
+def _path(value: object) -> bool:
+    return isinstance(value, str | Path) and str(value) != "" and storable(str(value))
 
 
 def _shard(value: object) -> bool:
@@ -199,9 +208,7 @@ RULES = {
         "sampling", "not sampling parameters", _is(Mapping), "names and values, as {'temperature': 0.7}"
     ),
     "allow_greedy": Rule("--allow-greedy", "neither true nor false", _is(bool), "True or False"),
-    "out": Rule(
-        "--out", "not a folder's name", lambda v: isinstance(v, str | Path) and str(v) != "", "a path"
-    ),
+    "out": Rule("--out", "not a folder's name", _path, "a path"),
     "shard": Rule("--shard", "a shard is I/K", _shard, "for example 1/4 to 4/4; in Python (1, 4) to (4, 4)"),
     "until": Rule(
         "--until-halfwidth",
@@ -209,17 +216,17 @@ RULES = {
         lambda v: v is None or _real(0, 1, closed=False)(v),
         "a number above 0, to 1",
     ),
-    "system": Rule("--system", "not a system message", _is(str), "a text"),
+    "system": Rule("--system", "not a system message", _text, "a text"),
     "prompts": Rule(
         "--prompts",
         "not a file of prompts",
-        lambda v: v is None or (isinstance(v, str | Path) and str(v) != ""),
+        lambda v: v is None or _path(v),
         "a path",
     ),
     "continue_from": Rule(
         "--continue-from",
         "not the beginning of an answer",
-        lambda v: isinstance(v, str) and (v == "" or v.strip() != ""),
+        lambda v: _text(v) and (v == "" or v.strip() != ""),
         "a text that is not blank",
     ),
     "contexts": Rule("--contexts", "not contexts", _texts, "a list of context ids, as ['nurse', 'roofer']"),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 
-from harness.plaintext import UNSEEN, spelled
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from harness.plaintext import UNSEEN, disarmed, spelled
 
 
 def cell(value: object) -> object:
     """A cell of a CSV file: text that a spreadsheet would run as a formula gets an apostrophe in front."""
     if not isinstance(value, str):
         return value
-    text = spelled(value)
-    return "'" + text if text.startswith(_FORMULA) else text
+    return disarmed(spelled(value))
 
 
 def link(value: object) -> str:

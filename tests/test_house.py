@@ -122,7 +122,18 @@ def test_what_is_forbidden_is_not_imported(place: str) -> None:
 
 
 def test_sampling_stands_on_the_ground_floor_and_the_tasks_alone() -> None:
-    below = ("terms", "contract", "errors", "files", "progress", "tasks", "sampling")
+    below = (
+        "terms",
+        "contract",
+        "errors",
+        "files",
+        "progress",
+        "limits",
+        "plaintext",
+        "raw",
+        "tasks",
+        "sampling",
+    )
     inside = [p for p in MODULES if name_of(p).startswith("harness.sampling")]
     above = {
         f"{name_of(p)} imports {i}"

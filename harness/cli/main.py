@@ -10,6 +10,7 @@ import click
 
 from harness import __version__
 from harness.errors import UserError
+from harness.plaintext import storable
 
 VERBS = {
     "evaluate": "Evaluate models on tasks against target distributions.",
@@ -110,6 +111,7 @@ def main(args: list[str] | None = None) -> None:
 def run(args: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
+        _plain(sys.argv[1:] if args is None else args)
         group.main(args=args, prog_name="distalign", standalone_mode=False)
     except UserError as err:
         click.echo(f"distalign: {err}", err=True)
@@ -132,6 +134,13 @@ def run(args: list[str] | None = None) -> int:
         click.echo(f"distalign: {_refused(err)}", err=True)
         return 2
     return 0
+
+
+def _plain(args: list[str]) -> None:
+    """Refuse arguments that no file, header or manifest can hold."""
+    for arg in args:
+        if not storable(arg):
+            raise UserError("not plain text", found=repr(arg), expected="UTF-8 without null bytes")
 
 
 def _refused(err: OSError) -> UserError:

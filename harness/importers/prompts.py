@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from typing import TYPE_CHECKING
 
 import yaml
 
 from harness.errors import UserError, nearest
-from harness.files import beside, write_atomic
+from harness.files import make_folder, write_atomic
 from harness.raw import parse_json, read_text
+from harness.tasks.catalog import beside
 from harness.tasks.scaffold import check_name
 
 if TYPE_CHECKING:
@@ -52,10 +52,13 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
     data.update(name=name, title=f"{task.title}, prompts of {file.name}", prompts="prompts.yaml", version=1)
     asked = {context for context, _ in found}
     data["contexts"] = [dict(c.fields) for c in task.contexts if c.id in asked]
+    make_folder(folder)
     for spec in [data, *(data.get("attributes") or {}).values()]:
-        if isinstance(spec.get("examples"), str):
-            spec["examples"] = os.path.relpath(beside(task.source, spec["examples"]), folder)
-    folder.mkdir(parents=True, exist_ok=True)
+        for texts in ("examples", "blind"):
+            if isinstance(spec.get(texts), str):
+                source = beside(task.source, spec[texts])
+                spec[texts] = source.name
+                write_atomic(folder / source.name, read_text(source))
     write_atomic(folder / "prompts.yaml", _yaml(list(found.values())))
     write_atomic(folder / "task.yaml", _yaml(data))
     return folder / "task.yaml"

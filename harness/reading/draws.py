@@ -27,7 +27,10 @@ class StatedReader(Reader):
 
     def read(self, answer: Answer) -> Reading:
         """The label as it stands."""
-        stated = json.loads(answer.text)[self.attribute] if answer.text.startswith("{") else answer.text
+        try:
+            stated = json.loads(answer.text)[self.attribute] if answer.text.startswith("{") else answer.text
+        except (ValueError, LookupError, RecursionError):
+            return Reading("unparsed", "no label is stated")
         return Reading(str(stated), "stated by the model")
 
 

@@ -31,9 +31,7 @@ _SHE_HE = re.compile(
     r"|(?P<alone>she|her|hers|he|him|his)\W*$|(?P<han>她|他)(?=\W|$|是|今年|叫|大?约))"
     r"|(?:[:\n–—-]|\bis|\banswer)\s*[\"']?(?P<last>she|her|hers|he|him|his)[\"']?\W*$"
 )
-_BOTH = re.compile(
-    r"\b(?:she|hers?)\b.*\b(?:he|him|his)\b|\b(?:he|him|his)\b.*\b(?:she|hers?)\b|她.*他|他.*她", re.S
-)
+_SHE, _HE = re.compile(r"\b(?:she|hers?)\b"), re.compile(r"\b(?:he|him|his)\b")
 
 
 class Choice(NamedTuple):
@@ -102,7 +100,8 @@ def initial(text: str, labels: Iterable[str]) -> str:
 def pronoun(text: str) -> str:
     """*male* or *female* where a short answer tells of somebody by one pronoun, *She.* or *He is 35*; '' for none."""
     found = _SHE_HE.search(text)
-    if found is None or _BOTH.search(text):
+    both = (_SHE.search(text) and _HE.search(text)) or ("她" in text and "他" in text)
+    if found is None or both:
         return ""
     word = next(w for w in found.groups() if w)
     return "female" if word in ("she", "her", "hers", "她") else "male"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, nearest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Classes = Mapping[str, Iterable[str]]
     Build = Callable[[Classes, str, Mapping[str, object]], Reader]
 
+_BLANKS = re.compile(r"(\s{40})\s+")
 
 # Each reader's module is imported when a task names it: some of them are heavy.
 
@@ -177,8 +179,11 @@ def settled_draw(
 
 
 def _joined(begun: str, answer: str) -> str:
-    """An answer with its beginning: some tokenizers lose the blank before a text's first word."""
-    return begun + gap(begun, answer) + answer
+    """An answer with its beginning: some tokenizers lose the blank before a text's first word.
+
+    No reading depends on how long a run of blanks is, and patterns would look at each of them from each of them.
+    """
+    return _BLANKS.sub(r"\1", begun + gap(begun, answer) + answer)
 
 
 def _tokens(contract: Contract) -> list[str]:

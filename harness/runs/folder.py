@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
 
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
+from harness.limits import MOST_TOKENS
 from harness.locks import held
 from harness.raw import read_parquet
 from harness.records import read, write
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 AGAIN = "the command that made the run, again"
 RETRY = 1_000_000
 """Chunk numbers from here on replace draws of a chunk that failed: number + RETRY x attempt."""
-MOST_TOKENS = 2**31
-"""More than any model writes; a greater number is a mistake of the engine."""
 FINISHES: dict[str, Finish] = {name: name for name in get_args(Finish)}
 """How a draw may have ended, by the text in its file."""
 FLUSH_ROWS = 20_000

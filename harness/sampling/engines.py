@@ -15,6 +15,8 @@ TEMPLATE = Option("template", "Chat template: auto (the model's own), none, or a
 DTYPE = Option("dtype", "auto (the checkpoint's own; float32 on a CPU), float32, bfloat16 or float16.")
 DEVICE = Option("device", "auto, cpu, cuda, cuda:1, …")
 TRUST = Option("trust_remote_code", "Run code that comes with the model; recorded in the manifest.", bool)
+TIMEOUT = Option("timeout", "Seconds that one answer may take, and that may pass until the first draws.", int)
+CONNECT = Option("connect_timeout", "Seconds until a connection stands.", int)
 REPLICAS = Option("replicas", "Copies that run side by side; default: one per GPU or machine.", int)
 
 
@@ -56,7 +58,7 @@ def _llamacpp(ask: Opening) -> Engine:
 def _server(ask: Opening) -> Engine:
     from harness.sampling.server.engine import ServerEngine
 
-    return ServerEngine(ask.rest)
+    return ServerEngine(ask.rest, **ask.options)
 
 
 def _ray(ask: Opening) -> Engine:
@@ -102,7 +104,12 @@ ENGINES: tuple[EngineSpec, ...] = (
         on_gpu=True,
     ),
     EngineSpec(
-        "server", "NAME@http://host:port/v1, an OpenAI-compatible server", ("draws",), _server, (), ("httpx",)
+        "server",
+        "NAME@http://host:port/v1, an OpenAI-compatible server",
+        ("draws",),
+        _server,
+        (TIMEOUT, CONNECT),
+        ("httpx",),
     ),
     EngineSpec(
         "ray",

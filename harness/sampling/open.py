@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, nearest
+from harness.plaintext import storable
 from harness.progress import phase
 from harness.sampling import engines
 from harness.sampling.base import can
@@ -25,6 +26,8 @@ def parse(model: str, backend: str = AUTO) -> Named:
     specs = {spec.name: spec for spec in engines.ENGINES}
     if backend not in (AUTO, *specs):
         raise UserError("unknown backend", where="--backend", **_one_of(backend, (AUTO, *specs)))
+    if not storable(model):
+        raise UserError("not a model", found=repr(model), expected="UTF-8 without null bytes")
     if not model.strip():
         raise UserError("an empty model string", expected="a path, a hub id, or ENGINE:NAME")
     head, colon, rest = model.partition(":")

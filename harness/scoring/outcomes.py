@@ -13,6 +13,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.files import csv_lines
 from harness.metrics.base import Counted
+from harness.plaintext import disarmed, rearmed
 from harness.scoring import compare, measured, table
 from harness.scoring.certain import score_certain
 from harness.terms import INVALID
@@ -169,7 +170,7 @@ def to_csv(tables: Sequence[Counts] | Sequence[Certain]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*KEYS, *tables[0].columns])
     for one in tables:
-        writer.writerows([one.attribute, *place, *values] for place, values in one.lines())
+        writer.writerows([*map(disarmed, (one.attribute, *place)), *values] for place, values in one.lines())
     return out.getvalue()
 
 
@@ -238,7 +239,9 @@ def _read(
     pick = itemgetter(*map(header.index, wanted))
     found: dict[str, dict[tuple[str, str], dict[str, Value]]] = {}
     for line, cells in lines:
-        attribute, context, prompt, outcome, *values = picked = pick(cells)
+        picked = pick(cells)
+        attribute, context, prompt, outcome = map(rearmed, picked[: len(KEYS)])
+        values = picked[len(KEYS) :]
         if "" in picked[: len(KEYS)]:
             raise UserError(
                 f"a row without {KEYS[picked.index('')]}", where=f"{path}:{line}", expected=", ".join(KEYS)

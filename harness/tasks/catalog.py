@@ -7,9 +7,14 @@ from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError, clip, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.files import Document
 
 Kind = Literal["tasks", "targets"]
 INCLUDE = "DISTALIGN_INCLUDE"
@@ -25,14 +30,7 @@ def shipped(kind: Kind) -> Path:
 
 def folders(kind: Kind) -> list[Path]:
     """Where names are looked up, first match wins: included folders, entry points, then the shipped ones."""
-    found: list[Path] = []
-    for entry in filter(None, os.environ.get(INCLUDE, "").split(os.pathsep)):
-        root = Path(entry).expanduser()
-        if not root.is_dir():
-            raise UserError(
-                "no such folder", where=INCLUDE, found=entry, expected="a folder with tasks/ or targets/"
-            )
-        found.append(root / kind if (root / kind).is_dir() else root)
+    found = [root / kind if (root / kind).is_dir() else root for root in _included()]
     found += _of_packages(kind)
     found.append(shipped(kind))
     return found
@@ -48,6 +46,46 @@ def _of_packages(kind: Kind) -> tuple[Path, ...]:
             if (Path(place) / kind).is_dir():
                 found.append(Path(place) / kind)
     return tuple(found)
+
+
+def _included() -> list[Path]:
+    """The folders that the user named."""
+    found: list[Path] = []
+    for entry in filter(None, os.environ.get(INCLUDE, "").split(os.pathsep)):
+        root = Path(entry).expanduser()
+        if not root.is_dir():
+            raise UserError(
+                "no such folder", where=INCLUDE, found=entry, expected="a folder with tasks/ or targets/"
+            )
+        found.append(root)
+    return found
+
+
+def beside(doc: Document, name: str) -> Path:
+    """The path of a file that a document names relative to itself."""
+    path = Path(os.path.normpath(doc.path.parent / name))
+    return within(path, [doc.path.parent], f"{doc.path}: {clip(name)}")
+
+
+def within(path: Path, homes: Sequence[Path], where: str) -> Path:
+    """``path``, if it lies in one of these folders, or where names are looked up, once links are followed.
+
+    A task that somebody else wrote must not read other files of this machine into prompts and pages.
+    """
+    real = Path(os.path.realpath(path))
+    if _lies_in(real, [*homes, *_included()]) or _lies_in(real, [*folders("tasks"), *folders("targets")]):
+        return path
+    raise UserError(
+        "a file outside the task's folder",
+        where=where,
+        found=real,
+        expected=f"a file in {homes[0]}",
+        hint=f"--include {real.parent}, if it may be read",
+    )
+
+
+def _lies_in(real: Path, roots: Sequence[Path]) -> bool:
+    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def names(kind: Kind) -> dict[str, Path]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.files import beside, read_csv
+from harness.files import read_csv
 from harness.raw import read_parquet
+from harness.tasks.catalog import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

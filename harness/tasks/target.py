@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError, nearest
-from harness.files import Document, beside, digest, load_yaml, validate
+from harness.files import Document, digest, load_yaml, validate
 from harness.tasks import catalog, people
+from harness.tasks.catalog import beside
 from harness.tasks.figures import ALL, Figures, Sample, from_csv, from_rows
 from harness.tasks.target_file import Provenance, TargetFile, TargetKind
 
@@ -127,9 +128,13 @@ def load_target(
     spec: str | Path | Mapping[str, object], task: Task | None = None, alias: str = "", attribute: str = ""
 ) -> Target:
     """A target by name, folder or file, or written inline in a task under ``alias``."""
-    beside = task.folder if task else None
+    home = task.folder if task else None
     if not isinstance(spec, Mapping):
-        doc = load_yaml(catalog.find("targets", spec, beside))
+        path = catalog.find("targets", spec, home)
+        if task and alias:  # named by the task, not by the user
+            homes = [task.folder, task.folder.parent.parent / "targets"]
+            catalog.within(path, homes, task.source.where(*task.attributes[attribute].loc, "targets", alias))
+        doc = load_yaml(path)
         return _build(validate(TargetFile, doc), doc, ())
     if task is None:
         raise UserError("an inline target needs its task")

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
-from harness.files import Document, beside, digest, load_jsonl, load_yaml, read_csv, validate
+from harness.files import Document, digest, load_jsonl, load_yaml, read_csv, validate
 from harness.limits import CONTEXTS
 from harness.tasks import catalog
+from harness.tasks.catalog import beside
 from harness.tasks.task_file import (
     AttributeSpec,
     ExampleSpec,

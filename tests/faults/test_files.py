@@ -14,7 +14,9 @@ from harness import limits
 from harness.errors import UserError
 from harness.files import load_jsonl, load_yaml, read_csv
 from harness.raw import read_parquet, read_text
-from harness.tasks import prompts
+from harness.tasks import prompts, template
+from harness.tasks.catalog import INCLUDE
+from harness.tasks.target import resolve
 from harness.tasks.task import load_task
 from tests import helpers
 
@@ -137,7 +139,6 @@ TEMPLATES = {
     "replaced by longer": "{{ context.place" + "|replace('o', 'oooooooooo')" * 40 + " }}",
     "depth": "{% if 1 %}" * 500 + "x" + "{% endif %}" * 500,
     "brackets": "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
-    "long": "x" * (limits.RENDERED + 1),
     "a long number": "{{ " + "9" * 5_000 + " }}",
     "a method": "{{ context.items }}",
     "an attribute": "{{ context|attr('__class__') }}",
@@ -155,6 +156,15 @@ def test_templates(name: str, tmp_path: Path) -> None:
     assert len(str(err.value)) < 2_000
 
 
+def test_a_prompt_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "RENDERED", 10)
+    assert template.fill("{{ a }}{{ a }}", {"a": "12345"}) == "1234512345"
+    with pytest.raises(ValueError, match="more than 10 characters"):
+        template.fill("{{ a }}{{ a }}.", {"a": "12345"})
+    with pytest.raises(ValueError, match="more than 10 characters"):
+        template.fill("{{ a|replace('', '123') }}", {"a": "12345"})
+
+
 def test_what_a_template_may_hold(tmp_path: Path) -> None:
     asks = (
         "{# of the place #}{% if context.split == 'test' and context.items is defined %}"
@@ -166,3 +176,34 @@ def test_what_a_template_may_hold(tmp_path: Path) -> None:
     task = load_task(helpers.write_task(tmp_path, text, contexts=contexts))
     found = prompts.render(task, task.contexts, [task.prompts[0]])
     assert [r.messages[0].content for r in found] == ["LEEDS no {{ ", "Port Wine yes {{ "]
+
+
+@pytest.mark.parametrize("key", ["contexts", "examples", "prompts", "file", "target"])
+def test_a_task_reads_no_file_elsewhere(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, away = tmp_path / "a" / "tasks" / "tea", tmp_path / "elsewhere"
+    helpers.write_task(away)
+    (away / "list.yaml").write_text("- {id: ask, text: A drink}\n", encoding="utf-8")
+    (away / "labelled.yaml").write_text("- {text: Tea., label: tea}\n", encoding="utf-8")
+    task, target = helpers.TASK, helpers.TARGET
+    head, _, tail = task.partition("prompts:")
+    for path in (str(away) + "/", "../../../elsewhere/", "link/"):
+        changed = {
+            "contexts": task.replace("contexts.csv", path + "contexts.csv"),
+            "examples": task.partition("examples:")[0] + f"examples: {path}labelled.yaml\n",
+            "prompts": f"{head}prompts: {path}list.yaml\ntargets:{tail.partition('targets:')[2]}",
+            "target": task.replace("./survey", path + "survey"),
+        }.get(key, task)
+        table = target.replace("table.csv", (path if path[0] == "/" else "../" + path) + "survey/table.csv")
+        made = helpers.write_task(home, changed, target=table if key == "file" else target)
+        if not (home / "link").exists():
+            (home / "link").symlink_to(away)
+        monkeypatch.delenv(INCLUDE, raising=False)
+        with pytest.raises(UserError, match="outside the task's folder"):
+            read_whole(made)
+        monkeypatch.setenv(INCLUDE, str(away))
+        read_whole(made)
+
+
+def read_whole(path: Path) -> None:
+    task = load_task(path)
+    resolve(task, task.attributes["drink"], "survey")

@@ -59,6 +59,8 @@ class FaultyServer:
     usage: Callable[[int], Json] = lambda n: {"completion_tokens": n}
     root: str = ""
     """The folder that the models are said to lie in."""
+    first: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
+    """Headers and bodies of the first answers, one a call."""
     gate: threading.Event | None = None
     """Every answer waits for this."""
 
@@ -183,6 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
         refusal = self.owner.refuse(body)
         if refusal is not None:
             self._send(refusal[0], json.dumps({"error": {"message": refusal[1]}}).encode())
+            return
+        if self.owner.first:
+            headers, raw = self.owner.first.pop(0)
+            self._send(307 if "Location" in headers else 200, raw, headers)
             return
         payload = json.dumps(self.owner.reply(body, fault)).encode()
         match fault:

@@ -108,8 +108,11 @@ def test_a_lost_answer_is_asked_for_again_and_not_drawn_anew() -> None:
 
 def test_when_tries_run_out_the_draws_are_failed_rows_with_the_reason() -> None:
     asked = requests(3, 30)
-    with FaultyServer(SHARES, {"500": 1.0}) as server:
-        results = drawn(engine(server, tries=2), asked)
+    with FaultyServer(SHARES) as server:
+        sampler = engine(server, tries=2)
+        drawn(sampler, requests(1, 1))
+        server.faults = {"500": 1.0}
+        results = drawn(sampler, asked)
     for request in asked:
         (row,) = results[request]
         assert (row.count, row.finish, row.text) == (30, "failed", "")
@@ -347,14 +350,16 @@ def test_plain_text_goes_to_completions_and_a_beginning_is_continued() -> None:
 def test_the_card_names_what_answered_and_never_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     with FaultyServer(SHARES) as server:
-        sampler = ServerEngine(f"@{server.url.replace('http://', 'http://me:pw@')}")
+        sampler = ServerEngine(f"@{server.url}")
         drawn(sampler, requests(1, 1))
         card = sampler.card()
     assert card.model == "tiny"
     assert card.engine["answered_as"] == "tiny-2026"
     assert card.engine["fingerprint"] == "fp_1"
     assert "sk-secret" not in repr(card)
-    assert "pw" not in card.engine["url"]
+    with pytest.raises(UserError, match="a password in the URL") as err:
+        ServerEngine("tiny@http://me:hidden@127.0.0.1/v1")
+    assert "hidden" not in str(err.value)
 
 
 def test_files_are_looked_at_only_of_a_server_on_this_machine(tiny_model: Path) -> None:

@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
+from harness import limits
 from harness.errors import UserError
+from harness.raw import read_text
+from harness.sampling.hf.limited import within
+from harness.tasks.template import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,14 +28,13 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, template: str) -> str:
     if template == "none":
         return ""
     if template != "auto":
-        path = Path(template).expanduser()
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            return read_text(Path(template).expanduser())
+        except UserError as error:
             raise UserError(
                 "the chat template cannot be read",
                 where=template,
-                found=str(error),
+                found=error.problem,
                 expected="auto, none, or the path of a Jinja file",
             ) from error
     own = tokenizer.chat_template
@@ -65,14 +66,22 @@ class Chat:
     def _apply(self, messages: Sequence[Message], where: str) -> str:
         begun = messages[-1].role == "assistant"
         try:
-            text = self.tokenizer.apply_chat_template(
-                [m.turn() for m in messages],
-                chat_template=self.template,
-                tokenize=False,
-                add_generation_prompt=not begun,
-                continue_final_message=begun,
-            )
-        except (jinja2.TemplateError, ValueError, TypeError) as error:
+            with within(limits.TEMPLATE_SECONDS):
+                text = self.tokenizer.apply_chat_template(
+                    [m.turn() for m in messages],
+                    chat_template=self.template,
+                    tokenize=False,
+                    add_generation_prompt=not begun,
+                    continue_final_message=begun,
+                )
+        except TimeoutError as error:
+            raise UserError(
+                "the model's chat template does not end",
+                where=where,
+                found=f"more than {limits.TEMPLATE_SECONDS:g} s for one prompt",
+                hint="--template none sends plain text, --template FILE another template",
+            ) from error
+        except REFUSED as error:
             raise UserError(
                 "the chat template refuses these messages",
                 where=where,
@@ -127,10 +136,11 @@ class Chat:
             return None
         messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": SENTINEL}]
         try:
-            text = str(
-                self.tokenizer.apply_chat_template(messages, chat_template=self.template, tokenize=False)
-            )
-        except (jinja2.TemplateError, ValueError, TypeError):
+            with within(limits.TEMPLATE_SECONDS):
+                text = str(
+                    self.tokenizer.apply_chat_template(messages, chat_template=self.template, tokenize=False)
+                )
+        except (TimeoutError, *REFUSED):
             return None
         _, found, rest = text.rpartition(SENTINEL)
         ids = self.tokenizer(rest, add_special_tokens=False)["input_ids"] if found and rest else []

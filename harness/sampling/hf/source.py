@@ -136,15 +136,14 @@ def _base_of(folder: Path, model: str) -> Source:
             where=f"{model}/adapter_config.json",
             expected="base_model_name_or_path: a path or hub id",
         )
-    beside = (folder / base).resolve()
-    if Path(base).expanduser().exists():
-        found = find(base)
-    elif beside.exists():
-        found = find(str(beside))
-    else:
-        found = find(base, str(settings.get("revision") or ""))
+    place = next((p for p in (Path(base).expanduser(), folder / base) if p.exists()), None)
+    itself = UserError("the base of this adapter is itself an adapter", where=model, found=base)
+    if place is not None and (place / "adapter_config.json").is_file():
+        raise itself  # looked at before it is opened: two adapters may name each other
+    revision = "" if place is not None else str(settings.get("revision") or "")
+    found = find(base if place is None else str(place), revision)
     if found.base is not None:
-        raise UserError("the base of this adapter is itself an adapter", where=model, found=base)
+        raise itself
     return found
 
 
@@ -168,7 +167,7 @@ def refuse_masked(source: Source) -> None:
 def _read_json(path: Path) -> dict[str, object]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError("cannot be read as JSON", where=str(path), found=str(error)) from error
     if not isinstance(data, dict):
         raise UserError("not a JSON object", where=str(path), found=type(data).__name__)

@@ -8,13 +8,15 @@ import os
 import queue
 import re
 import threading
+import time
 from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import httpx
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError, clip, nearest
+from harness.progress import Heartbeat, say
 from harness.sampling.base import ModelCard
 from harness.sampling.server.dialect import Dialect
 from harness.sampling.server.local import is_here, seen
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     Result = tuple[Request, list[Draw]]
 
 _SPEC = re.compile(r"(?:(?P<name>.*)@)?(?P<url>https?://.+)", re.DOTALL)
+GLANCE = 0.2
+"""Seconds between two looks at whether the first draws have come."""
 _KEYS = ("DISTALIGN_API_KEY", "OPENAI_API_KEY")
 
 
@@ -45,6 +49,7 @@ class ServerEngine:
         per_call: int = 25,
         concurrency: int = 32,
         timeout: float = 600.0,
+        connect_timeout: float = 30.0,
         tries: int = 8,
         pause: float = 0.5,
     ) -> None:
@@ -54,18 +59,29 @@ class ServerEngine:
             spec: ``MODEL@URL``, or a bare URL when the server has one model.
             per_call: Choices per call. A call that fails costs at most these.
             concurrency: Calls in flight at most; lowered while the server answers 429.
-            timeout: Seconds that one call may take.
+            timeout: Seconds that one answer may take, and that may pass until the first draws.
+            connect_timeout: Seconds until a connection stands.
             tries: Calls for the same draws before they are counted as failed.
             pause: Seconds of the first wait between tries, doubled from try to try.
         """
         match = _SPEC.fullmatch(spec)
         if match is None:
             raise UserError("not a server", found=spec, expected="MODEL@http://host:port/v1")
-        self._url = httpx.URL(match["url"].rstrip("/"))
-        self._where = str(self._url.copy_with(userinfo=b"", query=None))
+        try:
+            self._url = httpx.URL(match["url"].rstrip("/"))
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UserError("not a URL", where=match["url"], found=str(error)) from error
+        if self._url.userinfo:
+            raise UserError(
+                "a password in the URL would be written into the manifest",
+                where=str(self._url.copy_with(userinfo=b"")),
+                expected=f"a URL without it, and the key in {_KEYS[0]}",
+            )
+        self._where = str(self._url.copy_with(query=None))
         self._model = match["name"] or ""
         self._software = ""
         self._manners = Manners(per_call, concurrency, timeout, tries, pause)
+        self._connect = min(connect_timeout, timeout)
         self._memory: Memory | None = None
         self._roots: dict[str, str] = {}
         self._seen: ModelCard | None = None
@@ -120,7 +136,7 @@ class ServerEngine:
         thread = threading.Thread(target=_run, args=(loop, work, results), name="server-draws", daemon=True)
         thread.start()
         try:
-            while (result := results.get()) is not None:
+            while (result := self._next(results, memory)) is not None:
                 if isinstance(result, RefusedError):
                     raise self._error(result.status, result.message) from result
                 if isinstance(result, BaseException):
@@ -130,6 +146,28 @@ class ServerEngine:
             loop.call_soon_threadsafe(work.cancel)
             thread.join()
             loop.close()
+
+    def _next(
+        self, results: queue.SimpleQueue[Result | BaseException | None], memory: Memory
+    ) -> Result | BaseException | None:
+        """What comes next. Until the server has given its first draws, it is told what it gave instead."""
+        heart, start = Heartbeat(), time.monotonic()
+        while True:
+            try:
+                return results.get(timeout=None if memory.dialect.proven else GLANCE)
+            except queue.Empty:
+                waited = time.monotonic() - start
+            so_far = f"calls sent: {memory.sent}; " + (memory.last or "nothing came back")
+            if waited > self._manners.timeout:
+                raise UserError(
+                    f"no draws within {waited:,.0f} s",
+                    where=self._where,
+                    found=so_far,
+                    hint="--timeout SECONDS, for a server that needs longer",
+                )
+            if heart.due():
+                manners = f"{self._manners.tries} tries each, {self.concurrency} calls at once"
+                say(f"{self._where}: no draws yet after {waited:,.0f} s; {so_far} ({manners})")
 
     def close(self) -> None:
         """Nothing is held between two calls of ``draw``."""
@@ -141,7 +179,7 @@ class ServerEngine:
         memory: Memory,
         results: queue.SimpleQueue[Result | BaseException | None],
     ) -> None:
-        timeout = httpx.Timeout(self._manners.timeout, connect=min(self._manners.timeout, 30.0), pool=None)
+        timeout = httpx.Timeout(self._manners.timeout, connect=self._connect, pool=None)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._manners.concurrency)
         async with httpx.AsyncClient(
             base_url=self._url, headers=_headers(), timeout=timeout, limits=limits
@@ -159,7 +197,7 @@ class ServerEngine:
                         expected=f"one of: {', '.join(models)}" if models else "MODEL@URL",
                     )
                 self._model = models[0]
-            self._memory = Memory(Dialect(self._model), float(self._manners.concurrency))
+            self._memory = Memory(Dialect(self._model), float(self._manners.concurrency), key())
         return self._memory
 
     def _models(self) -> list[str]:
@@ -167,7 +205,7 @@ class ServerEngine:
         try:
             with self._client() as client:
                 answer = client.get("models")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise UserError(
                 "no server answers",
                 where=self._where,
@@ -178,21 +216,25 @@ class ServerEngine:
             raise self._error(answer.status_code, error_message(answer.content))
         try:
             listed = answer.json()["data"] if answer.is_success else []
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             listed = []
         rows = [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else []
-        self._software = next((str(m["owned_by"]) for m in rows if m.get("owned_by")), "")
+        self._software = next((clip(m["owned_by"]) for m in rows if m.get("owned_by")), "")
         self._roots = {str(m["id"]): str(m["root"]) for m in rows if m.get("root")}
         return [str(m["id"]) for m in rows]
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self._url, headers=_headers(), timeout=30.0)
+        return httpx.Client(base_url=self._url, headers=_headers(), timeout=self._connect)
 
     def _error(self, status: int, message: str) -> UserError:
         """The message for a server that will not serve us."""
+        message = clip(message.replace(key(), "[key]") if key() else message, 500)
+        if not status:
+            hint = "is it ready? its own log says more"
+            return UserError("the server gives no draws", where=self._where, found=message, hint=hint)
         if status in (401, 403):
-            key = next((k for k in _KEYS if os.environ.get(k)), "")
-            hint = f"the key in {key} is not accepted" if key else f"export {_KEYS[0]}=..."
+            name = next((k for k in _KEYS if os.environ.get(k)), "")
+            hint = f"the key in {name} is not accepted" if name else f"export {_KEYS[0]}=..."
             return UserError(
                 f"the server denies access ({status})", where=self._where, found=message, hint=hint
             )
@@ -212,9 +254,22 @@ class ServerEngine:
         return UserError(f"the server takes none of the prompts ({status})", where=self._where, found=message)
 
 
+def key() -> str:
+    """The key, from the environment alone.
+
+    Raises:
+        UserError: no header can hold it; an error of the client's would show it.
+    """
+    name = next((k for k in _KEYS if os.environ.get(k)), "")
+    value = os.environ.get(name, "").strip()
+    if not re.fullmatch(r"[!-~]*", value):
+        raise UserError("a key with characters that no key has", where=name, expected="printable ASCII")
+    return value
+
+
 def _headers() -> dict[str, str]:
-    key = next((v for k in _KEYS if (v := os.environ.get(k))), "")
-    return {"Authorization": f"Bearer {key}"} if key else {}
+    value = key()
+    return {"Authorization": f"Bearer {value}"} if value else {}
 
 
 def _run(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import clip
+from harness.limits import MOST_TOKENS
 from harness.terms import Draw
 
 if TYPE_CHECKING:
@@ -42,24 +43,32 @@ def read_reply(body: bytes, n: int, max_tokens: int) -> ServerReply:
         MalformedReplyError: no JSON object, or no choice that can be read.
     """
     try:
-        reply = json.loads(body)
+        return _read(json.loads(body), body, n, max_tokens)
     except ValueError as error:
         raise MalformedReplyError(f"the answer is not JSON: {clip(error_message(body), 80)}") from error
+    except RecursionError as error:
+        raise MalformedReplyError("the answer is nested too deeply") from error
+
+
+def _read(reply: object, body: bytes, n: int, max_tokens: int) -> ServerReply:
     if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list):
         raise MalformedReplyError(f"the answer has no choices: {clip(error_message(body), 80)}")
     choices = [c for c in reply["choices"] if isinstance(c, dict)][:n]
     usage = reply.get("usage")
     total = usage.get("completion_tokens") if isinstance(usage, dict) else None
     # Only the sum is known, and only of an answer that is whole.
+    if isinstance(total, int) and not 0 <= total <= MOST_TOKENS:
+        raise MalformedReplyError(f"the answer says that it has {total:.3g} tokens")
     mean = total / n if isinstance(total, int) and len(choices) == n else 0.0
     draws = tuple(d for c in choices if (d := _draw(c, mean, max_tokens)) is not None)
     if not draws:
         raise MalformedReplyError("the answer has no choice with a text")
-    return ServerReply(draws, str(reply.get("model") or ""), str(reply.get("system_fingerprint") or ""))
+    named = (clip(reply.get(key) or "") for key in ("model", "system_fingerprint"))
+    return ServerReply(draws, *named)
 
 
 def _draw(choice: Mapping[str, object], mean: float, max_tokens: int) -> Draw | None:
-    reason = choice.get("finish_reason")
+    reason = str(choice.get("finish_reason"))
     if reason == "error" or choice.get("error"):
         return None
     text = _text(choice, cut=reason in _AT_CAP)
@@ -112,7 +121,7 @@ def error_message(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     try:
         reply = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return " ".join(_MARKUP.sub(" ", text).split())
     for key in ("error", "message", "detail"):
         if isinstance(reply, dict) and reply.get(key):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from harness.errors import clip
+from harness.limits import ANSWER_BYTES
 from harness.sampling.server.pace import Pace, backoff, retry_after
 from harness.sampling.server.reply import MalformedReplyError, read_reply, refusal
 from harness.sampling.tally import merged
@@ -56,6 +57,12 @@ class Memory:
 
     dialect: Dialect
     limit: float
+    key: str = ""
+    """The key that is sent; a server may say it back, and no message shows it."""
+    sent: int = 0
+    """Calls."""
+    last: str = ""
+    """Why the last call that gave no draws gave none."""
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(model, fingerprint) of the answers."""
 
@@ -160,7 +167,7 @@ class Session:
                     self._pace.overloaded(started, retry_after(outcome.headers.get("retry-after")))
             self._memory.limit = self._pace.limit
             if isinstance(outcome, httpx.Response):
-                message = refusal(outcome)
+                message = self._told(refusal(outcome), outcome.status_code)
                 verdict = self._judge(outcome.status_code, message)
                 if isinstance(verdict, _TurnedDown):
                     if self._dialect.version != version or self._dialect.learn(message, body, self._sampling):
@@ -178,7 +185,15 @@ class Session:
             if tries < self._patience:
                 await asyncio.sleep(wait + backoff(self._manners.pause, tries))
         self._given_up += 1
+        if not self._dialect.proven:
+            raise RefusedError(0, f"{why} ({tries} tries)")
         return [Draw("", n, "failed", error=f"{why} ({tries} tries)")]
+
+    def _told(self, why: str, status: int = 0) -> str:
+        """Why a call gave no draws, without the key."""
+        why = why.replace(self._memory.key, "[key]") if self._memory.key else why
+        self._memory.last = f"{status}: {clip(why)}" if status else clip(why)
+        return why
 
     @property
     def _patience(self) -> int:
@@ -189,15 +204,16 @@ class Session:
         """The draws, or the response that is none, or why there is no response."""
         n = body.get("n", 1)
         asked = n if isinstance(n, int) else 1
+        self._memory.sent += 1
         try:
-            response = await self._client.post(path, json=body)
+            response = await bounded(self._client, path, body)
             if not response.is_success:
                 return response
             reply = read_reply(response.content, asked, self._sampling.max_tokens)
         except httpx.HTTPError as error:
-            return describe(error)
+            return self._told(describe(error))
         except MalformedReplyError as error:
-            return str(error)
+            return self._told(str(error))
         self._served += 1
         self._given_up = 0
         self._pace.succeeded()
@@ -215,8 +231,24 @@ class Session:
         return _TurnedDown(status, message)
 
 
-def describe(error: httpx.HTTPError) -> str:
-    """An httpx error in words; some have none of their own."""
+async def bounded(client: httpx.AsyncClient, path: str, body: Body) -> httpx.Response:
+    """The answer to a call, read no further than an answer may be long.
+
+    Raises:
+        MalformedReplyError: it is longer.
+    """
+    read = bytearray()
+    async with client.stream("POST", path, json=body) as response:
+        async for piece in response.aiter_bytes():
+            read += piece
+            if len(read) > ANSWER_BYTES:
+                raise MalformedReplyError(f"the answer is longer than {ANSWER_BYTES:,} bytes")
+    kept = {k: v for k, v in response.headers.items() if k in ("location", "retry-after")}
+    return httpx.Response(response.status_code, headers=kept, content=bytes(read))
+
+
+def describe(error: Exception) -> str:
+    """An error of the client in words; some have none of their own."""
     text = str(error)
     name = type(error).__name__
     return f"{name}: {clip(text)}" if text else name
