@@ -18,10 +18,11 @@ import yaml
 from baselines.polyalign.profile import LENGTHS, line
 from baselines.rows import apportion
 from harness.errors import UserError
-from harness.files import beside, make_folder, write_atomic
+from harness.files import make_folder, write_atomic
 from harness.natural.features import token_count
 from harness.raw import read_text
 from harness.reading.style import length_bin
+from harness.tasks.catalog import beside
 from harness.tasks.target import load_target
 from harness.tasks.task import load_task
 
