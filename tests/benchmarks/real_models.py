@@ -1,8 +1,10 @@
 """The page of real models, ``docs/results/real.md``, from the record that ``make real`` wrote.
 
 python -m tests.benchmarks.real_models [real/real.json]
+python -m tests.benchmarks.real_models --speed OUT.json --smollm2 FILE.gguf --sft CHECKPOINT --gemma FILE.gguf
 
-The record is kept beside the page as ``real.json``; without one given, the page is made from that again.
+The record is kept beside the page as ``real.json``; without one given, the page is made from that again. ``--speed``
+measures how fast each way draws, goes on where it was stopped, and makes ``docs/results/real_speed.md``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING
 from baselines.real.record import RealRecord
 from baselines.real.run import PARAGRAPHS, STEPS, TASKS, UNTUNED
 from harness.files import write_atomic
-from harness.records import read
+from harness.records import read, write
+from tests.benchmarks import real_speed
 
 if TYPE_CHECKING:
     from baselines.real.record import RealRow, Tv
@@ -114,7 +117,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("record", type=Path, nargs="?", default=RECORD)
+    parser.add_argument("--speed", type=Path, metavar="OUT.json", help="measure the speed of drawing instead")
+    for name, title in real_speed.MODELS.items():
+        parser.add_argument(f"--{name}", default="", help=f"for --speed: {title}")
+    parser.add_argument("--engines", type=Path, default=real_speed.ROOT / ".venv-engines/bin/python")
     given = parser.parse_args()
+    if given.speed:
+        models = {name: str(at) for name in real_speed.MODELS if (at := vars(given)[name])}
+        found = real_speed.run(given.speed, models, given.engines)
+        if given.speed.resolve() != real_speed.RECORD.resolve():
+            write(real_speed.RECORD, found)
+        write_atomic(real_speed.PAGE, real_speed.page(found))
+        return
     record = read(given.record, RealRecord, hint="make real")
     if given.record.resolve() != RECORD.resolve():
         shutil.copyfile(given.record, RECORD)

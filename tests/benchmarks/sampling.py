@@ -54,6 +54,9 @@ def plan(model: Path, task: str, n: int, device: str) -> dict[str, Any]:
         "n": n,
         "max_tokens": cap,
         "device": device,
+        "dtype": "float32",
+        "ends": [],
+        "sequences": 1024,
     }
 
 

@@ -49,7 +49,7 @@ def by_generate(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
-    model = auto.from_pretrained(plan["model"]).to(plan["device"])
+    model = auto.from_pretrained(plan["model"], dtype=plan["dtype"]).to(plan["device"])
     forwards = Forwards(model)
 
     def draw(prompts: list[int], n: int) -> int:
@@ -64,6 +64,7 @@ def by_generate(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
                 top_p=1.0,
                 num_return_sequences=n,
                 max_new_tokens=plan["max_tokens"],
+                **({"eos_token_id": plan["ends"]} if plan["ends"] else {}),
             )
             made += len(out)
         return made
@@ -113,10 +114,10 @@ def by_vllm(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
 
     engine = vllm.LLM(
         plan["model"],
-        dtype="float32",
+        dtype=plan["dtype"],
         enforce_eager=True,
         max_model_len=256,
-        max_num_seqs=1024,
+        max_num_seqs=plan["sequences"],
         disable_log_stats=True,
     )
 
@@ -125,6 +126,7 @@ def by_vllm(plan: dict[str, Any]) -> tuple[Drawing, Callable[[], int]]:
             n=n,
             max_tokens=plan["max_tokens"],
             temperature=1.0,
+            stop_token_ids=plan["ends"],
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )

@@ -14,6 +14,7 @@ from scipy import stats
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
+from harness.sampling.hf.budget import Budget
 from harness.sampling.hf.cache import Forward
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.terms import Draw, Message, Request, Sampling
@@ -284,3 +285,17 @@ def test_open_ended_draws_stay_apart_with_bounded_rows(tiny_model: Path) -> None
 
 def test_nothing_to_draw(engine: CollapsedEngine) -> None:
     assert list(engine.draw([], SAMPLING)) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "n", "prompts"), [(135_000_000, 10, 14), (135_000_000, 1000, 1), (3_000_000, 10, 50)]
+)
+def test_prompts_begin_together_only_where_that_makes_draws_faster(
+    weights: int, n: int, prompts: int
+) -> None:
+    budget = Budget(torch.device("cpu"), 49152, weights=weights)
+    owners, lengths = np.arange(50), np.full(50, 60)
+    assert budget.fit(owners, lengths, 0, n) == prompts
+    # What was set aside goes on as it fits into memory.
+    assert budget.fit(owners, lengths, 5) == 50
+    assert Budget(torch.device("cpu"), 49152, 500, weights).fit(owners, lengths, 0, 10) == 50

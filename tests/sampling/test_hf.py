@@ -156,6 +156,29 @@ def test_an_adapter_brings_tokens_of_its_own_and_is_refused_when_half_empty(
     assert "layers.1.self_attn.q_proj.lora_A" in str(torn.value.found)
 
 
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", False), ("bfloat16", True)])
+def test_an_adapter_is_merged_where_rounding_loses_nothing(
+    tiny_model: Path, tmp_path: Path, dtype: str, apart: bool
+) -> None:
+    import peft
+
+    torch.manual_seed(0)
+    base = load(find(str(tiny_model)), device="cpu").model
+    settings = peft.LoraConfig(target_modules="all-linear", r=2, init_lora_weights=False)
+    wrapped = peft.get_peft_model(base, settings)
+    wrapped.peft_config["default"].base_model_name_or_path = str(tiny_model)
+    wrapped.save_pretrained(tmp_path)
+    ids = torch.arange(3, 9)[None]
+    with torch.no_grad():
+        adapted, found = wrapped(ids).logits, load(find(str(tmp_path)), device="cpu", dtype=dtype)
+        with wrapped.disable_adapter():
+            plain = wrapped(ids).logits
+        logits = found.model(ids).logits
+    assert any("lora" in name for name, _ in found.model.named_parameters()) == apart
+    assert (adapted - plain).abs().max() > 0.1
+    assert torch.allclose(adapted, logits.float(), atol=1e-4 if dtype == "float32" else 0.2)
+
+
 def test_an_adapter_that_names_no_base_is_said(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(UserError, match="does not say which model"):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CPU_BYTES = 2**30
 """For caches and logits on a CPU; on a GPU it is half of what is free once the model is loaded."""
 CPU_ROWS, GPU_ROWS = 1024, 4096
+TOGETHER, STEP_WEIGHTS = 128, 2e10
+"""On a CPU prompts are begun together up to so many rows, or to so many weights times rows for a small model: more make
+a step longer and not a draw faster, and results would come later."""
 CPU_PREFILL, GPU_PREFILL = 4096, 65536
 """Prompt tokens in one forward."""
 
@@ -41,12 +44,16 @@ def survives(step: Callable[[], object]) -> bool:
 class Budget:
     """Rows per forward. ``batch`` > 0 fixes them, but for running out of memory."""
 
-    def __init__(self, device: torch.device, vocabulary: int, batch: int = 0) -> None:
+    def __init__(self, device: torch.device, vocabulary: int, batch: int = 0, weights: int = 0) -> None:
         gpu = device.type == "cuda"
         self.prefill = GPU_PREFILL if gpu else CPU_PREFILL
         self.bytes = torch.cuda.mem_get_info(device)[0] // 2 if gpu else CPU_BYTES
         self.most = batch or (GPU_ROWS if gpu else CPU_ROWS)
         self.fixed = batch > 0
+        self.together = self.most
+        """Rows that fresh prompts may have."""
+        if weights and not gpu and not self.fixed:
+            self.together = min(self.most, max(TOGETHER, int(STEP_WEIGHTS / weights)))
         self.rows = self.most
         # Logits, their weights and one intermediate, float32 each.
         self.logit_bytes = 12 * vocabulary
@@ -91,4 +98,5 @@ class Budget:
         first[np.unique(owners, return_index=True)[1]] = 1
         read = np.cumsum(first * lengths + depth)
         within = int(np.searchsorted(read, min(self.prefill, most), side="right"))
-        return max(1, min(int(self.rows / max(spread, 1)), within))
+        rows = self.rows if depth else min(self.rows, self.together)
+        return max(1, min(int(rows / max(spread, 1)), within))

@@ -82,7 +82,7 @@ class CollapsedEngine:
         self.ends = self.chat.ends(model)
         self.forward = open_forward(model, tokenizer.pad_token_id or 0)
         config = model.config.get_text_config()
-        self.budget = Budget(checkpoint.device, int(config.vocab_size), self._batch)
+        self.budget = Budget(checkpoint.device, int(config.vocab_size), self._batch, model.num_parameters())
         self.window = int(getattr(config, "max_position_embeddings", 0) or 2**31)
 
     @property
