@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.records import read
 from tests.benchmarks import real_speed
-from tests.benchmarks.real_speed import DTYPES, STORED, SpeedRecord, SpeedRow, arms, draws_needed, page, rate
+from tests.benchmarks.real_speed import (
+    DTYPES,
+    STORED,
+    Arm,
+    Prepared,
+    SpeedRecord,
+    SpeedRow,
+    Timed,
+    arms,
+    draws_needed,
+    page,
+    rate,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def row(way: str, n: int, turn: int, draws: int, seconds: float, dtype: str = "float32") -> SpeedRow:
@@ -52,3 +69,30 @@ def test_draws_needed_are_those_of_an_exact_interval() -> None:
     # Two classes, half each: Clopper and Pearson at 96% is 0.03 wide to each side at some 1,170 draws.
     assert 1_050 < draws_needed({"male": 500, "female": 500}) < 1_350
     assert real_speed.HALFWIDTH == 0.03
+
+
+def test_a_stopped_benchmark_goes_on_and_tries_again_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Arm, tuple[int, ...]]] = []
+
+    def fake(arm: Arm, _model: Prepared, measures: dict[int, int], _engines: Path) -> Timed:
+        asked.append((arm, tuple(measures)))
+        if arm.way == "vllm" and len(asked) < 20:
+            return Timed([], {})
+        counted = {"outcomes": {"male": 50, "female": 50}} if arm.way == "ours" else {}
+        rows = [{"n": n, "prompts": p, "draws": 100, "seconds": 2.0, **counted} for n, p in measures.items()]
+        return Timed(rows, {"MLP": 3.0} if arm.way == "ours" else {})
+
+    monkeypatch.setattr(real_speed, "timed", fake)
+    monkeypatch.setattr(real_speed, "prepare", lambda *_: Prepared(tmp_path, "", [], []))
+    out = tmp_path / "speed.json"
+    real_speed.run(out, {"smollm2": "m"}, tmp_path)
+    first, failed = len(asked), [a for a, _ in asked if a.way == "vllm"]
+    asked.extend([asked[0]] * 20)
+    found = real_speed.run(out, {"smollm2": "m"}, tmp_path)
+    assert [a for a, _ in asked[first + 20 :]] == failed
+    assert found == read(out, SpeedRecord, hint="")
+    assert found.profile == {"smollm2": {"float32": {"MLP": 3.0}, "bfloat16": {"MLP": 3.0}}}
+    assert rate(found, "smollm2", "vllm", "bfloat16", 1000) == pytest.approx(50.0)
+    assert 1_000 < found.needed["smollm2"] < 1_400

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RECORD, PAGE = ROOT / "docs" / "results" / "real_speed.json", ROOT / "docs" / "results" / "real_speed.md"
+AGAIN = "python -m tests.benchmarks.real_models --speed OUT.json, with another OUT.json"
 TASK, TARGET, HALFWIDTH = "gender_us", "labor", 0.03
 WAYS = {
     "generate": "transformers `generate`",
@@ -203,23 +204,23 @@ def timed(arm: Arm, model: Prepared, measures: dict[int, int], engines: Path) ->
 
 def draws_needed(outcomes: dict[str, int]) -> int:
     """Draws of a context until both limits of its TV lie within the half-width, at the shares that were found."""
-    from harness.scoring.outcomes import Counts, score_outcomes
+    from harness.scoring.interval import limits
     from harness.tasks.target import targets_of
     from harness.tasks.task import load_task
-    from harness.terms import INVALID
 
     task = load_task(TASK)
     ((name, (target, *_)),) = targets_of(task, [TARGET]).items()
-    attribute, context = task.attributes[name], task.contexts[0].id
-    labels = (*attribute.classes, *INVALID)
-    shares = np.array([outcomes.get(label, 0) for label in labels]) / sum(outcomes.values())
+    attribute = task.attributes[name]
+    classes = np.array([outcomes.get(label, 0) for label in attribute.classes])
+    # What is no class is one more, off the target, where there is any.
+    invalid = sum(outcomes.values()) - classes.sum()
+    shares = np.append(classes, [invalid] if invalid else []) / sum(outcomes.values())
+    matrix = np.zeros((1, len(shares)))
+    matrix[:, : len(classes)] = target.matrix(task, attribute, [task.contexts[0].id])
 
     def near(n: int) -> bool:
-        cells = {(context, "p"): tuple(int(c) for c in np.rint(shares * n))}
-        counts = Counts(name, tuple(attribute.classes), cells)
-        matrix, sizes = target.matrix(task, attribute, [context]), target.sizes(attribute, [context])
-        tv = score_outcomes(counts, matrix, sizes).contexts[0].scores["tv"]
-        return max(tv.high - tv.estimate, tv.estimate - tv.low) <= HALFWIDTH
+        tv, _ = limits(np.rint(shares * n)[None].astype(np.int64), matrix, ("tv",))["tv"]
+        return max(float((tv.high - tv.estimate)[0]), float((tv.estimate - tv.low)[0])) <= HALFWIDTH
 
     low, high = 25, 50
     while not near(high):
@@ -232,7 +233,7 @@ def draws_needed(outcomes: dict[str, int]) -> int:
 
 def run(out: Path, models: dict[str, str], engines: Path) -> SpeedRecord:
     """Measure what the file lacks, and write it after each process."""
-    record = read(out, SpeedRecord) if out.is_file() else SpeedRecord()
+    record = read(out, SpeedRecord, hint=AGAIN) if out.is_file() else SpeedRecord()
     there = {(r.model, r.way, r.dtype, r.n, r.round) for r in record.rows}
     left = [
         (arm, wanted)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +116,14 @@ def profile(plan: dict[str, Any]) -> dict[str, float]:
 
     engine = CollapsedEngine(plan["model"], device=plan["device"], dtype=plan["dtype"])
     model: Any = engine.checkpoint.model
-    spent, begun = Counter[str](), list[float]()
+    spent, begun = defaultdict[str, float](float), list[float]()
 
     def watch(part: str, module: Any) -> None:
+        def ended(*_: object) -> None:
+            spent[part] += time.process_time() - begun.pop()
+
         module.register_forward_pre_hook(lambda *_: begun.append(time.process_time()))
-        module.register_forward_hook(lambda *_: spent.update({part: time.process_time() - begun.pop()}))
+        module.register_forward_hook(ended)
 
     watch("output layer", model.get_output_embeddings())
     for layer in model.get_decoder().layers:

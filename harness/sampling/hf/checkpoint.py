@@ -192,7 +192,7 @@ def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrai
         )
     if model.dtype == torch.float32 and wrapped.active_peft_config.peft_type == "LORA":
         # Apart, an adapter makes a step a quarter to a third longer. In half precision the sum would round its part away.
-        merged: PreTrainedModel = wrapped.merge_and_unload()  # type: ignore[operator]  # peft types it as a tensor
+        merged: PreTrainedModel = wrapped.merge_and_unload()
         return merged
     # The base with the adapter's layers in it: its forward has the base's own arguments.
     adapted: PreTrainedModel = wrapped.get_base_model()
