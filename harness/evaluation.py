@@ -23,6 +23,7 @@ from harness.sampling.open import Engines, parse, proven
 from harness.scores import scored_targets
 from harness.settings import Chosen, Settings
 from harness.tasks import prompts
+from harness.tasks.seen import seen_of
 from harness.tasks.target import targets_of
 from harness.tasks.task import Task, load_prompts, load_task
 from harness.terms import SLOT, Request
@@ -147,6 +148,9 @@ def _run(
     )
     with writing(folder, record) as writer:
         _save_prompts(writer, engine, rendered)
+        seen = seen_of((card.model, card.adapter), task, [(r.context, r.prompt) for r in rendered])
+        if seen != writer.run.manifest.seen_people:
+            writer.note(seen_people=seen)
         for attribute, label in reader_of(writer.run, task).decided().items():
             say(f"the beginning {settings.continue_from!r} is read as {attribute} {label} by itself")
         interrupted = settings.chosen(task) != "draws" and _measure(engine, writer, task, rendered, settings)

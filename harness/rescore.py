@@ -41,6 +41,7 @@ from harness.scoring.outcomes import (
     to_csv,
 )
 from harness.tasks.target import Target, check_names, targets_of
+from harness.telling import told as told_by
 from harness.terms import READERS
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
         reader_version=READERS,
         as_drawn=loaded.hash == opened.identity.task_hash,
         results=tuple(results),
+        told=told_by(opened.prompts(), loaded),
     )
     write(opened.folder / SCORES, scores)
     _refuse_lacking(opened, next(iter(tables.values())))

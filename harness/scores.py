@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_seri
 
 from harness.errors import UserError
 from harness.progress import say
-from harness.records import SCHEMA, Record, read
+from harness.records import SCHEMA, Number, Record, read
 from harness.scoring.labelled import Labelled
 from harness.scoring.measured import Measured
 from harness.scoring.table import TableScore
@@ -129,6 +129,21 @@ class Result(Record):
         return {k: v for k, v in data.items() if v is not None or k not in asked}
 
 
+class ToldRecord(Record):
+    """Whether a run's prompts tell what the person replied, more often than the corpus's prompts do."""
+
+    kind: Literal["answer", "gold_length"]
+    """The reply itself, or its length."""
+    prompts: int
+    """Prompts whose person's reply is known."""
+    told: int
+    """Those that tell it."""
+    corpus: Number
+    """Share of the corpus's prompts that tell it; none where the corpus was not counted."""
+    p: Number
+    """Of no more than in the corpus; small where the run is to be marked."""
+
+
 class Scores(Record):
     """The whole file."""
 
@@ -148,6 +163,8 @@ class Scores(Record):
     """Whether the task is still what it was when the run was drawn."""
     results: tuple[Result, ...]
     """One for each attribute and target."""
+    told: tuple[ToldRecord, ...] = ()
+    """Of prompts whose people's replies are known: what they tell of these."""
 
 
 def scores_of(run: Run) -> Scores:

@@ -80,6 +80,8 @@ class Column:
     """Metrics of a model that gives every class equally often."""
     ideal: Mapping[str, float]
     """Metrics of a model that is the target."""
+    people: Mapping[str, float]
+    """Metrics of people, one half against the other; empty where the target keeps no replies."""
     floor: float
     """Mean TV of a perfect model, as drawn."""
     perfect: float
@@ -164,7 +166,10 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
         {m.key: _of_shares(m, shares, entry.shares) for m in page_metrics() if m.needs == "counts"}
         for shares in (even, entry.shares)
     )
-    return Column(key, entry, uniform, ideal, perfect.floor, max(perfect.floor95 - perfect.floor, 0.0))
+    people = {k: m.people for k, m in entry.metrics.items() if not math.isnan(m.people)}
+    return Column(
+        key, entry, uniform, ideal, people, perfect.floor, max(perfect.floor95 - perfect.floor, 0.0)
+    )
 
 
 def _of_shares(metric: Metric, model: NDArray[np.float64], target: NDArray[np.float64]) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from harness.retained.record import Utility
     from harness.runs.manifest import Prompts
-    from harness.scores import Result, ScoredTarget
+    from harness.scores import Result, ScoredTarget, ToldRecord
     from harness.scoring.labelled import Labelled
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
@@ -69,6 +69,8 @@ class Entry:
     """What of its plan a run does not hold; '' for nothing."""
     first: str | None = None
     """The run's first prompt, as the model saw it; None where the run keeps no prompts."""
+    told: tuple[ToldRecord, ...] = ()
+    """What the run's prompts tell of people's replies."""
     reader: tuple[float, int] | None = None
     """Accuracy of the reader on the task's labelled examples, and how many these are."""
     labelled: Labelled | None = None
@@ -161,6 +163,7 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
         replace(
             entry,
             lacks=lacks[entry.attribute],
+            told=scores.told,
             first=prompts.first_rendered if prompts else None,
             texts=pools.get(entry.attribute),
         )
@@ -178,11 +181,14 @@ def _beside(found: Utility | None) -> dict[str, float]:
 
 
 def _replies(found: Utility | None) -> dict[str, Measured]:
-    """Bits of people's replies in what ``distalign utility`` left."""
-    if found is None or found.replies is None:
+    """What ``distalign utility`` left beside people's replies: bits of these, and meanings by an encoder."""
+    if found is None:
         return {}
-    mean = found.replies.mean
-    return {REPLY_BITS.key: Measured(mean.bits, mean.low, mean.high, OF_PEOPLE, mean.bits, math.nan)}
+    measured = dict(found.encoded.metrics) if found.encoded else {}
+    if found.replies is not None:
+        mean = found.replies.mean
+        measured[REPLY_BITS.key] = Measured(mean.bits, mean.low, mean.high, OF_PEOPLE, mean.bits, math.nan)
+    return measured
 
 
 def _lacks(run: Run, prompts: Prompts | None, table: Counts | Certain) -> str:

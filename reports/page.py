@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.metrics.base import Divergence, OfCounts
+from harness.metrics.base import OfCounts, OfTexts
 from reports.board import page_metrics
 from reports.standing import Reason
 
@@ -60,8 +60,8 @@ def all_words() -> dict[str, dict[str, str]]:
     for metric in page_metrics():
         for kind, texts in (("metric", metric.title), ("under", metric.under), ("about", metric.about)):
             for language, text in texts._asdict().items():
-                own = isinstance(metric, Divergence) or (isinstance(metric, OfCounts) and metric.in_table)
-                more = "" if own or kind != "about" else words[language]["bootstrap"]
+                drawn = isinstance(metric, OfTexts) or (isinstance(metric, OfCounts) and not metric.in_table)
+                more = words[language]["bootstrap"] if drawn and kind == "about" else ""
                 words[language][f"{kind}_{metric.key}"] = text + more
     return words
 

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
     from harness.metrics.base import Metric
     from harness.scoring.compare import Distances
+    from harness.scoring.measured import Measured
     from reports.board import Board, Cell
     from reports.check import Checked
+    from reports.load import Entry
 
 CELL_KEYS = [
     *("row", "col", "run", "apart", "seen", "rankLo", "rankHi", "band", "checked"),
     *("tv", "lo", "hi", "plugin", "floor", "perfect", "conditional", "best", "worst"),
-    *("each", "errors", "shift"),
+    *("each", "errors", "shift", "beside"),
 ]
 """Before the other metrics of a cell, each with its limits (``jsLo``, ``jsHi``)."""
 
@@ -118,6 +120,7 @@ def _columns(board: Board) -> list[dict[str, object]]:
                 ),
                 "uniform": {k: short(v) for k, v in column.uniform.items()},
                 "ideal": {k: short(v) for k, v in column.ideal.items()},
+                "people": {k: short(v) for k, v in column.people.items()},
                 "floor": short(column.floor),
                 "perfect": short(column.perfect),
             }
@@ -195,8 +198,15 @@ def _cell(cell: Cell, run: int, checked: Mapping[str, Checked], distances: Dista
         how,
         *map(short, numbers),
         *_each(distances),
+        {m.key: [short(found.people), short(found.floor)] for m, found in _beside_people(entry)},
         *map(short, others),
     ]
+
+
+def _beside_people(entry: Entry) -> list[tuple[Metric, Measured]]:
+    """The metrics of a result that people have a value of too."""
+    known = [(m, entry.metrics[m.key]) for m in _others() if m.key in entry.metrics]
+    return [(m, found) for m, found in known if not math.isnan(found.people)]
 
 
 def _each(distances: Distances | None) -> list[list[float | None]]:

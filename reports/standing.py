@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from harness.files import digest
 from harness.metrics.valid import LEAST_VALID
+from harness.reading.told import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -182,12 +183,25 @@ def _reasons(entry: Entry, usual: Usual) -> list[Reason]:
     independence = run.manifest.independence
     if independence is not None and not independence.ok:
         found.append(Reason("independence"))
+    found += _knew(entry)
     if not run.contract.sampled:
         found.append(Reason("verbal"))
     if {"contexts", "prompts"} <= seen(entry):
         found.append(Reason("leak", f"{run.identity.split} / {run.identity.paraphrases}"))
     if not entry.valid >= LEAST_VALID:
         found.append(Reason("valid", f"{100 * entry.valid:.1f}% < {100 * LEAST_VALID:.0f}%"))
+    return found
+
+
+def _knew(entry: Entry) -> list[Reason]:
+    """What the model was told of people's replies, or had learnt of them."""
+    found = [
+        Reason(told.kind, f"{told.told} / {told.prompts}; {100 * told.corpus:.1f}%")
+        for told in entry.told
+        if told.p < LEVEL
+    ]
+    if known := entry.run.manifest.seen_people:
+        found.append(Reason("seen_people", str(known)))
     return found
 
 

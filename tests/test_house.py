@@ -27,7 +27,7 @@ FLOORS = (
     "harness.evaluation harness.merging harness.retained",
     "harness.rescore harness.distinct",
     "harness.labels",
-    "harness.checking harness.comparable harness.importers harness.likeness harness.measuring harness.readings",
+    "harness.checking harness.comparable harness.importers harness.likeness harness.measuring harness.readings harness.telling",
     "harness.scores",
     "harness.reading harness.runs",
     "harness.sampling",

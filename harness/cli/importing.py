@@ -205,6 +205,8 @@ def reference(
     **flags: object,
 ) -> None:
     """A corpus of human replies: shares of their shapes, and features, per kind of exchange. Figures only."""
+    import os
+
     from harness.errors import UserError
     from harness.importers.reference import ReferenceOptions, import_reference
 
@@ -223,6 +225,7 @@ def reference(
         **{k: flags[k] for k in ("language", "title", "stratified", "split")},  # type: ignore[arg-type]  # click checked the types
         splits=_splits(shares, seed),
         task=task,
+        processes=os.cpu_count() or 1,
     )
     _report(import_reference(sources, out, options))
     if task is not None:

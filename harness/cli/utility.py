@@ -50,6 +50,12 @@ class Flags(TypedDict):
     help="Task with people's replies to its prompts: bits per byte of these, without any draw.",
 )
 @click.option(
+    "--encoder",
+    metavar="PATH",
+    default="",
+    help="Folder of a sentence encoder: the meanings of each --run's replies are compared with people's.",
+)
+@click.option(
     "--limit", type=click.IntRange(1), default=None, help="Documents per lm-eval task; default: all."
 )
 @click.option(
@@ -74,6 +80,7 @@ def command(
     text: str | None,
     tasks: str,
     replies: str,
+    encoder: str,
     runs: tuple[Path, ...],
     include_path: Path | None,
     **flags: Unpack[Flags],
@@ -87,7 +94,7 @@ def command(
     from harness.retained.utility import Wanted, measure
 
     names = tuple(t for t in tasks.split(",") if t)
-    if not (text or names or replies or runs):
+    if not (text or names or replies or encoder or runs):
         raise click.UsageError("nothing to measure: give --text, --replies, --lm-eval or --run")
     wanted = Wanted(
         text or "",
@@ -96,6 +103,7 @@ def command(
         flags["stride"],
         names,
         replies,
+        encoder,
         flags["limit"],
         include_path,
     )

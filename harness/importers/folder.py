@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.importers.corpus import Splits
     from harness.importers.figures import PeopleFigures
+    from harness.reading.told import ToldCount
     from harness.tasks.target_file import Provenance
 
 Cells = dict[str, str]
@@ -42,6 +43,7 @@ class PeopleSource:
     split: str
     splits: Splits
     corpus: str
+    told: Mapping[str, ToldCount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _document(target: TargetFolder, name: str, files: Mapping[str, str]) -> dict
             "shares": [people.splits.train, people.splits.validation],
             "seed": people.splits.seed,
             "corpus": people.corpus,
+            "told": {context: list(found) for context, found in people.told.items()},
         }
     if target.smoothing:
         document["smoothing"] = target.smoothing

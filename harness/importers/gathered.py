@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.importers.corpus import Reply, share
+from harness.importers.corpus import Reply, messages, share
 from harness.importers.slug import slug
 from harness.reading.style import OUTCOMES, Feature
+from harness.reading.told import ToldCount, holds, names_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,10 @@ class SampledReply(NamedTuple):
     second: bool
     length: int
     """Index of the length bin, -1 where unknown."""
+    answer: bool
+    """Whether the prompt holds the reply."""
+    gold_length: bool
+    """Whether the prompt names the reply's length."""
 
 
 @dataclass(slots=True)
@@ -72,11 +77,20 @@ class Gathered:
             label = shape.get(attribute)
             self.labels[attribute].append(classes.index(label) if label in classes else -1)
         kept = self.texts.setdefault((name, stratified), [])
-        one = SampledReply(reply.key / 2**64, reply.text, talk, second, self.labels["length"][-1])
-        if len(kept) < TEXTS:
-            heapq.heappush(kept, one)
-        else:
-            heapq.heappushpop(kept, one)
+        order = reply.key / 2**64
+        if len(kept) < TEXTS or order > kept[0].order:
+            asked = "\n".join(m.content for m in messages(reply))
+            told = holds(asked, reply.text), names_length(asked, reply.text)
+            one = SampledReply(order, reply.text, talk, second, self.labels["length"][-1], *told)
+            (heapq.heappush if len(kept) < TEXTS else heapq.heappushpop)(kept, one)
+
+    def told(self) -> dict[str, ToldCount]:
+        """How often prompts tell the reply or its length, in the sample of each context."""
+        found = {}
+        for name in sorted(self.contexts):
+            kept = self.texts.get((name, False), []) + self.texts.get((name, True), [])
+            found[name] = ToldCount(len(kept), sum(k.answer for k in kept), sum(k.gold_length for k in kept))
+        return found
 
     def groups(self, attribute: Feature) -> Iterator[ShapeCounts]:
         """Contexts, then contexts within a length (for the attributes other than length), by name."""

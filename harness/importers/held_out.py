@@ -36,6 +36,7 @@ class HeldOut:
     out: Path
     language: str
     provenance: Provenance
+    seed: int
     kept: dict[str, list[tuple[int, int, Reply]]] = field(default_factory=dict)
     added: int = 0
 
@@ -53,13 +54,13 @@ class HeldOut:
         if not reply.question:
             return
         self.added += 1
-        kept = self.kept.setdefault(context_of(reply), [])
-        if all(key != reply.key for key, _, _ in kept):
+        kept, own = self.kept.setdefault(context_of(reply), []), reply.key
+        if all(key != own for key, _, _ in kept):
             push = heapq.heappush if len(kept) < PROMPTS else heapq.heappushpop
-            push(kept, (reply.key, self.added, reply))
+            push(kept, (own, self.added, reply))
 
-    def write(self, contexts: Set[str]) -> None:
-        """Write the task for the contexts that the target has."""
+    def write(self, contexts: Set[str], corpus: str) -> None:
+        """Write the task for the contexts that the target has; ``corpus`` is the hash of its records."""
         asked = {name: kept for name, kept in sorted(self.kept.items()) if name in contexts}
         if not asked:
             raise UserError(
@@ -82,9 +83,9 @@ class HeldOut:
         lines = [json.dumps(p, ensure_ascii=False) for p in prompts]
         make_folder(self.out)
         write_atomic(self.out / "prompts.jsonl", "\n".join(lines) + "\n")
-        write_atomic(self.out / "task.yaml", self._task(list(asked)))
+        write_atomic(self.out / "task.yaml", self._task(list(asked), corpus))
 
-    def _task(self, contexts: list[str]) -> str:
+    def _task(self, contexts: list[str], corpus: str) -> str:
         target = os.path.relpath(self.target.resolve(), self.out.resolve())
         document = {
             "name": self.out.resolve().name,
@@ -101,6 +102,7 @@ class HeldOut:
             },
             "contexts": contexts,
             "prompts": "prompts.jsonl",
+            "people": {"corpus": corpus, "split": "test", "seed": self.seed},
             "sampling": {"temperature": 1.0, "max_tokens": MAX_TOKENS},
             "license": self.provenance.license,
             "citation": f"{self.provenance.publisher}: {self.provenance.table}, {self.provenance.link}",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
@@ -25,6 +28,7 @@ from harness.reading.style import OUTCOMES, StyleReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
     from harness.importers.gathered import ShapeCounts
@@ -37,6 +41,8 @@ Read = Callable[[Sequence[str]], list[Shape]]
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 _BATCH = 500
+MANY = 20_000
+"""Replies from which on starting processes is worth it."""
 
 SMOOTHING = (
     "A class that none of n replies shows counts as half a reply, taken from the other classes in proportion."
@@ -60,6 +66,8 @@ class ReferenceOptions:
     splits: Splits = field(default_factory=Splits)
     task: Path | None = None
     """Write the test split here as a task. It holds other people's words: mind their licence before sharing it."""
+    processes: int = 1
+    """That read the shapes of replies. They are started where there are many; ``__main__`` is loaded in each."""
 
 
 def import_reference(
@@ -88,9 +96,12 @@ def import_reference(
     survey = _survey(sources, options)
     _check(sources, survey, options)
     gathered = Gathered()
-    held = HeldOut(out, options.task, options.language, options.provenance) if options.task else None
+    held = None
+    if options.task:
+        held = HeldOut(out, options.task, options.language, options.provenance, options.splits.seed)
     batches = _batches(sources, options, survey, held)
-    for replies, shapes in _read(batches, read or shape_readers(options.language)):
+    many = options.processes if read is None and survey.wanted >= MANY else 1
+    for replies, shapes in _read(batches, read or shape_readers(options.language), options.language, many):
         for reply, shape in zip(replies, shapes, strict=True):
             gathered.add(reply, shape, reply.source in options.stratified)
             survey.kept.add(reply)
@@ -115,11 +126,11 @@ def import_reference(
         smoothing=SMOOTHING,
         informative=("level", "halves_tv", "halves_floor"),
         sample={"replies": "n", "independent": "independent"},
-        people=PeopleSource(made, options.split, options.splits, survey.corpus.hexdigest()),
+        people=PeopleSource(made, options.split, options.splits, survey.corpus.hexdigest(), gathered.told()),
     )
     write_target(target, out)
     if held is not None:
-        held.write({row["context"] for row in tables["length"].rows})
+        held.write({row["context"] for row in tables["length"].rows}, survey.corpus.hexdigest())
     return out
 
 
@@ -207,9 +218,28 @@ def _batches(
         yield batch
 
 
-def _read(batches: Iterator[list[Reply]], read: Read) -> Iterator[tuple[list[Reply], list[Shape]]]:
-    for batch in batches:
-        yield batch, read([r.text for r in batch])
+def _read(
+    batches: Iterator[list[Reply]], read: Read, language: Language, processes: int
+) -> Iterator[tuple[list[Reply], list[Shape]]]:
+    """Each batch with its shapes, in order; of what other processes read a few batches wait at a time."""
+    if processes == 1:
+        for batch in batches:
+            yield batch, read([r.text for r in batch])
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting: deque[tuple[list[Reply], Future[list[Shape]]]] = deque()
+        for batch in batches:
+            waiting.append((batch, pool.submit(read_shapes, language, [r.text for r in batch])))
+            if len(waiting) > 3 * processes:
+                begun, found = waiting.popleft()
+                yield begun, found.result()
+        for begun, found in waiting:
+            yield begun, found.result()
+
+
+def read_shapes(language: Language, texts: Sequence[str]) -> list[Shape]:
+    """Shapes of texts, in a process of a pool."""
+    return shape_readers(language)(texts)
 
 
 def _check_names(sources: Sequence[str], options: ReferenceOptions) -> None:
@@ -299,6 +329,7 @@ def _provenance(survey: Survey, dropped: Sequence[str], options: ReferenceOption
     return source.model_copy(update={"note": " ".join(n for n in notes if n)})
 
 
+@cache
 def shape_readers(language: Language) -> Callable[[Sequence[str]], list[Shape]]:
     """The readers that tasks of reply shape use, so that people and models are measured alike."""
     readers = {

@@ -217,6 +217,15 @@ class OfPeople(Metric):
     needs: Needs = "people"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfEncoded(Metric):
+    """The same of texts that an encoder made vectors of; by ``distalign utility``."""
+
+    compute: Callable[[Features, Features], float]
+    """Of model and people."""
+    needs: Needs = "people"
+
+
 class Surprise(NamedTuple):
     """How surprised a model was by a text."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.errors import UserError, nearest
 from harness.metrics.base import Divergence
+from harness.metrics.frontier import FRONTIER
 from harness.metrics.js import JS
 from harness.metrics.kl import KL_EPS, KL_HALF, KL_MODEL_TARGET, KL_TARGET_MODEL
 from harness.metrics.likeness import EXACT, F1, ROUGE_L, SELF_BLEU
@@ -24,7 +25,7 @@ METRICS: tuple[Metric, ...] = (
     *(TV, JS, KL_TARGET_MODEL, KL_MODEL_TARGET, MAE, KL_EPS, KL_HALF),
     *(VALID, DISTINCT_1, DISTINCT_2, STEERED, CONSISTENT),
     *(W1, W1_LENGTH, SUPPORT, INSIDE, DENSITY, COVERAGE, BNG, HCR),
-    REPLY_BITS,
+    *(REPLY_BITS, FRONTIER),
     *(EXACT, F1, ROUGE_L, SELF_BLEU),
     *(PERPLEXITY, BITS_PER_BYTE),
 )

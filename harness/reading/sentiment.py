@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
@@ -97,20 +98,21 @@ def _english(text: str) -> float:
     if len(text) > _PIECE:
         pieces = [text[i : i + _PIECE] for i in range(0, len(text), _PIECE)]
         return sum(map(_english, pieces)) / len(pieces)
+    low = text.lower()
     for needs, turn, word in _TURNED:
-        if _holds(text, needs):
+        if _holds(low, needs):
             text = turn.sub(word, text)
+            low = text.lower()
     found = _score(text)
     cheer = _CHEERED.search(text)
-    ironic = (_holds(text, _IRONY_NEEDS) and _IRONY.search(text)) or (
+    ironic = (_holds(low, _IRONY_NEEDS) and _IRONY.search(text)) or (
         cheer and _score(text[cheer.end() :]) < 0
     )
     return min(found, -0.4) if ironic else found
 
 
-def _holds(text: str, needs: Sequence[str]) -> bool:
+def _holds(low: str, needs: Sequence[str]) -> bool:
     """Whether a search could find something: most texts have none of the words, and are not searched."""
-    low = text.lower()
     return any(word in low for word in needs)
 
 
@@ -119,8 +121,9 @@ def _score(text: str) -> float:
     phrases, score = _vader()
     parts: list[str] = []
     last = 0
-    for word in _WORD.finditer(text):
-        known = phrases.get(word.group().lower())
+    words = list(_WORD.finditer(text))
+    for word, pair in zip(words, pairwise(w.group().lower() for w in words), strict=False):
+        known = phrases.get(pair)
         phrase = known.match(text, word.start()) if known and word.start() >= last else None
         if phrase:
             parts += (text[last : word.start()], _as_word(phrase.group()))
@@ -133,10 +136,10 @@ def _as_word(phrase: str) -> str:
 
 
 @functools.cache
-def _vader() -> tuple[dict[str, re.Pattern[str]], Callable[[str], float]]:
-    """Our phrases by their first word, and VADER with our additions."""
+def _vader() -> tuple[dict[tuple[str, str], re.Pattern[str]], Callable[[str], float]]:
+    """Our phrases by their first two words, and VADER with our additions."""
     analyser = Vader()
-    phrases: dict[str, set[str]] = {}
+    phrases: dict[tuple[str, str], set[str]] = {}
     text = resources.files("harness.reading").joinpath("data/sentiment_en.txt").read_text("utf-8")
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -144,11 +147,12 @@ def _vader() -> tuple[dict[str, re.Pattern[str]], Callable[[str], float]]:
             analyser.lexicon.update({_as_word(w): float(weight) for w in words})
             for phrase in words:
                 if not phrase.isalnum():
-                    phrases.setdefault(_WORD.findall(phrase)[0], set()).add(phrase)
+                    first, second, *_ = _WORD.findall(phrase)
+                    phrases.setdefault((first, second), set()).add(phrase)
     # The longest first: "not bad at all" before "not bad".
     patterns = {
-        first: re.compile(rf"(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})\b", re.I)
-        for first, known in phrases.items()
+        begin: re.compile(rf"(?:{'|'.join(map(re.escape, sorted(known, key=len, reverse=True)))})\b", re.I)
+        for begin, known in phrases.items()
     }
     return patterns, lambda t: float(analyser.scores(t)["compound"])
 

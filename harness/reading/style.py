@@ -31,6 +31,7 @@ _FOOTNOTE = re.compile(r"(?<=[.!?。！？])(?:\[\d+\]|[¹²³⁰-⁹]+)+$")
 _STAGE = re.compile(
     r"(?<=[.!?。！？…~～])\s*(?:[(（](?:[^()（）.!?。！？]|(?<=\d)\.(?=\d)|(?<=\b[a-z])\.(?=[a-z])|(?<=\.[a-z])\.|(?<=etc)\.)*[)）]|\[[^\[\]\s\d]{1,8}\]|</?[a-zA-Z]+>|\*[^*.!?。！？]+\*)$"
 )
+_ENDS = frozenset(".!?。！？…")
 _MARKS = re.compile(r"[.!?。！？…‽؟⁉⁈｡।]+$")
 
 _BULLET = (
@@ -66,7 +67,8 @@ def sentence_act(text: str) -> str:
     lines = end.splitlines()
     if not lines or _FENCE.match(lines[-1]) or re.fullmatch(rf"\s*(?:{_NUMBER})", lines[-1]):
         return "other"
-    for _ in range(8):
+    # what may follow a sentence's mark ends in none itself
+    for _ in range(0 if end[-1:] in _ENDS else 8):
         for tail in (_FOOTNOTE, _STAGE, _EMOTICON, _AFTER_MARK):
             shorter = tail.sub("", end)
             if shorter != end:

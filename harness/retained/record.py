@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from harness.records import SCHEMA, Number, Record, read
+from harness.scoring.measured import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,17 @@ class RepliesRecord(Record):
     """Every reply: two models are compared on those that both have."""
 
 
+class EncodedRecord(Record):
+    """A run's replies and people's, by an encoder's vectors."""
+
+    encoder: str
+    """sha256 of the encoder's weights."""
+    metrics: dict[str, Measured]
+    """In the mean over contexts; absent where no context has 20 prompts in each half of the people."""
+    contexts: dict[str, dict[str, Measured]]
+    """Per context."""
+
+
 class Findings(Record):
     """What was measured of a model; a part that was not is absent."""
 
@@ -123,6 +135,8 @@ class Utility(Findings):
     """sha256 over the adapter's weight files, '' for none."""
     draws: dict[str, float | None] | None = None
     """Of a run: the metrics of its own texts; null where one does not exist."""
+    encoded: EncodedRecord | None = None
+    """Of a run: its replies beside people's, by an encoder."""
 
 
 class Told(Findings):
@@ -130,6 +144,8 @@ class Told(Findings):
 
     draws: dict[str, dict[str, float | None]] | None = None
     """Run folder, then the metrics of its own texts."""
+    encoded: dict[str, EncodedRecord] | None = None
+    """Run folder, then its replies beside people's, by an encoder."""
 
 
 def utility_of(folder: Path) -> Utility | None:

@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from harness.errors import UserError
+from harness.likeness import encoded
 from harness.metrics.base import About, OfTexts
 from harness.metrics.catalog import of
+from harness.progress import phase
 from harness.records import write
 from harness.rescore import read
 from harness.retained.lm_scores import lm_eval_scores
 from harness.retained.perplexity import load_text, perplexity
-from harness.retained.record import FILE, BenchmarksRecord, Findings, Told, Utility, utility_of
+from harness.retained.record import (
+    FILE,
+    BenchmarksRecord,
+    EncodedRecord,
+    Findings,
+    Told,
+    Utility,
+    utility_of,
+)
 from harness.retained.replies import HeldReplies, reply_bits
 from harness.runs.folder import Run
 from harness.runs.source import task_of
@@ -57,6 +67,8 @@ class Wanted:
     """lm-eval tasks."""
     replies: str = ""
     """A task with people's replies to its prompts, by name, folder or file; '' for none."""
+    encoder: str = ""
+    """Folder of a sentence encoder, for runs on a task with people's replies; '' for none."""
     limit: int | None = None
     include: Path | None = None
 
@@ -97,11 +109,39 @@ def measure(
             )
     if Path(model).expanduser().is_dir() and found.model_fields_set:
         save(source.folder, weights, found)
-    drawn = {run.folder: of_draws(run, task_of(run)) for run in opened}
+    drawn = {str(run.folder): of_draws(run, task_of(run)) for run in opened}
+    meant = by_encoder(opened, wanted.encoder) if wanted.encoder else {}
     for folder, metrics in drawn.items():
-        save(folder, weights, found, metrics)
-    told = {str(folder): metrics for folder, metrics in drawn.items()}
-    return Told(**dict(found), draws=told or None)
+        save(Path(folder), weights, found, metrics, meant.get(folder))
+    return Told(**dict(found), draws=drawn or None, encoded=meant or None)
+
+
+def by_encoder(runs: Sequence[Run], path: str) -> dict[str, EncodedRecord]:
+    """Each run's replies beside those of people, by the vectors of a sentence encoder."""
+    from harness.sampling.hf.encoder import SentenceEncoder
+
+    if not runs:
+        raise UserError("an encoder compares the replies of runs", where="--encoder", expected="--run RUN")
+    encoder = SentenceEncoder(path)
+    found = {}
+    for run in runs:
+        task = task_of(run)
+        attribute, read_as = next(iter(read(run, task).items()))
+        texts = read_as.texts
+        if not texts.references:
+            raise UserError(
+                "this run's prompts have no replies of people",
+                where=str(run.folder),
+                found=task.name,
+                expected="a task that target import reference --task wrote",
+            )
+        about = About(task.name, attribute, texts.classes, task.language, "draws")
+        with phase(f"vectors of the replies of {run.folder}"):
+            likeness = encoded(texts, encoder.encode, about)
+        found[str(run.folder)] = EncodedRecord(
+            encoder=encoder.weights, metrics=likeness.mean, contexts=likeness.contexts
+        )
+    return found
 
 
 def _measured(checkpoint: Checkpoint, wanted: Wanted, held: HeldReplies | None) -> Findings:
@@ -124,6 +164,7 @@ def save(
     weights: tuple[str, str],
     found: Findings,
     draws: dict[str, float | None] | None = None,
+    meant: EncodedRecord | None = None,
 ) -> None:
     """Write what was found to ``utility.json``; earlier findings on the same weights stay.
 
@@ -132,10 +173,11 @@ def save(
         weights: hashes of the model's weights and its adapter's.
         found: what was measured of the model.
         draws: what the run's own draws are like.
+        meant: the run's replies beside people's.
     """
     kept = utility_of(folder)
     if kept is None or (kept.weights, kept.adapter_weights) != weights:
         kept = Utility(weights=weights[0], adapter_weights=weights[1])
-    new = {name: getattr(found, name) for name in Findings.model_fields} | {"draws": draws}
+    new = {name: getattr(found, name) for name in Findings.model_fields} | {"draws": draws, "encoded": meant}
     update = {name: value for name, value in new.items() if value is not None}
     write(folder / FILE, kept.model_copy(update=update))

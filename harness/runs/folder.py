@@ -185,6 +185,7 @@ class Changes(TypedDict, total=False):
     open: tuple[tuple[str, str], ...]
     independence: IndependenceRecord
     probe: ProbeRecord
+    seen_people: int | None
     seconds: float
     tokens: int
 

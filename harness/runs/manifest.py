@@ -155,6 +155,8 @@ class Manifest(Record):
     """The probe before drawing; null where the engine's random numbers are ours."""
     task_source: str = ""
     """Full path of the task's file when the run was made; '' where it is not known."""
+    seen_people: int | None = None
+    """Prompts whose people the checkpoint was trained on; null where it does not say."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Versions of what can change a number."""
     git: GitRecord = GitRecord()

@@ -41,7 +41,10 @@ class Measured:
     plugin: Number
     """Read off what was drawn."""
     floor: Number
-    """Mean of a perfect model at this n; none for metrics of texts."""
+    """Mean of a perfect model at this n, or what 95 of 100 halves of people do at least as well as; none for metrics
+    of texts."""
+    people: Number = _NAN
+    """What one half of people scores against the other, on average; none where nothing is compared with people."""
 
 
 def of_counts(table: Counted, sizes: FloatArray, about: About, seed: int = 0) -> dict[str, Measured]:

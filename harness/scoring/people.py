@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.metrics.base import Features, OfPeople
+from harness.metrics.base import Features, OfEncoded, OfPeople
 from harness.metrics.catalog import of
 from harness.scoring.measured import Measured
 
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from harness.metrics.base import About, FloatArray, IntArray
 
+Compared = OfPeople | OfEncoded
 JACKKNIFE = "jackknife over conversations"
 LEAST = 20
 """A context with fewer prompts, or fewer people in a half, is left out."""
 _SPLITS = 100
-_HALVES = 5
-"""Halves of the people that a model's value is the mean of."""
 _GROUPS = 20
 _MOST = 400
 """Replies compared with each other at a time."""
@@ -62,7 +61,12 @@ class _Found:
 
 
 def of_people(
-    model: Mapping[str, ReplySample], people: Mapping[str, ReplySample], about: About, seed: int = 0
+    model: Mapping[str, ReplySample],
+    people: Mapping[str, ReplySample],
+    about: About,
+    seed: int = 0,
+    *,
+    held_out: bool = False,
 ) -> tuple[dict[str, Measured], dict[str, dict[str, Measured]]]:
     """Every metric in the mean over contexts, and per context.
 
@@ -71,12 +75,15 @@ def of_people(
         people: context -> replies of people.
         about: what the texts are of.
         seed: of the splits.
+        held_out: the people replied to the model's prompts, and each has a vector of meaning. A model is then
+            compared with people at other prompts than its own, as people are with each other.
     """
-    metrics = {key: metric for key, metric in of(OfPeople).items() if metric.applies(about)}
+    known: Mapping[str, Compared] = of(OfEncoded) if held_out else of(OfPeople)
+    metrics = {key: metric for key, metric in known.items() if metric.applies(about)}
     each: dict[str, dict[str, _Found]] = {}
     for number, context in enumerate(c for c in model if c in people):
         rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
-        found = _context(model[context], people[context], metrics, rng)
+        found = _context(model[context], people[context], metrics, rng, held_out)
         if found:
             each[context] = found
     contexts = {
@@ -91,7 +98,7 @@ def of_people(
     return mean, contexts
 
 
-def _measured(parts: list[_Found], metric: OfPeople) -> Measured:
+def _measured(parts: list[_Found], metric: Compared) -> Measured:
     value = float(np.mean([p.value for p in parts]))
     error = float(np.sqrt(np.sum([p.variance for p in parts])) / len(parts))
     floors = np.mean([p.floor for p in parts], axis=0)
@@ -100,11 +107,17 @@ def _measured(parts: list[_Found], metric: OfPeople) -> Measured:
     low = max(value - 1.96 * error, 0.0)
     high = min(value + 1.96 * error, 1.0 if metric.values == "0 to 1" else np.inf)
     known = bool(np.isfinite(error))
-    return Measured(value, low if known else error, high if known else error, JACKKNIFE * known, value, floor)
+    limits = (low, high) if known else (error, error)
+    others = float(np.nanmean(floors)) if np.isfinite(floors).any() else float("nan")
+    return Measured(value, *limits, JACKKNIFE * known, value, floor, others)
 
 
 def _context(
-    model: ReplySample, people: ReplySample, metrics: Mapping[str, OfPeople], rng: np.random.Generator
+    model: ReplySample,
+    people: ReplySample,
+    metrics: Mapping[str, Compared],
+    rng: np.random.Generator,
+    held_out: bool,
 ) -> dict[str, _Found]:
     """Every metric of one context; none where there are too few prompts or people."""
     prompts = len(np.unique(model.prompts))
@@ -112,20 +125,20 @@ def _context(
     size = min(prompts, _MOST, *(len(one) for one, _ in splits), *(len(two) for _, two in splits))
     if size < LEAST:
         return {}
-    chosen = [_one_each(model.prompts, rng)[:size] for _ in range(_SPLITS)]
+    every = np.ones(len(model.prompts), dtype=bool)
+    asked = [np.isin(model.prompts, people.prompts[two]) if held_out else every for _, two in splits]
+    chosen = [np.flatnonzero(a)[_one_each(model.prompts[a], rng)][:size] for a in asked]
     floors: dict[str, list[float]] = {key: [] for key in metrics}
-    values: dict[str, list[float]] = {key: [] for key in metrics}
-    for number, ((one, two), ours) in enumerate(zip(splits, chosen, strict=True)):
+    for (one, two), ours in zip(splits, chosen, strict=True):
         reference = people.pick(one[:_MOST])
         other = people.pick(_alike(two, people.talks, model.talks[ours], rng))
         for key, metric in metrics.items():
             floors[key].append(metric.compute(other, reference))
-            if number < _HALVES:
-                values[key].append(metric.compute(model.pick(ours), reference))
+    # one half, as for each value of the floor: a mean over halves would vary less than the floor allows
+    reference, drawn = people.pick(splits[0][0][:_MOST]), model.pick(chosen[0])
+    values = {key: metric.compute(drawn, reference) for key, metric in metrics.items()}
     variances = _variances(model, people, metrics, splits[0][0][:_MOST], chosen[0], rng)
-    return {
-        key: _Found(float(np.mean(values[key])), variances[key], np.array(floors[key])) for key in metrics
-    }
+    return {key: _Found(values[key], variances[key], np.array(floors[key])) for key in metrics}
 
 
 def _alike(rows: IntArray, talks: IntArray, like: IntArray, rng: np.random.Generator) -> IntArray:
@@ -171,7 +184,7 @@ def _one_each(groups: IntArray, rng: np.random.Generator) -> IntArray:
 def _variances(
     model: ReplySample,
     people: ReplySample,
-    metrics: Mapping[str, OfPeople],
+    metrics: Mapping[str, Compared],
     half: IntArray,
     ours: IntArray,
     rng: np.random.Generator,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
@@ -51,6 +51,8 @@ class People:
     """sha256 of the figures."""
     shares: tuple[float, float] = (0.7, 0.1)
     """Of the conversations in train and validation, where records name no split."""
+    told: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Context -> replies, those that stand in their prompt, and those whose length it names."""
 
 
 def load(spec: PeopleSpec, doc: Document) -> People:
@@ -85,4 +87,7 @@ def load(spec: PeopleSpec, doc: Document) -> People:
     }
     figures = hashlib.sha256(rows.tobytes())
     figures.update(repr([head, sorted(scales.items()), list(of), list(talks), list(lengths)]).encode())
-    return People(names, contexts, spec.split, spec.seed, spec.corpus, figures.hexdigest(), spec.shares)
+    if spec.told:
+        figures.update(repr(sorted(spec.told.items())).encode())
+    digest = figures.hexdigest()
+    return People(names, contexts, spec.split, spec.seed, spec.corpus, digest, spec.shares, spec.told)

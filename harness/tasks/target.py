@@ -79,6 +79,7 @@ class Target:
         """Refuse a target that does not fit the task's attribute, classes or contexts."""
         if self.kind == "uniform":
             return
+        self._check_people(task)
         table = self.tables.get(attribute.name)
         if table is None:
             raise UserError(
@@ -122,6 +123,20 @@ class Target:
                         expected="a context id of the task, or shared: true in target.yaml",
                         nearest=nearest(context, ids),
                     )
+
+    def _check_people(self, task: Task) -> None:
+        """Refuse figures of the people whom the task holds out."""
+        own, held = self.people, task.people
+        if own is None or held is None or own.corpus != held.corpus:
+            return
+        if own.split in ("all", held.split) or own.seed != held.seed:
+            raise UserError(
+                f"target {self.name!r} counts people whose replies task {task.name!r} holds out",
+                where=self.source,
+                found=f"split {own.split}, seed {own.seed}, of the task's corpus",
+                expected=f"split train, seed {held.seed}",
+                hint=f"distalign target import reference … --split train --seed {held.seed}",
+            )
 
 
 def load_target(

@@ -62,6 +62,8 @@ class PeopleSpec(StrictFile):
     """Of the conversations in train and validation, where records name no split."""
     seed: int
     corpus: str
+    told: dict[str, tuple[int, int, int]] = Field(default_factory=dict)
+    """Context -> of how many replies, in how many the prompt holds the reply, and names its length."""
 
 
 class TargetFile(StrictFile):

@@ -14,6 +14,7 @@ from harness.tasks.catalog import beside
 from harness.tasks.task_file import (
     AttributeSpec,
     ExampleSpec,
+    HeldOutSpec,
     PromptSpec,
     Split,
     TaskFile,
@@ -66,6 +67,7 @@ class Task:
     attributes: Mapping[str, Attribute]
     contexts: tuple[Context, ...]
     prompts: tuple[PromptSpec, ...]
+    people: HeldOutSpec | None
     sampling: Sampling
     license: str
     citation: str
@@ -112,6 +114,7 @@ def load_task(name: str | Path) -> Task:
         attributes=_attributes(file, doc),
         contexts=contexts,
         prompts=prompts,
+        people=file.people,
         sampling=Sampling(**{**file.sampling.model_dump(), "stop": tuple(file.sampling.stop)}),
         license=file.license,
         citation=file.citation,

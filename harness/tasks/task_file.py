@@ -132,6 +132,15 @@ class AttributeSpec(StrictFile):
         return classes
 
 
+class HeldOutSpec(StrictFile):
+    """Whose replies the prompts' references are: a target of the same people would be told what is asked."""
+
+    corpus: str
+    """sha256 of the records."""
+    split: Split
+    seed: int
+
+
 class TaskFile(StrictFile):
     """``task.yaml``."""
 
@@ -152,6 +161,8 @@ class TaskFile(StrictFile):
     """Several attributes read from the same draws, in place of the five keys above."""
     contexts: str | list[str | dict[str, object]]
     prompts: str | list[PromptSpec]
+    people: HeldOutSpec | None = None
+    """Of a task that ``target import reference --task`` wrote."""
     sampling: SamplingSpec = SamplingSpec()
     license: str = ""
     citation: str = ""

@@ -226,7 +226,7 @@ function bodyCell(field, row) {
   return field.head ? h("th", { scope: "row", class: kind }, field.show(row)) : h("td", { class: kind }, field.show(row));
 }
 
-/* What a perfect model and an even guess would score: pinned above, never ranked. */
+/* What a perfect model, an even guess and other people would score: pinned above, never ranked. */
 function referenceRows(shown, columns, inFocus) {
   const perfect = (col) => ({ ...P.columns[col].ideal, lo: 0, hi: P.columns[col].perfect, perfect: P.columns[col].perfect, plugin: P.columns[col].floor, floor: P.columns[col].floor, conditional: 0 });
   const uniform = (col) => ({ ...P.columns[col].uniform, perfect: P.columns[col].perfect, plugin: P.columns[col].uniform.tv, conditional: P.columns[col].uniform.tv });
@@ -234,7 +234,7 @@ function referenceRows(shown, columns, inFocus) {
     const shownAs = (value, key) => (missing(value) ? "" : PERCENT.has(key) ? pct(value, 0) : num(value));
     const numbers = (field) => {
       if (field.col !== undefined) return shownAs(of(field.col)[chosenMetric()], chosenMetric());
-      if (field.key === "overall") return num(mean(columns.map((col) => of(col).tv)));
+      if (field.key === "overall") return name === "people" ? "" : num(mean(columns.map((col) => of(col).tv)));
       if (inFocus === null) return "";
       return shownAs(of(inFocus)[field.key], field.key);
     };
@@ -242,7 +242,9 @@ function referenceRows(shown, columns, inFocus) {
       ? h("th", { scope: "row", class: "k-model" }, t(name), h("span", { class: "tag" }, t("reference")))
       : h("td", { class: classText("k-" + field.key.replace(/\d+/, ""), field.num && "num") }, field.key === "method" || field.key === "rank" ? "" : numbers(field))));
   };
-  return columns.length ? h("tbody", { class: "reference" }, line("perfect", perfect), line("uniform", uniform)) : null;
+  const people = (col) => P.columns[col].people;
+  const known = (inFocus === null ? columns : [inFocus]).some((col) => Object.keys(people(col)).length);
+  return columns.length ? h("tbody", { class: "reference" }, line("perfect", perfect), known ? line("people", people) : null, line("uniform", uniform)) : null;
 }
 
 /* ---- the view ---- */

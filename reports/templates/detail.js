@@ -25,7 +25,7 @@ function rowView() {
       h("a", { class: "button", href: address({ view: "compare", a: r.id, col: P.columns[cell.col].id, row: "", run: "", seed: "", every: "" }) }, t("compare_with"))),
     !cell.apart.length && cell.seen.length ? h("p", { class: "notice" }, cell.seen.map((what) => t("seen_" + what + "_note")).join(" ")) : null,
     cell.apart.length ? h("p", { class: "notice" }, h("strong", {}, t("apart_short"), ": "), cell.apart.map(reason).join("; ")) : null,
-    numbersSection(cell), contextsSection(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
+    numbersSection(cell), peopleSection(cell), contextsSection(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
   ];
 }
 
@@ -43,6 +43,17 @@ function numbersSection(cell) {
       [t("rank"), rankText(cell.rankLo, cell.rankHi)], [t("checked"), t("how_" + cell.checked)],
       ...P.rows[cell.row].utility.all.map(([name, value]) => [name, num(value)]),
     ]));
+}
+
+/* Measures against people's replies: the model's value, what other people score, and their floor. */
+function peopleSection(cell) {
+  const rows = METRICS.filter(({ key }) => cell.beside[key]);
+  if (!rows.length) return null;
+  const head = ["metric", "value", "people", "floor_people"];
+  return section(t("likeness"), h("p", { class: "quiet small" }, t("likeness_lead")),
+    scroller(t("likeness"), h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, head.map((key, i) => h("th", { scope: "col", class: i ? "num" : null }, t(key))))),
+      h("tbody", {}, rows.map(({ key }) => h("tr", {}, h("th", { scope: "row" }, t("metric_" + key), h("small", {}, t("under_" + key))),
+        h("td", { class: "num" }, num(cell[key]), interval(cell[key + "Lo"], cell[key + "Hi"])), cell.beside[key].map((value) => h("td", { class: "num" }, num(value)))))))));
 }
 
 function verdictOf(cell) {

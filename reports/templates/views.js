@@ -125,7 +125,7 @@ function courseSection(training, col, points) {
 /* ---- how to read ---- */
 
 function guideView() {
-  const terms = ["tv", "plugin", "floor", ...METRICS.map(({ key }) => key), "conditional", "bounds", "rank", "overall", "perfect", "uniform", "apart", "utility", "checked"];
+  const terms = ["tv", "plugin", "floor", ...METRICS.map(({ key }) => key), "conditional", "bounds", "rank", "overall", "perfect", "people", "uniform", "apart", "utility", "checked"];
   return [heading(t("guide")), h("p", { class: "lead" }, t("guide_lead")),
     h("dl", { class: "guide" }, terms.map((key) => [h("dt", {}, WORDS.en["metric_" + key] ? t("metric_" + key) : t(key)), h("dd", {}, t("about_" + key))]))];
 }

@@ -118,3 +118,36 @@ def test_a_task_of_the_people_that_the_target_is_of_is_refused(tmp_path: Path) -
     (tmp_path / "mine/notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UserError, match="not written into"):
         import_reference([source], tmp_path / "p", replace(OPTIONS, task=tmp_path / "mine"), shape)
+
+
+def test_a_target_of_the_people_who_are_held_out_is_refused(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "c.jsonl")
+    import_reference([source], tmp_path / "people", replace(OPTIONS, task=tmp_path / "asked"), shape)
+    task = load_task(str(tmp_path / "asked/task.yaml"))
+    attribute, contexts = task.attributes["act"], [c.id for c in task.contexts]
+    load_target(str(tmp_path / "people")).check(task, attribute, contexts)
+    for options in (
+        replace(OPTIONS, split="all"),
+        replace(OPTIONS, split="test"),
+        replace(OPTIONS, splits=Splits(seed=7)),
+    ):
+        import_reference([source], tmp_path / "other", options, shape)
+        with pytest.raises(UserError, match="whose replies task 'asked' holds out") as caught:
+            load_target(str(tmp_path / "other")).check(task, attribute, contexts)
+        assert "--split train --seed 0" in str(caught.value)
+
+
+def test_a_context_of_fewer_than_20_people_is_left_out_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    rows = [{"id": f"c{i}", "question": "Why?", "reply": f"Because {i}.", "style": "a"} for i in range(60)]
+    rows += [{"id": f"d{i}", "question": "Why?", "reply": f"So {i}.", "style": "b"} for i in range(19)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    everyone = replace(OPTIONS, split="all")
+    target = load_target(str(import_reference([str(path)], tmp_path / "people", everyone, shape)))
+    assert target.people is not None
+    assert list(target.people.contexts) == ["single_assistant_a"]
+    assert target.provenance is not None
+    assert "Left out with fewer than 20 replies: single_assistant_b." in target.provenance.note
+    path.write_text("\n".join(map(json.dumps, rows[60:])), encoding="utf-8")
+    with pytest.raises(UserError, match="no kind of exchange has 20 replies"):
+        import_reference([str(path)], tmp_path / "people", everyone, shape)

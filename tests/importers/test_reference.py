@@ -230,3 +230,18 @@ def test_a_conversation_is_what_the_corpus_says(tmp_path: Path) -> None:
     import_reference([str(tmp_path / "c.jsonl")], tmp_path / "human", OPTIONS, shape)
     table = load_target(str(tmp_path / "human")).tables["length"]
     assert table.samples["single_assistant"] == (60, 5)  # six conversations, each of one kind
+
+
+@pytest.mark.slow
+def test_processes_read_what_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["Great, thanks!", "Why is that?", "1. tea\n2. coffee", "It was terrible.", "Fine"]
+    replies = [f"{texts[i % 5]} {i}" + " and so on" * (i % 60) for i in range(1300)]
+    source = corpus(tmp_path / "c.jsonl", replies)
+    monkeypatch.setattr("harness.importers.reference.MANY", 1000)
+    hashes = {
+        load_target(
+            str(import_reference([source], tmp_path / name / "human", replace(OPTIONS, processes=many)))
+        ).hash
+        for name, many in (("one", 1), ("two", 2))
+    }
+    assert len(hashes) == 1

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from harness.tasks.task import Task
+
 TEXTS: dict[str, tuple[str, ...]] = {
     "male": ("Male", "A man.", "male", "He is a man", "Man", "Male."),
     "female": ("Female", "A woman.", "female", "She is a woman", "Woman"),
@@ -91,7 +93,7 @@ def make(out: Path, made: Made) -> Run:
         }
     )
     folder = out / folder_name(made.model) / f"{task.name}@{task.version}" / record.run
-    law = _shares(made, task.name)
+    law = _shares(made, task)
     labels = [*attribute.classes, *INVALID]
     rng = np.random.default_rng([made.seed, *made.model.encode(), *made.task.encode()])
     with writing(folder, record) as writer:
@@ -117,8 +119,7 @@ def make(out: Path, made: Made) -> Run:
         return writer.run
 
 
-def _shares(made: Made, name: str) -> dict[str, np.ndarray]:
-    task = load_task(name)
+def _shares(made: Made, task: Task) -> dict[str, np.ndarray]:
     attribute = next(iter(task.attributes.values()))
     target = resolve(task, attribute, made.target)
     contexts = [c.id for c in task.contexts]
