@@ -11,7 +11,7 @@ import pytest
 from harness.evaluation import evaluate
 from harness.importers.corpus import Splits, read_replies
 from harness.importers.reference import import_reference
-from harness.importers.seen import write_seen
+from harness.importers.seen import hashes_of, write_seen
 from harness.natural.features import token_count
 from harness.reading.style import length_bin
 from harness.reading.told import LEVEL, ToldCount, excess, holds, names_length
@@ -28,9 +28,10 @@ from tests.importers.test_held_out import OPTIONS, corpus, shape
 from tests.reports.runs import Made, make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from harness.importers.corpus import Reply
     from harness.runs.folder import Run
 
 
@@ -128,11 +129,15 @@ def test_one_length_for_all_prompts_is_marked_only_where_it_is_right_too_often(p
     assert marks(run) == []
 
 
+def _hashes(replies: Iterable[Reply]) -> list[int]:
+    return [x for reply in replies for x in hashes_of(reply)]
+
+
 def test_a_checkpoint_that_was_trained_on_the_people_asked_about_is_marked(place: Path) -> None:
     replies = list(read_replies(str(place / "c.jsonl"), {}))
     for name, split in (("honest", "train"), ("cheat", "test")):
         write_tiny(place / name, max_position_embeddings=512)
-        write_seen(place / name, [r for r in replies if Splits().of(r) == split])
+        write_seen(place / name, _hashes(r for r in replies if Splits().of(r) == split))
     assert marks(asked(place, "clean", "honest")) == []
     assert asked(place, "clean", "honest").manifest.seen_people == 0
     (mark,) = marks(asked(place, "clean", "cheat"))
@@ -141,10 +146,14 @@ def test_a_checkpoint_that_was_trained_on_the_people_asked_about_is_marked(place
     # by the text alone too, where a corpus has other names; and through a training of the checkpoint
     write_tiny(place / "again", max_position_embeddings=512)
     write_seen(
-        place / "again", [replace(r, source="renamed", conversation="") for r in replies[:3]], place / "cheat"
+        place / "again",
+        _hashes(replace(r, source="renamed", conversation="") for r in replies[:3]),
+        place / "cheat",
     )
     assert [m[0] for m in marks(asked(place, "clean", "again"))] == ["seen_people"]
-    write_seen(place / "again", [replace(r, source="renamed") for r in replies if Splits().of(r) == "test"])
+    write_seen(
+        place / "again", _hashes(replace(r, source="renamed") for r in replies if Splits().of(r) == "test")
+    )
     assert [m[0] for m in marks(asked(place, "clean", "again"))] == ["seen_people"]
 
 

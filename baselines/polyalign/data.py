@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.importers.corpus import Doubles, Splits, messages, read_replies
 from harness.importers.gathered import context_of
+from harness.importers.seen import hashes_of
 from harness.natural.features import token_count
 from harness.progress import phase, say
 from harness.reading.style import length_bin
@@ -38,6 +39,8 @@ class PeopleRow:
     language: str
     kind: str
     """Track and family: what the paper's buckets know of a context."""
+    seen: tuple[int, ...] = ()
+    """Hashes of the conversation and the exchange, for the list of what a checkpoint was trained on."""
 
 
 def people_rows(about: Replies, people: Mapping[str, People], most: int) -> list[PeopleRow]:
@@ -119,4 +122,5 @@ def _row(reply: Reply, language: str) -> PeopleRow:
         length_bin(token_count(text)),
         language,
         f"{reply.track}|{reply.family}",
+        hashes_of(reply),
     )

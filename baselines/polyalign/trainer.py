@@ -25,6 +25,7 @@ from baselines.trl_glue import arguments, dataset
 from harness.contract import Contract
 from harness.errors import UserError
 from harness.files import digest
+from harness.importers.seen import write_seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +41,19 @@ if TYPE_CHECKING:
 
 
 def fit(job: Job[Recipe, Replies]) -> Trained:
+    """Train an arm, and note beside the weights which people's replies they have seen."""
+    job.recipe.check()
+    people = by_language(job.about.targets)
+    read = people_rows(job.about, people, job.recipe.rows)
+    trained = _fit(job, read)
+    write_seen(trained.final, (x for row in read for x in row.seen), job.source.folder)
+    return trained
+
+
+def _fit(job: Job[Recipe, Replies], read: Sequence[PeopleRow]) -> Trained:
     """Fine-tuning; for dpo and hdpo then preferences, the fine-tuned model being their start and their reference."""
     recipe = job.recipe
-    recipe.check()
-    people = by_language(job.about.targets)
     tokenizer = tokenizer_with_template(job.source.folder, recipe.template)
-    read = people_rows(job.about, people, recipe.rows)
     weighed = _weighed(recipe, read)
     rows = fitted([shown(row, recipe.profile) for row in read], tokenizer, recipe.max_length)
     tuned = people_stage(job, tokenizer, rows, weighed)

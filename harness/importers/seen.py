@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from harness.importers.corpus import Reply
 
 
-def write_seen(folder: Path, replies: Iterable[Reply], base: Path | None = None) -> None:
+def hashes_of(reply: Reply) -> tuple[int, int]:
+    """Of a reply's conversation, and of its exchange."""
+    return reply.talk, seen.exchange(messages(reply), reply.text)
+
+
+def write_seen(folder: Path, hashes: Iterable[int], base: Path | None = None) -> None:
     """Write ``seen.parquet`` into a checkpoint's folder: hashes of the replies and of their conversations, no text.
 
     ``evaluate`` holds them against the task's people, and a run whose people were trained on is not ranked.
 
     Args:
         folder: the checkpoint's.
-        replies: every reply that was trained on, as ``read_replies`` gives it.
+        hashes: ``hashes_of`` every reply that was trained on.
         base: folder of the model that the training started from; what it has seen counts too.
     """
-    hashes: set[int] = set()
-    for reply in replies:
-        hashes |= {reply.talk, seen.exchange(messages(reply), reply.text)}
     before = seen.read(base) if base is not None else None
-    seen.write(folder, hashes if before is None else hashes | {int(x) for x in before})
+    earlier = () if before is None else before.tolist()
+    seen.write(folder, {*hashes, *earlier})

@@ -147,7 +147,8 @@ def load_target(
     if not isinstance(spec, Mapping):
         path = catalog.find("targets", spec, home)
         if task and alias:  # named by the task, not by the user
-            homes = [task.folder, task.folder.parent.parent / "targets"]
+            beside_it = [task.folder.parent] if path.name == "target.yaml" else []
+            homes = [task.folder, *beside_it, task.folder.parent.parent / "targets"]
             catalog.within(path, homes, task.source.where(*task.attributes[attribute].loc, "targets", alias))
         doc = load_yaml(path)
         return _build(validate(TargetFile, doc), doc, ())

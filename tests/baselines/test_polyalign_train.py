@@ -21,6 +21,7 @@ from harness.contract import read_checkpoint
 from harness.errors import UserError
 from harness.importers.corpus import Splits, messages, read_replies
 from harness.sampling.hf.source import weights_digest
+from harness.tasks import seen
 from harness.tasks.target import load_target
 from harness.terms import Message
 from tests.baselines.people_corpus import corpus, records, reply, target
@@ -85,6 +86,9 @@ def test_a_checkpoint_says_what_it_is(arm: str, model: Path, english: Path, tmp_
     assert record.contract.target == "people_en"
     before, after = (AutoModelForCausalLM.from_pretrained(f).lm_head.weight for f in (model, out))
     assert (before - after).abs().max() > 1e-3
+    noted = seen.read(out)
+    assert noted is not None
+    assert set(noted.tolist()) == {x for row in rows_of(english) for x in row.seen}
 
 
 def test_only_replies_of_the_training_split_are_rows_and_each_has_its_bin(
