@@ -30,16 +30,14 @@ def command() -> None:
 
 
 def _provenance(function: Callable[..., None]) -> Callable[..., None]:
+    function = click.option("--note", default="", help="What a reader of the figures must know.")(function)
     for name, text in (
-        ("--note", "What a reader of the figures must know."),
         ("--link", "Where it is published."),
         ("--license", "Its licence."),
         ("--table", "Name of the table or corpus."),
         ("--publisher", "Who publishes it."),
     ):
-        function = click.option(
-            name, required=name != "--note", default="" if name == "--note" else None, help=text
-        )(function)
+        function = click.option(name, required=True, help=text)(function)
     function = click.option("--title", default="", help="A title for people.")(function)
     return click.option(
         "--year", type=click.IntRange(1800, 2100), required=True, help="The year that the figures are of."
