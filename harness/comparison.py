@@ -170,7 +170,7 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
     if not found:
         raise UserError(
             "no target in common",
-            where=f"{a} and {b}",
+            where=" and ".join(str(x.folder if isinstance(x, Run) else x) for x in (a, b)),
             expected="--target NAME",
             hint="distalign score RUN --target NAME",
         )
@@ -197,7 +197,7 @@ def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
     if not pairs:
         raise IncompleteError(
             "no task in common",
-            where=f"{a} and {b}",
+            where=" and ".join(str(x.folder if isinstance(x, Run) else x) for x in (a, b)),
             found=", ".join(sorted({r.identity.task for r in [*ones, *twos]})),
         )
     return pairs

@@ -141,7 +141,7 @@ def test_halves_of_two_populations_are_not() -> None:
     [
         ('{"id": "1"}', "no reply"),
         ("[1]", "no JSON object"),
-        ("{", "no JSON"),
+        ("{", "not valid JSON"),
         ('{"response": {"content": "x"}}', "the reply is no text"),
         ('{"response": ["x"]}', "the reply is no text"),
         ('{"response": 3}', "the reply is no text"),

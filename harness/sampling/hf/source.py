@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -136,7 +137,8 @@ def _base_of(folder: Path, model: str) -> Source:
             where=f"{model}/adapter_config.json",
             expected="base_model_name_or_path: a path or hub id",
         )
-    place = next((p for p in (Path(base).expanduser(), folder / base) if p.exists()), None)
+    beside = Path(os.path.normpath(folder / base))
+    place = next((p for p in (Path(base).expanduser(), beside) if p.exists()), None)
     itself = UserError("the base of this adapter is itself an adapter", where=model, found=base)
     if place is not None and (place / "adapter_config.json").is_file():
         raise itself  # looked at before it is opened: two adapters may name each other
