@@ -243,7 +243,7 @@ function referenceRows(shown, columns, inFocus) {
       : h("td", { class: classText("k-" + field.key.replace(/\d+/, ""), field.num && "num") }, field.key === "method" || field.key === "rank" ? "" : numbers(field))));
   };
   const people = (col) => P.columns[col].people;
-  const known = (inFocus === null ? columns : [inFocus]).some((col) => Object.keys(people(col)).length);
+  const known = inFocus === null ? columns.some((col) => !missing(people(col)[chosenMetric()])) : Object.keys(people(inFocus)).length > 0;
   return columns.length ? h("tbody", { class: "reference" }, line("perfect", perfect), known ? line("people", people) : null, line("uniform", uniform)) : null;
 }
 
