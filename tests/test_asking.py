@@ -16,7 +16,7 @@ from harness.rescore import score
 from harness.scoring.outcomes import read_counts
 from harness.settings import Settings
 from harness.tasks.prompts import Rendered, framed
-from harness.tasks.task import load_task
+from harness.tasks.task import load_prompts, load_task
 from harness.terms import Message
 from reports.board import build
 from reports.load import entries
@@ -164,6 +164,12 @@ def test_prompts_of_a_file_are_asked_in_the_task_s_contexts_and_scored(tmp_path:
     (counts,) = read_counts(run.folder / "counts.csv")
     assert set(counts.held().values()) == {3}
     assert len(counts.cells) == len(sent)
+
+
+def test_prompts_may_be_json_lines(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text('{"id": "a", "text": "Man or woman?"}\n{"id": "b", "text": "Which?"}\n', encoding="utf-8")
+    assert [p.id for p in load_prompts(mine, load_task("gender_us"))] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -261,9 +261,13 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
 
 def _prompts(file: TaskFile, doc: Document) -> tuple[PromptSpec, ...]:
     if isinstance(file.prompts, str):
-        path = beside(doc, file.prompts)
-        return _prompts_of(load_jsonl(path) if path.suffix == ".jsonl" else load_yaml(path))
+        return _prompts_of(_listed(beside(doc, file.prompts)))
     return _each_once(file.prompts, doc, ("prompts",))
+
+
+def _listed(path: Path) -> Document:
+    """A file of prompts: YAML, or JSON lines."""
+    return load_jsonl(path) if path.suffix == ".jsonl" else load_yaml(path)
 
 
 def _prompts_of(source: Document) -> tuple[PromptSpec, ...]:
@@ -293,7 +297,7 @@ def _each_once(prompts: list[PromptSpec], source: Document, at: tuple[str, ...])
 
 def load_prompts(path: Path, task: Task) -> tuple[PromptSpec, ...]:
     """Prompts of a file of their own, to be asked in a task's contexts."""
-    source = load_yaml(path)
+    source = _listed(path)
     prompts = _prompts_of(source)
     _asked(prompts, task.contexts, source.where())
     return prompts
