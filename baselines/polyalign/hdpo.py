@@ -145,6 +145,18 @@ def rarity(keys: Sequence[object]) -> Floats:
     return np.array([over[key] / most for key in keys])
 
 
+def preference_arguments(recipe: Recipe, folder: Path) -> DPOConfig:
+    """TRL's arguments for a training on pairs, whose reference is scored before it begins."""
+    return DPOConfig(
+        **arguments(recipe, folder),
+        learning_rate=recipe.preference_learning_rate,
+        num_train_epochs=recipe.preference_epochs,
+        per_device_train_batch_size=recipe.preference_batch_size,
+        beta=recipe.beta,
+        precompute_ref_log_probs=True,
+    )
+
+
 def hdpo_stage(
     job: Job[Recipe, Replies],
     tokenizer: PreTrainedTokenizerBase,
@@ -166,9 +178,7 @@ def hdpo_stage(
     usual = _usual_tokens(pairs, tokenizer)
     rows = [
         {
-            "prompt": [{"role": m.role, "content": m.content} for m in pair.prompt],
-            "chosen": [{"role": "assistant", "content": pair.chosen}],
-            "rejected": [{"role": "assistant", "content": pair.rejected}],
+            **pair.row(),
             WEIGHT: float(weight),
             CHOSEN: float(chosen),
             REJECTED: float(rejected),
@@ -180,19 +190,11 @@ def hdpo_stage(
     ]
 
     def build(folder: Path) -> DPOTrainer:
-        config = DPOConfig(
-            **arguments(recipe, folder),
-            learning_rate=recipe.preference_learning_rate,
-            num_train_epochs=recipe.preference_epochs,
-            per_device_train_batch_size=recipe.preference_batch_size,
-            beta=recipe.beta,
-            precompute_ref_log_probs=True,
-        )
         return HDPOTrainer(
             recipe=recipe,
             kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(start, recipe, job.source.folder),
-            args=config,
+            args=preference_arguments(recipe, folder),
             train_dataset=dataset(rows, folder),
             processing_class=tokenizer,
         )

@@ -22,3 +22,11 @@ class ReplyPair:
     """Length of the chosen reply: short, medium, long or xlong."""
     language: str
     """en or zh."""
+
+    def row(self) -> dict[str, list[dict[str, str]]]:
+        """As TRL takes it."""
+        return {
+            "prompt": [m.turn() for m in self.prompt],
+            "chosen": [{"role": "assistant", "content": self.chosen}],
+            "rejected": [{"role": "assistant", "content": self.rejected}],
+        }

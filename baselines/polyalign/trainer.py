@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from trl import DPOConfig, DPOTrainer
-
 from baselines.dpo.trainer import RetainingDPOTrainer
 from baselines.method import Trained
 from baselines.policy import load_policy
 from baselines.polyalign.data import people_rows
 from baselines.polyalign.draws import drawn, preferences
-from baselines.polyalign.hdpo import hdpo_stage
+from baselines.polyalign.hdpo import hdpo_stage, preference_arguments
 from baselines.polyalign.profile import OPENINGS, shown
 from baselines.polyalign.recipe import BY_BUCKET
 from baselines.polyalign.sft import Weighed, people_stage
@@ -21,7 +19,7 @@ from baselines.polyalign.turns import fitted, tokenizer_with_template
 from baselines.polyalign.weighting import bucket
 from baselines.retention import kept
 from baselines.stage import train_stage
-from baselines.trl_glue import arguments, dataset
+from baselines.trl_glue import dataset
 from harness.contract import Contract
 from harness.errors import UserError
 from harness.files import digest
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
+    from trl import DPOTrainer
 
     from baselines.method import Job
     from baselines.needs import Replies
@@ -88,28 +87,13 @@ def _dpo_stage(
 ) -> Path:
     """TRL's DPO, every pair alike."""
     recipe = job.recipe
-    rows = [
-        {
-            "prompt": [m.turn() for m in pair.prompt],
-            "chosen": [{"role": "assistant", "content": pair.chosen}],
-            "rejected": [{"role": "assistant", "content": pair.rejected}],
-        }
-        for pair in pairs
-    ]
+    rows = [pair.row() for pair in pairs]
 
     def build(folder: Path) -> DPOTrainer:
-        config = DPOConfig(
-            **arguments(recipe, folder),
-            learning_rate=recipe.preference_learning_rate,
-            num_train_epochs=recipe.preference_epochs,
-            per_device_train_batch_size=recipe.preference_batch_size,
-            beta=recipe.beta,
-            precompute_ref_log_probs=True,
-        )
         return RetainingDPOTrainer(
             kept=kept(recipe, tokenizer, job.source.folder),
             model=load_policy(start, recipe, job.source.folder),
-            args=config,
+            args=preference_arguments(recipe, folder),
             train_dataset=dataset(rows, folder),
             processing_class=tokenizer,
         )
