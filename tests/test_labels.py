@@ -13,11 +13,11 @@ from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.labels import LABELS, NONE, draw_sample, labels_of, read_sheet, sizes_of, take, text_id
 from harness.rescore import score
-from harness.sampling.base import ModelCard
 from harness.settings import Settings
 from harness.tasks.task import load_task
 from harness.terms import Draw
 from reports.leaderboard import leaderboard
+from tests.test_show import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,19 +30,10 @@ MISREAD = "Not a woman by any means, as it were, but the other one"
 ANSWERS = [Draw("Male", 4), Draw("=female", 2), Draw(MISREAD, 3), Draw("I cannot say.", 1)]
 
 
-class Scripted:
-    """Gives the same ten answers to each prompt, and one of its own; stands for a model."""
+class AlsoOwn(Scripted):
+    """Gives the same ten answers to each prompt, and one of its own."""
 
     max_chunk = 11
-
-    def __init__(self, model: str, **options: object) -> None:
-        pass
-
-    def card(self) -> ModelCard:
-        return ModelCard("scripted", engine={"name": "hf"})
-
-    def render(self, request: Request) -> str:
-        return request.prompt
 
     def draw(
         self, requests: Sequence[Request], sampling: object, settled: object = None
@@ -51,13 +42,10 @@ class Scripted:
             own = Draw(f"A woman, the {request.context} {request.prompt}")
             yield request, [*ANSWERS, own]
 
-    def close(self) -> None:
-        pass
-
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Scripted)
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", AlsoOwn)
     return evaluate("scripted", "gender_us", "labor", Settings(n=11, split="test", out=tmp_path / "runs"))
 
 
