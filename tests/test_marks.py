@@ -224,5 +224,6 @@ def test_the_page_shows_marks_and_people_in_both_languages(place: Path, tmp_path
             assert any(cell.strip() for cell in row.locator("td").all_inner_texts())
             page.locator("#rows .name", has_text="m/plain").click()
             beside = page.locator("section", has=page.get_by_role("heading", name=WORDS[ui]))
+            beside.wait_for()
             assert beside.locator("tbody tr").count() >= 4
         assert wrong == []
