@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import accelerate
 import torch
@@ -50,18 +50,19 @@ def load_policy(folder: Path, recipe: TuningRecipe, base: Path) -> PreTrainedMod
     half = uses_bf16(recipe.precision) and recipe.adapter == "lora"
     dtype = torch.bfloat16 if half else torch.float32
     whole = base if (folder / "adapter_config.json").is_file() else folder
-    model = transformers.AutoModelForCausalLM.from_pretrained(whole, dtype=dtype)
+    model: PreTrainedModel = transformers.AutoModelForCausalLM.from_pretrained(whole, dtype=dtype)
     if whole == folder:
-        return cast("PreTrainedModel", model)
-    return cast("PeftModel", PeftModel.from_pretrained(model, folder, is_trainable=True))
+        return model
+    adapted: PeftModel = PeftModel.from_pretrained(model, folder, is_trainable=True)
+    return adapted
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer, with a token to pad with."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(folder)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return cast("PreTrainedTokenizerBase", tokenizer)
+    return tokenizer
 
 
 def lora(recipe: TuningRecipe, model: torch.nn.Module) -> LoraConfig | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -139,9 +139,10 @@ class Kept:
         if self.base is not None:
             self.base.to(device)
         texts = self.texts or encode(self.tokenizer, sentences, self.longest)
-        pad = cast("int", self.tokenizer.pad_token_id)
+        named: Any = self.tokenizer  # its stubs do not say that these are whole numbers
+        pad: int = named.pad_token_id
         if self.masked:
-            batch = masked_batch(texts, self.rows, cast("int", self.tokenizer.mask_token_id), pad)
+            batch = masked_batch(texts, self.rows, named.mask_token_id, pad)
         else:
             batch = causal_batch(texts, self.rows, pad)
         return loss(model, {k: v.to(device) for k, v in batch.items()}, self.kind, self.base)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import accelerate
 import datasets
@@ -29,7 +29,7 @@ ROWS = "rows"
 """Folder of a stage with its rows, and what TRL computes of them."""
 
 
-def arguments(recipe: StagedRecipe, folder: Path) -> dict[str, object]:
+def arguments(recipe: StagedRecipe, folder: Path) -> dict[str, Any]:
     """The arguments that every trainer on rows gets, by the names of TRL."""
     return {
         **shared_arguments(recipe, folder),
@@ -40,7 +40,7 @@ def arguments(recipe: StagedRecipe, folder: Path) -> dict[str, object]:
     }
 
 
-def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, object]:
+def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
     """The arguments that every trainer gets, by the names of transformers."""
     if torch.cuda.device_count() > 1 and "LOCAL_RANK" not in os.environ:
         raise UserError(
@@ -104,9 +104,9 @@ def check_lengths(rows: Sequence[list[object]], tokenizer: PreTrainedTokenizerBa
         )
 
 
-def _written(prompt: object, completion: object, tokenizer: PreTrainedTokenizerBase) -> str:
+def _written(prompt: object, completion: Any, tokenizer: PreTrainedTokenizerBase) -> str:
     if isinstance(prompt, list):
-        turns = [*prompt, *cast("list[dict[str, str]]", completion)]
+        turns = [*prompt, *completion]
         return str(tokenizer.apply_chat_template(turns, tokenize=False))
     return f"{prompt}{completion}{tokenizer.eos_token}"
 

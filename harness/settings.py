@@ -170,8 +170,9 @@ def _path(value: object) -> bool:
 
 
 def _shard(value: object) -> bool:
-    whole = isinstance(value, tuple | list) and len(value) == 2 and all(map(_whole(1, MOST), value))
-    return value is None or (whole and value[0] <= value[1])  # type: ignore[index]  # a pair, as just seen
+    if not isinstance(value, tuple | list):
+        return value is None
+    return len(value) == 2 and all(map(_whole(1, MOST), value)) and value[0] <= value[1]
 
 
 def _is(*kinds: type) -> Callable[[object], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from trl import KTOTrainer
@@ -29,7 +29,7 @@ class SteeringCollator(DataCollatorForUnpairedPreference):  # type: ignore[misc]
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """The batch."""
-        batch = cast("dict[str, torch.Tensor]", super().torch_call(examples))
+        batch: dict[str, torch.Tensor] = super().torch_call(examples)
         seen: set[tuple[int, ...]] = set()
         positions = []
         for item in examples:
@@ -108,7 +108,7 @@ class KLKTOTrainer(Retaining, ReferencedOnce, Weighted, KTOTrainer):  # type: ig
         self, seen: Seen | Steered, batch: dict[str, torch.Tensor], weight: torch.Tensor | None
     ) -> torch.Tensor:
         """TRL's loss, or with weights the same: each row's times its weight, the baseline their weighted mean."""
-        plain = cast("torch.Tensor", super()._compute_loss(seen, batch, False))
+        plain: torch.Tensor = super()._compute_loss(seen, batch, False)
         if weight is None:
             return plain
         ratio = seen.outputs.log_probs[:, 1 - batch["input_ids"].shape[1] :].sum(-1) - batch["ref_logps"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -78,8 +78,8 @@ def _first_token(tokenizer: PreTrainedTokenizerBase, row: Row, completion: str) 
     return whole[len(before)]
 
 
-def _ids(encoded: object) -> list[int]:
-    return list(cast("dict[str, list[int]]", encoded)["input_ids"])
+def _ids(encoded: Any) -> list[int]:
+    return list(encoded["input_ids"])
 
 
 def add_steering_head(model: PreTrainedModel, tokens: Sequence[int]) -> None:
@@ -109,11 +109,11 @@ def add_steering_head(model: PreTrainedModel, tokens: Sequence[int]) -> None:
         wanted = wanted.masked_fill(steering.unsqueeze(1) < 0, -100)
         ahead = labels.new_full((len(labels), 1), -100)
 
-        def repeat(module: object, inputs: object, output: object) -> None:
-            states = output.last_hidden_state  # type: ignore[attr-defined]  # of every backbone's output
+        def repeat(module: object, inputs: object, output: Any) -> None:
+            states = output.last_hidden_state
             rows = torch.arange(len(states), device=states.device)
             picked = states[rows, steering.clamp(min=0)].unsqueeze(1).expand(-1, len(tokens), -1)
-            output.last_hidden_state = torch.cat([picked, states], dim=1)  # type: ignore[attr-defined]  # as above
+            output.last_hidden_state = torch.cat([picked, states], dim=1)
 
         hook = self.base_model.register_forward_hook(repeat)
         try:

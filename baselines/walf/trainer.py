@@ -7,7 +7,7 @@ import math
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -31,7 +31,7 @@ from harness.tasks.prompts import select
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
     from baselines.method import Job
     from baselines.needs import OneAttribute
@@ -64,7 +64,8 @@ class WalfTrainer(transformers.Trainer):
             kept: what the retention term keeps.
             **kwargs: the Trainer's own arguments.
         """
-        super().__init__(train_dataset=cast("Any", list(enumerate(items))), **kwargs)
+        numbered: Any = list(enumerate(items))
+        super().__init__(train_dataset=numbered, **kwargs)
         # The model's forward would take the number of tokens; the loss is ours and does not.
         self.model_accepts_loss_kwargs = False
         self.recipe, self.masked, self.items, self.shape = recipe, masked, items, shape
@@ -78,19 +79,20 @@ class WalfTrainer(transformers.Trainer):
             0.0 if recipe.as_published else recipe.floor,
         )
         self.kept = kept
-        self._tokenizer = cast("PreTrainedTokenizerBase", kwargs["processing_class"])
+        self._pad: int = kwargs["processing_class"].pad_token_id
 
     def _drawn(self, batch: Sequence[tuple[int, Item]]) -> dict[str, torch.Tensor]:
         words = self.items[0].inputs.sentences // math.prod(self.shape)
-        return collate(batch, cast("int", self._tokenizer.pad_token_id), words, self.recipe.pairs)
+        return collate(batch, self._pad, words, self.recipe.pairs)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches of one group each."""
         batches = GroupedBatches([i.group for i in self.items], self.recipe.batch_size, self.args.seed)
-        loader: DataLoader[Any] = DataLoader(
-            cast("Any", self.train_dataset), batch_sampler=batches, collate_fn=self._drawn
+        rows: Any = self.train_dataset
+        loader: DataLoader[Any] = self.accelerator.prepare(
+            DataLoader(rows, batch_sampler=batches, collate_fn=self._drawn)
         )
-        return cast("DataLoader[Any]", self.accelerator.prepare(loader))
+        return loader
 
     def scored(self, model: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Scores of a batch: contexts x prompts x classes x words."""
@@ -126,7 +128,7 @@ class WalfTrainer(transformers.Trainer):
             return
         for entry in self.state.log_history:
             if "kl" in entry:
-                seen = cast("Any", entry)
+                seen: Any = entry
                 self.adaptive(torch.tensor(seen["kl"]), seen["contexts"], seen["group"])
 
     def prediction_step(
@@ -180,7 +182,8 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
             expected=", ".join(known),
         )
     validation = maker.items(about.attribute, about.target, watched, prompts)
-    pad = cast("int", tokenizer.pad_token_id)
+    pad: Any = tokenizer.pad_token_id
+    watching: Any = list(enumerate(validation))
 
     def build(folder: Path) -> WalfTrainer:
         model = load_model(job.source.folder, recipe, masked)
@@ -198,9 +201,9 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
             shape=(len(prompts), len(trained)),
             kept=kept,
             model=model,
-            args=transformers.TrainingArguments(**cast("Any", arguments(recipe, folder))),
+            args=transformers.TrainingArguments(**arguments(recipe, folder)),
             data_collator=partial(collate, pad=pad),
-            eval_dataset=cast("Any", list(enumerate(validation))),
+            eval_dataset=watching,
             processing_class=tokenizer,
             callbacks=[transformers.EarlyStoppingCallback(recipe.patience, recipe.min_delta)],
         )
@@ -227,7 +230,7 @@ def check(job: Job[Recipe, OneAttribute]) -> None:
         raise UserError("a base in 4 bits is frozen", where="four_bit", expected="adapter: lora")
 
 
-def arguments(recipe: Recipe, folder: Path) -> dict[str, object]:
+def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
     """The Trainer's arguments: an evaluation and a checkpoint each epoch, the best one kept."""
     return {
         **shared_arguments(recipe, folder),
@@ -250,13 +253,14 @@ def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
     """The model to train, under a fresh adapter where the recipe asks for one."""
     auto: Any = transformers.AutoModelForMaskedLM if masked else transformers.AutoModelForCausalLM
     half = uses_bf16(recipe.precision) and recipe.adapter == "lora"
-    more: dict[str, object] = {"quantization_config": _four_bit()} if recipe.four_bit else {}
+    more = {"quantization_config": _four_bit()} if recipe.four_bit else {}
     model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
     config = lora(recipe, model)
     if config is None:
         # Tied weights are saved once; the Trainer takes the others for lost unless they are named here.
         model._keys_to_ignore_on_save = set(model.all_tied_weights_keys)
-        return cast("PreTrainedModel", model)
+        whole: PreTrainedModel = model
+        return whole
     from peft import get_peft_model, prepare_model_for_kbit_training
 
     # The adapter's first weights are drawn here, before the Trainer seeds anything.
@@ -269,7 +273,8 @@ def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
         model.enable_input_require_grads()
     if masked:
         config.task_type = None
-    return cast("PreTrainedModel", get_peft_model(model, config))
+    adapted: PreTrainedModel = get_peft_model(model, config)  # of the base's class, as the Trainer sees it
+    return adapted
 
 
 def _four_bit() -> object:

@@ -92,13 +92,14 @@ def _only(options: Mapping[str, object], name: str, **known: type | tuple[type, 
                 expected=", ".join(sorted(known)) or "no options",
                 nearest=nearest(key, known),
             )
-        if not isinstance(value, known[key]):
-            kinds = known[key] if isinstance(known[key], tuple) else (known[key],)
+        kind = known[key]
+        if not isinstance(value, kind):
+            kinds = kind if isinstance(kind, tuple) else (kind,)
             raise UserError(
                 f"the option {key!r} of the reader {name!r} has the wrong type",
                 where="reader",
                 found=value,
-                expected=" or ".join(k.__name__ for k in kinds),  # type: ignore[union-attr]  # always a tuple here
+                expected=" or ".join(k.__name__ for k in kinds),
             )
     return dict(options)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from harness.terms import Measure
 
+SPLITS: Mapping[str, Split] = {"train": "train", "validation": "validation", "test": "test"}
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -246,16 +248,16 @@ def _contexts(file: TaskFile, doc: Document) -> tuple[Context, ...]:
             raise UserError(
                 "a context id stands twice", where=where, found=identifier, expected="each id once"
             )
-        split = fields.get("split") or "test"
-        if split not in ("train", "validation", "test"):
+        split = SPLITS.get(asked := fields.get("split") or "test")
+        if split is None:
             raise UserError(
                 "an unknown split",
                 where=where,
-                found=split,
+                found=asked,
                 expected="train, validation or test",
-                nearest=nearest(split, {"train", "validation", "test"}),
+                nearest=nearest(asked, SPLITS),
             )
-        contexts[identifier] = Context(identifier, split, {"name": identifier, **fields})  # type: ignore[arg-type]  # checked above
+        contexts[identifier] = Context(identifier, split, {"name": identifier, **fields})
     return tuple(contexts.values())
 
 
