@@ -56,7 +56,12 @@ def _check_reader(task: Task, attribute: Attribute, report: Report) -> None:
     reader = make_reader(attribute.reader, attribute.classes, task.language)
     if attribute.blind:
         blind = quality.measure(reader, attribute.blind, list(attribute.classes))
+        report.lines += ["  " + line for line in blind.table()]
         report.lines.append("  " + blind.told(f"{attribute.name}, texts never used to mend the reader"))
+        if 1 - blind.accuracy > quality.DOUBTFUL:
+            report.lines.append(
+                f"  that is more than {quality.DOUBTFUL:.0%}: check runs by hand, distalign label RUN -o labels.csv"
+            )
     if not attribute.examples:
         report.lines.append(f"  {attribute.name}: no labelled examples; the reader's error rate is unknown")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from pydantic import Field
 
 from harness.errors import UserError, nearest
 from harness.files import read_csv
+from harness.reading.base import Answer
+from harness.reading.fitting import LabelledText
+from harness.reading.judge import JudgeReader
 from harness.readings import readings
 from harness.records import SCHEMA, Record, read, write
 from harness.scoring.labelled import Drawn, Labelled, LabelledDraws, labelled
@@ -64,6 +68,10 @@ class AttributeLabels(Record):
     """Text id -> class, or none; empty until a filled-in sheet was read."""
     second: dict[str, str] = Field(default_factory=dict)
     """The same by a second person."""
+    by: dict[str, str] = Field(default_factory=dict)
+    """Text id -> who gave the label where no person did: a judge model, with the hash of what it was asked."""
+    second_by: dict[str, str] = Field(default_factory=dict)
+    """The same of the second labels."""
 
 
 class Labels(Record):
@@ -73,6 +81,15 @@ class Labels(Record):
     """Version of this file's form."""
     attributes: dict[str, AttributeLabels] = Field(default_factory=dict)
     """By the attribute's name."""
+
+
+class FilledSheet(NamedTuple):
+    """What is filled in of a sheet, by the ids of the texts."""
+
+    labels: dict[str, str]
+    """A class, or none."""
+    by: dict[str, str]
+    """Who gave the label, where no person did."""
 
 
 class Utterance(NamedTuple):
@@ -148,11 +165,23 @@ def draw_sample(run: Run, task: Task, attribute: Attribute, n: int, seed: int) -
     return {names[i]: texts[names[i]] for i in rng.permutation(len(names))}
 
 
-def read_sheet(path: Path, attribute: Attribute) -> dict[str, str]:
-    """Text id -> label of a sheet, as far as it is filled in."""
+def judged(texts: Mapping[str, str], task: Task, attribute: Attribute, model: str) -> FilledSheet:
+    """The labels that a judge model gives texts, by id; one that it gives no allowed answer for has none."""
+    reader = JudgeReader(attribute.classes, task.language, model, about=task.title)
+    readings = reader.read_all([Answer(text) for text in texts.values()])
+    labels = {
+        name: NONE if reading.label in INVALID else reading.label
+        for name, reading in zip(texts, readings, strict=True)
+        if reading.label != "failed"
+    }
+    return FilledSheet(labels, dict.fromkeys(labels, f"judge {model}, prompt {reader.prompt_hash}"))
+
+
+def read_sheet(path: Path, attribute: Attribute) -> FilledSheet:
+    """A sheet, as far as it is filled in."""
     _, rows = read_csv(path, required=["id", "label"])
     known = {name.casefold(): name for name in (*attribute.classes, NONE)}
-    found: dict[str, str] = {}
+    found, by = FilledSheet({}, {})
     for row in rows:
         label = row.cells["label"].strip()
         if row.cells["id"].startswith(DEFINITION) or not label:
@@ -166,7 +195,23 @@ def read_sheet(path: Path, attribute: Attribute) -> dict[str, str]:
                 nearest=nearest(label, set(known.values())),
             )
         found[row.cells["id"]] = known[label.casefold()]
-    return found
+        if who := row.cells.get("by", "").strip():
+            by[row.cells["id"]] = who
+    return FilledSheet(found, by)
+
+
+def labelled_texts(sheets: Iterable[Path], attribute: Attribute) -> tuple[list[LabelledText], int]:
+    """The texts of sheets with their labels, each text once; and how many of the labels are no person's."""
+    found: dict[str, tuple[LabelledText, bool]] = {}
+    for path in sheets:
+        labels, by = read_sheet(path, attribute)
+        _, rows = read_csv(path, required=["id", "label", "text"])
+        for row in rows:
+            name = row.cells["id"]
+            if name in labels:
+                label = "unparsed" if labels[name] == NONE else labels[name]
+                found[name] = (LabelledText(row.cells["text"], label), name in by)
+    return [text for text, _ in found.values()], sum(judged for _, judged in found.values())
 
 
 def take(run: Run, attribute: Attribute, sheets: Sequence[Path]) -> None:
@@ -183,7 +228,7 @@ def take(run: Run, attribute: Attribute, sheets: Sequence[Path]) -> None:
     asked = {*sample.common, *(draw.id for draw in sample.draws)} - {text_id("")}
     read_ = []
     for path in sheets:
-        labels = read_sheet(path, attribute)
+        labels, by = read_sheet(path, attribute)
         lacks = asked - set(labels)
         if lacks:
             raise UserError(
@@ -193,9 +238,11 @@ def take(run: Run, attribute: Attribute, sheets: Sequence[Path]) -> None:
                 expected=f"one of {', '.join((*attribute.classes, NONE))} in every row",
                 hint="labels of the easy ones alone would not be a random sample",
             )
-        read_.append({name: labels[name] for name in asked})
-    first, second = (*read_, {})[:2]
-    record = sample.model_copy(update={"labels": first, "second": second})
+        read_.append(FilledSheet(*({name: one[name] for name in asked & set(one)} for one in (labels, by))))
+    first, second = (*read_, FilledSheet({}, {}))[:2]
+    record = sample.model_copy(
+        update={"labels": first.labels, "by": first.by, "second": second.labels, "second_by": second.by}
+    )
     write(
         run.folder / LABELS,
         kept.model_copy(update={"attributes": kept.attributes | {attribute.name: record}}),
@@ -253,7 +300,7 @@ def scored(
         else np.array([sample.weights.get(name, 0.0) for name in outcomes])
     )
     of_draws = _mean_tv(counts, target, sizes)
-    return labelled(
+    found = labelled(
         LabelledDraws(weight, stratum, context, read_now, label),
         Drawn(counts, unknown, float((misread / n).mean())),
         target,
@@ -261,6 +308,7 @@ def scored(
         _mean_tv(read_as, target, sizes).value,
         len(sample.labels),
     )
+    return replace(found, judged=len(sample.by))
 
 
 def _mean_tv(counts: IntArray, target: FloatArray, sizes: FloatArray) -> Interval:

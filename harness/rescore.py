@@ -213,7 +213,7 @@ def _result(
         people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
         totals=found.totals() if isinstance(found, Counts) else {},
     )
-    if isinstance(found, Certain) or run.contract.labels or not attribute.examples:
+    if isinstance(found, Certain) or run.contract.labels or not (attribute.examples or attribute.blind):
         return result
     return _with_reader(result, task, attribute, found.folded()[:, :-1])
 
@@ -239,14 +239,23 @@ def _about(run: Run, task: Task, attribute: Attribute) -> About:
 
 
 def _with_reader(result: Result, task: Task, attribute: Attribute, valid: NDArray[np.int64]) -> Result:
-    """With the reader's confusion on the task's examples, and the class shares per context with it taken out."""
+    """With the reader's confusion on labelled texts, and the class shares per context with it taken out.
+
+    Texts that were kept blind show the reader's errors; where there are none, the examples have to serve.
+    """
     reader = make_reader(attribute.reader, attribute.classes, task.language)
     classes = list(attribute.classes)
-    read_as = quality.measure(reader, attribute.examples, classes)
-    told = ReaderRecord(
-        n=read_as.n, accuracy=read_as.accuracy, outcomes=read_as.outcomes, confusion=read_as.matrix
-    )
-    found = corrected_shares(valid, np.array(read_as.confusion(classes)))
+    read_as = {
+        name: quality.measure(reader, texts, classes)
+        for name, texts in (("reader", attribute.examples), ("blind", attribute.blind))
+        if texts
+    }
+    told = {
+        name: ReaderRecord(n=q.n, accuracy=q.accuracy, outcomes=q.outcomes, confusion=q.matrix)
+        for name, q in read_as.items()
+    }
+    unseen = read_as.get("blind", read_as.get("reader"))
+    found = corrected_shares(valid, np.array(unseen.confusion(classes))) if unseen else None
     known = (valid.sum(axis=1) > 0) & (found is not None)
     nothing = np.zeros_like(valid, dtype=np.float64)
     estimate, low, high = found or (nothing, nothing, nothing)
@@ -255,7 +264,7 @@ def _with_reader(result: Result, task: Task, attribute: Attribute, valid: NDArra
     between = [{c: (a, b) for c, (a, b) in zip(classes, row, strict=True)} for row in limits]
     return result.model_copy(
         update={
-            "reader": told,
+            **told,
             "corrected_shares": tuple(
                 row if any_ else None for row, any_ in zip(by_class, known, strict=True)
             ),

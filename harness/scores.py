@@ -68,10 +68,10 @@ class ScoredTarget(Record):
 
 
 class ReaderRecord(Record):
-    """What the reader made of the task's labelled examples."""
+    """What the reader made of labelled texts: the task's examples, or those kept blind."""
 
     n: int
-    """Examples."""
+    """Texts."""
     accuracy: float
     """Share of them that were read right."""
     outcomes: tuple[str, ...]
@@ -100,7 +100,9 @@ class Result(Record):
     totals: dict[str, int] = Field(default_factory=dict)
     """Draws of each outcome; empty where nothing was drawn."""
     reader: ReaderRecord | None = None
-    """The reader's errors; absent where no reader was asked or no example is at hand."""
+    """The reader's errors on the examples; absent where no reader was asked or no example is at hand."""
+    blind: ReaderRecord | None = None
+    """The same on texts that nobody saw who wrote or mended the reader; absent where the task has none."""
     corrected_shares: tuple[dict[str, float] | None, ...] | None = None
     """Class shares per context with the reader's confusion taken out; null where that cannot be."""
     corrected_limits: tuple[dict[str, tuple[float, float]] | None, ...] | None = None
@@ -125,7 +127,7 @@ class Result(Record):
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Without what was not asked."""
         data: dict[str, JsonValue] = handler(self)
-        asked = ("people", "reader", "corrected_shares", "corrected_limits", "labelled")
+        asked = ("people", "reader", "blind", "corrected_shares", "corrected_limits", "labelled")
         return {k: v for k, v in data.items() if v is not None or k not in asked}
 
 

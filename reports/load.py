@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from harness.retained.record import Utility
     from harness.runs.manifest import Prompts
-    from harness.scores import Result, ScoredTarget, ToldRecord
+    from harness.scores import ReaderRecord, Result, ScoredTarget, ToldRecord
     from harness.scoring.labelled import Labelled
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
@@ -73,6 +73,8 @@ class Entry:
     """What the run's prompts tell of people's replies."""
     reader: tuple[float, int] | None = None
     """Accuracy of the reader on the task's labelled examples, and how many these are."""
+    blind: tuple[float, int] | None = None
+    """The same of texts that the reader was not written on."""
     labelled: Labelled | None = None
     """Scores with hand labels; None where nobody labelled texts of the run."""
     texts: Texts | None = None
@@ -191,6 +193,10 @@ def _replies(found: Utility | None) -> dict[str, Measured]:
     return measured
 
 
+def _accuracy(found: ReaderRecord | None) -> tuple[float, int] | None:
+    return (found.accuracy, found.n) if found and found.n else None
+
+
 def _lacks(run: Run, prompts: Prompts | None, table: Counts | Certain) -> str:
     """Counts are held against the plan: a table that lost rows is told, and so is a run that lost draws."""
     keys = prompts.keys() if prompts else list(table.cells)
@@ -228,6 +234,7 @@ def _entry(
         utility,
         _beside(utility),
         *read_by,
-        reader=(result.reader.accuracy, result.reader.n) if result.reader and result.reader.n else None,
+        reader=_accuracy(result.reader),
+        blind=_accuracy(result.blind),
         labelled=result.labelled,
     )

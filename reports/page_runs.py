@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from harness.plaintext import show
+from harness.reading.quality import DOUBTFUL, error_rate
 from reports.command import command
 
 if TYPE_CHECKING:
@@ -114,13 +115,24 @@ def _run(entries: Sequence[Entry], strings: Strings) -> dict[str, object]:
         "command": strings.add(command(run, list(dict.fromkeys(e.target.name for e in entries))), 2_000),
         "counts": {attribute: [short(x) for x in e.rows.ravel().tolist()] for attribute, e in first.items()},
         "readers": {attribute: e.reader for attribute, e in first.items() if e.reader is not None},
+        "blind": {attribute: _blind(e, *e.blind) for attribute, e in first.items() if e.blind},
         "hand": {f"{e.attribute}/{e.target.name}": _by_hand(e.labelled) for e in entries if e.labelled},
     }
 
 
+def _blind(entry: Entry, accuracy: float, n: int) -> list[float | str | None]:
+    """The reader's error on texts it was not written on, with limits; how many these are; 1 where it is doubtful."""
+    wrong, low, high = error_rate(accuracy, n)
+    doubtful = 1 - accuracy > DOUBTFUL and not entry.labelled
+    return [*map(short, (wrong / n, low, high)), n, int(doubtful)]
+
+
 def _by_hand(found: Labelled) -> list[float | str | None]:
     """Labelled texts, the reader's error, and the TV with this error: each with its limits."""
-    return [short(x) for i in (found.error, found.tv) for x in (i.value, i.low, i.high)] + [found.texts]
+    return [short(x) for i in (found.error, found.tv) for x in (i.value, i.low, i.high)] + [
+        found.texts,
+        found.judged,
+    ]
 
 
 def _line(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,7 +118,7 @@ def test_the_page_says_what_was_checked_by_hand(made: Run, sheet: Path, tmp_path
     (result,) = score(made).results
     assert result.labelled is not None
     error, tv, texts = result.labelled.error, result.labelled.tv, result.labelled.texts
-    shown = [error.value, error.low, error.high, tv.value, tv.low, tv.high, texts]
+    shown = [error.value, error.low, error.high, tv.value, tv.low, tv.high, texts, 0]
     assert told() == {f"gender/{result.target.name}": pytest.approx(shown, rel=1e-4)}
 
 
@@ -129,10 +130,54 @@ def test_two_people_are_compared_and_the_first_counts(
     fill(sheet)
     fill(other, "male")
     assert command(["score", str(made.folder), "--labels", str(sheet), "--labels", str(other)]) == 0
-    assert "two people agree on 2 of " in capsys.readouterr().out
+    assert "the two sheets agree on 2 of " in capsys.readouterr().out
     kept = labels_of(made).attributes["gender"]
     assert set(kept.labels.values()) == {"male", "female", NONE}
     assert set(kept.second.values()) == {"male"}
+
+
+class Judge(Scripted):
+    """Answers what it is asked about one text as ``by_hand`` would; of one text it says nothing that is allowed."""
+
+    def draw(
+        self, requests: Sequence[Request], sampling: object, settled: object = None
+    ) -> Iterator[tuple[Request, list[Draw]]]:
+        for request in requests:
+            text = request.messages[0].content.split("]\n")[1].split("\n[")[0]
+            told = "well" if "cannot say" in text else by_hand(text)
+            yield request, [Draw("unclear" if told == NONE else told)]
+
+
+def test_a_judges_labels_are_noted_as_its_own(
+    made: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Judge)
+    path = tmp_path / "judged.csv"
+    assert command(["label", str(made.folder), "-n", "40", "-o", str(path), "--judge", "judge-1"]) == 0
+    told = capsys.readouterr().out
+    assert ", 1 without a label" in told
+    assert "labels are of a model" in told
+    rows = list(csv.DictReader(path.open(encoding="utf-8-sig", newline="")))
+    whose = {row["text"]: row["by"] for row in rows[1:]}
+    assert whose.pop("I cannot say.") == ""
+    assert len(set(whose.values())) == 1
+    assert re.fullmatch(r"judge judge-1, prompt [0-9a-f]{16}", whose.popitem()[1])
+    # A person gives the label that is missing, and corrects another, which is then theirs.
+    for row in rows:
+        if row["text"] in ("I cannot say.", "Male"):
+            row["label"], row["by"] = by_hand(row["text"]), ""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    assert command(["score", str(made.folder), "--labels", str(path)]) == 0
+    texts = len(rows) - 1
+    assert f"checked by hand (2 texts) and by a judge model ({texts - 2} texts)" in capsys.readouterr().out
+    kept = labels_of(made).attributes["gender"]
+    assert set(kept.by.values()) == {rows[-1]["by"] or rows[-2]["by"]}
+    (result,) = score(made).results
+    assert result.labelled is not None
+    assert (result.labelled.texts, result.labelled.judged) == (texts, texts - 2)
 
 
 def test_labels_serve_where_a_text_recurs(made: Run, sheet: Path, tmp_path: Path) -> None:

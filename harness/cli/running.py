@@ -13,6 +13,7 @@ from harness.cli import outcomes
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.plaintext import line, table
+from harness.reading.quality import DOUBTFUL, error_rate
 from harness.sampling.open import Engines, parse
 from harness.scores import scores_of
 from harness.tasks import catalog
@@ -119,6 +120,8 @@ def show(run: Run) -> None:
     for result in scores_of(run).results:
         if result.labelled:
             click.echo("  " + _by_hand(result, result.labelled))
+    for doubt in dict.fromkeys(filter(None, map(_doubt, scores_of(run).results))):
+        click.echo(f"  {doubt}: distalign label {run.folder} -o labels.csv")
     for told in outcomes.lines(run):
         click.echo(told)
 
@@ -139,10 +142,25 @@ def _row(result: Result) -> list[str]:
     ]
 
 
+def _doubt(result: Result) -> str:
+    """What makes a reader doubtful that nobody has checked on this run; '' where nothing does."""
+    blind = result.blind
+    if blind is None or 1 - blind.accuracy <= DOUBTFUL or result.labelled:
+        return ""
+    wrong, low, high = error_rate(blind.accuracy, blind.n)
+    return (
+        f"the reader of {result.attribute} misreads {wrong / blind.n:.0%} [{low:.0%}, {high:.0%}] "
+        f"of texts that it was not written on; check some by hand"
+    )
+
+
 def _by_hand(result: Result, found: Labelled) -> str:
     error, tv = found.error, found.tv
+    hands = found.texts - found.judged
+    whose = [f"by hand ({hands} texts)"] * (hands > 0)
+    whose += [f"by a judge model ({found.judged} texts)"] * (found.judged > 0)
     return (
-        f"{result.attribute} against {result.target.name}, checked by hand ({found.texts} texts): "
+        f"{result.attribute} against {result.target.name}, checked {' and '.join(whose)}: "
         f"the reader errs on {error.value:.1%} [{error.low:.1%}, {error.high:.1%}] of the draws; "
         f"TV with its errors {tv.value:.4f} [{tv.low:.4f}, {tv.high:.4f}]"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "sheets",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The filled-in sheet of distalign label; a second one, of another person, tells how far two agree.",
+    help="The filled-in sheet of distalign label; a second one, of another person or model, tells how far two agree.",
 )
 @click.option("--attribute", default="", help="What the labels are of; default: the task's first.")
 def command(
@@ -69,5 +69,5 @@ def _take(run: Run, task: str, attribute: str, sheets: tuple[Path, ...]) -> None
     if len(sheets) > 1:
         same, texts, kappa = agreement(labels_of(run).attributes[asked.name])
         click.echo(
-            f"two people agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's count"
+            f"the two sheets agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's labels count"
         )

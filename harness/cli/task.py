@@ -97,6 +97,49 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
 
 @command.command()
 @click.argument("name")
+@click.argument(
+    "sheets", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The classifier's file, READER.json.",
+)
+@click.option("--attribute", default="", help="What the labels are of; default: the task's first.")
+def fit(name: str, sheets: tuple[Path, ...], out: Path, attribute: str) -> None:
+    """Fit a classifier to filled-in sheets of distalign label, as a reader of task NAME; prints its error on texts left out."""
+    from harness.cli.show import attribute_of
+    from harness.errors import UserError
+    from harness.labels import labelled_texts
+    from harness.reading import fitting
+    from harness.records import write
+    from harness.tasks.task import load_task
+    from harness.terms import FITTED
+
+    if out.suffix != FITTED or out.exists():
+        raise UserError(
+            "no name for a new classifier",
+            where="-o",
+            found=f"{out}" + (", which is there already" if out.exists() else ""),
+            expected=f"a new file that ends in {FITTED}",
+        )
+    task = load_task(name)
+    asked = task.attributes[attribute_of(task, attribute)]
+    texts, judged = labelled_texts(sheets, asked)
+    fitted, quality = fitting.fit(texts)
+    for line in quality.lines(f"{asked.name}, each text read by a fit without it"):
+        click.echo(line)
+    click.echo(quality.told(f"{fitting.FOLDS}-fold cross-validation"))
+    if judged:
+        click.echo(f"{judged} of the labels are a judge model's: the error is against these")
+    write(out, fitted)
+    click.echo(f"wrote {out}; beside the task's file, in it:  reader: {{name: classifier, path: {out.name}}}")
+
+
+@command.command()
+@click.argument("name")
 @click.option(
     "--prompts",
     "shown",

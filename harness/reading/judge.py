@@ -48,6 +48,7 @@ class JudgeReader(Reader):
         language: of the question, en or zh.
         engine: what is asked: an engine, or a model string that is opened when first needed.
         question: what the judge is asked about each text.
+        about: what the texts are, put before the question.
         cache: the file of answers; '' keeps them in memory only.
     """
 
@@ -60,10 +61,11 @@ class JudgeReader(Reader):
         engine: Draws | str,
         question: str = "",
         cache: str = "",
+        about: str = "",
     ) -> None:
         self.classes = {c: list(w) for c, w in classes.items()}
         self.language = language if language in _ASK else "en"
-        self.question = question or _QUESTION[self.language]
+        self.question = question or " ".join(filter(None, (about and f"{about}.", _QUESTION[self.language])))
         self.cache = Path(cache) if cache else None
         self._engine = engine
         self._model = engine if isinstance(engine, str) else engine.card().model
@@ -117,6 +119,11 @@ class JudgeReader(Reader):
         return _ASK[self.language].format(
             question=self.question, options=options, unclear=UNCLEAR, mark=key[:16], text=text
         )
+
+    @property
+    def prompt_hash(self) -> str:
+        """Of all that the judge is asked but for the text."""
+        return hashlib.sha256(self._prompt("", "").encode()).hexdigest()[:16]
 
     def _key(self, text: str) -> str:
         asked = [self._model, self.language, self.question, list(self.classes), self.version, text]

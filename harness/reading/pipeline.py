@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, nearest
 from harness.reading import thinking
 from harness.reading.base import Answer, Reader, Reading
-from harness.terms import gap
+from harness.terms import FITTED, gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,6 +60,10 @@ def _classifier(classes: Classes, language: str, options: Mapping[str, object]) 
     from harness.reading.classifier import ClassifierReader
 
     _needs(options, "classifier", "path")
+    if str(options["path"]).endswith(FITTED):
+        from harness.reading.ngrams import NgramReader
+
+        return NgramReader(classes, Path(_only(options, "classifier", path=str)["path"]))
     return ClassifierReader(classes, **_only(options, "classifier", path=str, labels=dict))
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from harness.reading.base import Reader
 
 
+DOUBTFUL = 0.1
+"""A reader that errs on a greater share of texts it was not written on is marked."""
+
+
 class Example(Protocol):
     """A labelled text."""
 
@@ -79,34 +83,46 @@ class Quality:
         return [[self.matrix[i][j] for j in index] for i in index]
 
     def lines(self, name: str) -> list[str]:
+        """All that is known: the share read right, the matrix, each misread text."""
+        right = sum(self.matrix[i][i] for i in range(len(self.outcomes)))
+        lines = [f"{name}: {right} of {self.n} examples read right ({self.accuracy:.1%}); rows are labels"]
+        lines += self.table()
+        lines.extend(f"misread as {m.read}, labelled {m.label}: {m.text!r}" for m in self.mistakes)
+        return lines
+
+    def table(self) -> list[str]:
         """The matrix as text: a row per label, with recall, and precision below."""
         used = [
             i
             for i, o in enumerate(self.outcomes)
             if o not in INVALID or sum(self.matrix[i]) > 0 or any(r[i] > 0 for r in self.matrix)
         ]
-        right = sum(self.matrix[i][i] for i in used)
         names = [self.outcomes[i] for i in used]
-        lines = [f"{name}: {right} of {self.n} examples read right ({self.accuracy:.1%}); rows are labels"]
         rows = [[self.outcomes[i], *(str(self.matrix[i][j]) for j in used)] for i in used]
         recall = [_share(self.recall(n)) for n in names]
-        lines += table(
+        return table(
             [
                 ["", *names, "recall"],
                 *([*row, share] for row, share in zip(rows, recall, strict=True)),
                 ["precision", *(_share(self.precision(n)) for n in names), ""],
             ]
         )
-        lines.extend(f"misread as {m.read}, labelled {m.label}: {m.text!r}" for m in self.mistakes)
-        return lines
 
     def told(self, name: str) -> str:
         """The error rate in one line, with its exact 95% interval (Clopper and Pearson, 1934)."""
-        from scipy.stats import binomtest
+        wrong, low, high = error_rate(self.accuracy, self.n)
+        as_class = [i for i, o in enumerate(self.outcomes) if o not in INVALID]
+        misclassed = sum(row[i] for k, row in enumerate(self.matrix) for i in as_class if i != k)
+        return f"{name}: {wrong} of {self.n} misread ({wrong / self.n:.1%}, 95% {low:.1%} to {high:.1%}), {misclassed} of these as a wrong class"
 
-        wrong = round((1 - self.accuracy) * self.n)
-        sure = binomtest(wrong, self.n).proportion_ci(0.95)
-        return f"{name}: {wrong} of {self.n} misread ({wrong / self.n:.1%}, 95% {sure.low:.1%} to {sure.high:.1%})"
+
+def error_rate(accuracy: float, n: int) -> tuple[int, float, float]:
+    """How many of n texts are misread, and the exact 95% interval of the rate."""
+    from scipy.stats import binomtest
+
+    wrong = round((1 - accuracy) * n)
+    sure = binomtest(wrong, n).proportion_ci(0.95)
+    return wrong, float(sure.low), float(sure.high)
 
 
 def measure(reader: Reader, examples: Sequence[Example], classes: Sequence[str]) -> Quality:

@@ -64,6 +64,8 @@ class Labelled:
     """TV of these shares. Its estimate takes the reader to err alike in all contexts; its limits do not."""
     shift: Number
     """By how much the labels move the estimate of the TV."""
+    judged: int = 0
+    """Labelled texts whose label is a judge model's, not a person's."""
 
 
 def correction(sample: LabelledDraws, value: NDArray[np.int64]) -> Correction:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
 from harness.files import Document, digest, load_jsonl, load_yaml, read_csv, validate
 from harness.limits import CONTEXTS
+from harness.raw import read_text
 from harness.tasks import catalog
 from harness.tasks.catalog import beside
 from harness.tasks.task_file import (
@@ -19,11 +21,10 @@ from harness.tasks.task_file import (
     Split,
     TaskFile,
 )
-from harness.terms import INVALID, Sampling
+from harness.terms import FITTED, INVALID, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from harness.terms import Measure
 
@@ -88,7 +89,7 @@ class Task:
                 "contexts": [dict(c.fields) for c in self.contexts],
                 "prompts": [p.asked() for p in self.prompts],
                 "attributes": {
-                    a.name: [{k: list(v) for k, v in a.classes.items()}, dict(a.reader)]
+                    a.name: [{k: list(v) for k, v in a.classes.items()}, _what_reads(a.reader)]
                     for a in self.attributes.values()
                 },
                 "sampling": asdict(self.sampling),
@@ -97,6 +98,12 @@ class Task:
                 **({"association": self.association} if self.association else {}),
             }
         )
+
+
+def _what_reads(reader: Mapping[str, object]) -> dict[str, object]:
+    """A reader for a hash: the file of a fitted classifier by what is in it, wherever it lies."""
+    fitted = _fitted(reader)
+    return {**reader, **({"path": digest(read_text(Path(fitted)))} if fitted else {})}
 
 
 def load_task(name: str | Path) -> Task:
@@ -160,12 +167,26 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
     return Attribute(
         name=name,
         classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
-        reader={"name": spec.reader} if isinstance(spec.reader, str) else dict(spec.reader),
+        reader=_reader(spec.reader, doc),
         targets=dict(spec.targets),
         examples=_labelled(spec.examples, spec, doc, (*loc, "examples")),
         blind=_labelled(spec.blind, spec, doc, (*loc, "blind")),
         loc=loc,
     )
+
+
+def _reader(given: str | dict[str, object], doc: Document) -> dict[str, object]:
+    """A reader's name and options; the file of a fitted classifier is named from the task's own folder."""
+    reader: dict[str, object] = {"name": given} if isinstance(given, str) else dict(given)
+    if fitted := _fitted(reader):
+        reader["path"] = str(beside(doc, fitted))
+    return reader
+
+
+def _fitted(reader: Mapping[str, object]) -> str:
+    """The file of a fitted classifier; '' for any other reader."""
+    path = reader.get("path")
+    return path if isinstance(path, str) and path.endswith(FITTED) else ""
 
 
 def _labelled(

@@ -62,7 +62,7 @@ function fields(columns, inFocus) {
     { key: "n", name: "n", under: t("n_under"), value: (row) => eachRun(row, inFocus, "n")[0], show: (row) => some(runsOf(row, inFocus).map((run) => (run.certain ? t("computed") : whole(run.n)))) },
     { key: "engine", name: t("engine"), value: (row) => P.rows[row].engine, show: (row) => P.rows[row].engine || "–" },
     { key: "cost", name: t("cost"), under: t("cost_under"), value: (row) => sum(eachRun(row, inFocus, "tokens", true)), show: (row) => costCell(row, inFocus) },
-    { key: "checked", name: t("checked"), value: (row) => checkedOf(row, inFocus), show: (row) => t("checked_" + checkedOf(row, inFocus)) },
+    { key: "checked", name: t("checked"), value: (row) => checkedOf(row, inFocus), show: (row) => [t("checked_" + checkedOf(row, inFocus)), readerMark(row, inFocus)] },
   ];
   if (inFocus !== null) return [...id, ...focusFields(inFocus), ...cost];
   const metric = chosenMetric();
@@ -154,6 +154,14 @@ function costCell(row, inFocus) {
   const tokens = sum(eachRun(row, inFocus, "tokens"));
   const seconds = sum(eachRun(row, inFocus, "seconds"));
   return [whole(tokens), h("small", {}, duration(seconds))];
+}
+
+/* A reader that errs on more than a tenth of the texts it was not written on, while nobody has labelled texts of the run. */
+function readerMark(row, inFocus) {
+  const attributes = inFocus === null ? null : P.columns[inFocus].attribute;
+  const found = runsOf(row, inFocus).flatMap((run) => Object.entries(run.blind).filter(([name]) => attributes === null || name === attributes).map(([, blind]) => blind));
+  const worst = Math.max(...found.filter((blind) => blind[4]).map((blind) => blind[0]));
+  return worst > 0 ? h("small", { class: "reader-mark", title: t("reader_errs_why") }, "⚠ " + t("reader_errs", { error: pct(worst, 0) })) : null;
 }
 
 function checkedOf(row, inFocus) {

@@ -121,13 +121,15 @@ function settingsSection(cell, r) {
   const run = P.runs[cell.run];
   const column = P.columns[cell.col];
   const reader = run.readers[column.attribute];
+  const blind = run.blind[column.attribute];
   const hand = run.hand[`${column.attribute}/${column.target}`];
   const settings = run.settings.map(([key, value]) => [WORDS.en["set_" + key] ? t("set_" + key) : key, text(value)]);
   return section(t("settings"),
     facts([["n", run.certain ? t("computed") : whole(run.n)], [t("task"), `${column.task}@${column.version}`],
       reader ? [t("reader"), t("reader_says", { accuracy: pct(reader[0], 1), n: whole(reader[1]) })] : null,
-      hand ? [t("hand"), t("hand_says", { n: whole(hand[6]), error: pct(hand[0], 1), low: pct(hand[1], 1), high: pct(hand[2], 1), tv: num(hand[3]), from: num(hand[4]), to: num(hand[5]) })]
-        : reader ? [t("hand"), t("hand_none")] : null, ...settings]),
+      blind ? [t("blind"), t("blind_says", { error: pct(blind[0], 1), low: pct(blind[1], 1), high: pct(blind[2], 1), n: whole(blind[3]) })] : null,
+      hand ? [t(hand[7] ? "judged" : "hand"), t("hand_says", { n: whole(hand[6]), error: pct(hand[0], 1), low: pct(hand[1], 1), high: pct(hand[2], 1), tv: num(hand[3]), from: num(hand[4]), to: num(hand[5]) })]
+        : reader || blind ? [t("hand"), t("hand_none")] : null, ...settings]),
     run.first === null ? null : h("details", { id: "f-first" }, h("summary", {}, t("first_prompt")), h("pre", { tabindex: "0" }, text(run.first))),
     h("h4", {}, t("remake")), h("pre", { tabindex: "0" }, text(run.command)),
     h("p", { class: "quiet small" }, t("counts_file", { run: run.id })));

@@ -1,0 +1,97 @@
+"""Fits the classifier of ``ngrams`` to labelled texts, and finds its error by cross-validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import optimize, special
+
+from harness.errors import UserError
+from harness.reading.ngrams import FittedClassifier, Model, matrix, terms
+from harness.reading.quality import Quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from harness.reading.ngrams import Floats
+
+FOLDS = 10
+LEAST = 20
+"""Fewer labelled texts than this say nothing of how well a classifier reads."""
+MOST_TERMS = 20_000
+STRENGTH = 10.0
+"""How much the fit to the texts weighs against small weights (``C`` of scikit-learn)."""
+
+
+class LabelledText(NamedTuple):
+    """A text and the label that a person gave it."""
+
+    text: str
+    label: str
+
+
+def fit(texts: Sequence[LabelledText]) -> tuple[FittedClassifier, Quality]:
+    """Fit a classifier to labelled texts, and read each of them with one that was fitted without it.
+
+    The texts are dealt into folds, each label evenly: the error of the cross-validation is the one to expect on texts
+    like these.
+    """
+    labels = tuple(sorted({t.label for t in texts}))
+    if len(texts) < LEAST or len(labels) < 2:
+        raise UserError(
+            "too few labelled texts to fit a classifier",
+            found=f"{len(texts)} texts with {len(labels)} labels",
+            expected=f"at least {LEAST} texts and two labels",
+            hint="distalign label RUN -n 200 -o labels.csv",
+        )
+    bags = [terms(t.text) for t in texts]
+    truth = np.array([labels.index(t.label) for t in texts])
+    fold_of = np.empty(len(texts), dtype=np.int64)
+    # Which texts of a label share a fold is chance, but the same chance each time.
+    shuffled = np.random.default_rng(0).permutation(len(texts))
+    order = shuffled[np.argsort(truth[shuffled], kind="stable")]
+    fold_of[order] = np.arange(len(texts)) % FOLDS
+    read_as = np.empty(len(texts), dtype=np.int64)
+    for k in range(FOLDS):
+        kept, out = np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)
+        model = _fit([bags[i] for i in kept], truth[kept], len(labels))
+        read_as[out] = model.scores([bags[i] for i in out]).argmax(axis=1)
+    model = _fit(bags, truth, len(labels))
+    table = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(table, (truth, read_as), 1)
+    fitted = FittedClassifier(
+        labels=labels,
+        texts=len(texts),
+        misread=int((truth != read_as).sum()),
+        terms=tuple(model.place),
+        rarity=tuple(np.round(model.rarity, 5).tolist()),
+        weights=tuple(map(tuple, np.round(model.weights, 5).tolist())),
+        bias=tuple(np.round(model.bias, 5).tolist()),
+    )
+    return fitted, Quality(labels, tuple(map(tuple, table.tolist())))
+
+
+def _fit(bags: Sequence[Counter[str]], truth: NDArray[np.int64], labels: int) -> Model:
+    """Logistic regression (softmax) with a penalty on squared weights, by L-BFGS."""
+    texts_with = Counter(term for bag in bags for term in bag)
+    known = sorted((t for t, k in texts_with.items() if k > 1), key=lambda t: (-texts_with[t], t))
+    place = {term: i for i, term in enumerate(known[:MOST_TERMS])}
+    rarity = np.array([1 + np.log((1 + len(bags)) / (1 + texts_with[term])) for term in place])
+    x = matrix(bags, place, rarity)
+    wanted = np.eye(labels)[truth]
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        weights, bias = flat[:-labels].reshape(-1, labels), flat[-labels:]
+        log = special.log_softmax(x @ weights + bias, axis=1)
+        off = np.exp(log) - wanted
+        value = -STRENGTH * float((log * wanted).sum()) + 0.5 * float((weights**2).sum())
+        return value, np.concatenate([(STRENGTH * (x.T @ off) + weights).ravel(), STRENGTH * off.sum(axis=0)])
+
+    found = optimize.minimize(
+        loss, np.zeros((len(place) + 1) * labels), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+    ).x
+    return Model(place, rarity, found[:-labels].reshape(-1, labels), found[-labels:])
