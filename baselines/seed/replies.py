@@ -27,10 +27,11 @@ def replies(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Se
     """Replies to every prompt of a reply_shape task, and to requests of our own."""
     task = load_task(name)
     for context in task.contexts:
+        style = context.fields["style"]
         asked = [(q.prompt, q.messages) for q in render(task, [context], task.prompts)]
         own = lexicon(f"replies_{task.language}")["requests"]
         assert isinstance(own, dict)  # noqa: S101  # our own file
-        asked += [("", (Message("user", text),)) for text in own[context.id]]
+        asked += [("", (Message("user", text),)) for text in own[style]]
         n = per_prompt * len(asked)
         shares = shares_of(task.language)[context.id]
         plans = zip(*(spread(s, n, rng) for s in shares.values()), strict=True)
@@ -38,7 +39,7 @@ def replies(name: str, per_prompt: int, rng: np.random.Generator) -> Iterator[Se
             labels = dict(zip(shares, plan, strict=True))
             prompt, messages = asked[i % len(asked)]
             yield SeedText(
-                name, reply(labels, task.language, context.id, rng), messages, context.id, prompt, labels
+                name, reply(labels, task.language, style, rng), messages, context.id, prompt, labels
             )
 
 
