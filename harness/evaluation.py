@@ -14,11 +14,11 @@ from harness.progress import Progress, phase, say
 from harness.readings import reader_of
 from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
-from harness.runs.identity import identity, manifest
+from harness.runs.identity import engine_record, identity, manifest, server_record
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
-from harness.sampling.independence import PROBE_DRAWS, duplicates, outputs, probe
+from harness.sampling.independence import FIRST, PROBE_DRAWS, PROBED, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
 from harness.scores import scored_targets
 from harness.settings import Chosen, Settings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
+    from harness.runs.manifest import Manifest
     from harness.sampling.base import Draws, Engine
     from harness.sampling.spec import Named
     from harness.scores import Scores
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 FIRST_LOOK = 25
 """Draws per prompt in the first block of ``--until-halfwidth``."""
-PROBED = 8
-"""Prompts that a start-up probe draws from."""
 
 
 def evaluate(
@@ -147,6 +146,7 @@ def _run(
         settings.out / folder_name(card.adapter or card.model) / f"{task.name}@{task.version}" / record.run
     )
     with writing(folder, record) as writer:
+        _same_server(writer.run, record)
         _save_prompts(writer, engine, rendered)
         seen = seen_of((card.model, card.adapter), task, [(r.context, r.prompt) for r in rendered])
         if seen != writer.run.manifest.seen_people:
@@ -170,6 +170,21 @@ def _run(
                 hint="the same command draws them again; what was drawn is kept",
             )
         return writer.run
+
+
+def _same_server(run: Run, now: Manifest) -> None:
+    """Refuse to go on with a run at other software than it began with: its law may be another."""
+    before, found = run.manifest.server, now.server
+    if before and found and before.kind and found.kind and before.kind != found.kind:
+        raise UserError(
+            "this run was begun at a server of another kind",
+            where=str(run.folder),
+            found=f"{found.kind} {found.version}".strip(),
+            expected=f"{before.kind} {before.version}".strip(),
+            hint="-o another folder",
+        )
+    if before and found and before.version != found.version:
+        say(f"the run was begun with {before.kind} {before.version}, now {found.version} answers")
 
 
 def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
@@ -265,6 +280,9 @@ def _stream(
         writer.flush()
         spent = round(run.manifest.seconds + time.monotonic() - start, 3)
         writer.note(seconds=spent, tokens=run.manifest.tokens + progress.tokens)
+        card = engine.card()
+        if card.server is not None:  # what it takes and who answered is known by now
+            writer.note(engine=engine_record(card), server=server_record(card))
 
 
 def _unproven(run: Run, engine: Draws) -> bool:
@@ -277,17 +295,22 @@ def _unproven(run: Run, engine: Draws) -> bool:
 
 def _probe(engine: Draws, rendered: Sequence[Rendered], settings: Settings, task: Task) -> ProbeRecord:
     """Before a run on an engine whose randomness is not ours: same seed twice, two seeds once."""
-    with phase("probing the engine's seeds"):
-        asked = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 1)
-        others = missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + 2)
-        found = probe(engine, asked, others, settings.effective(task))
+    with phase(f"first, {FIRST} draws that are not counted, to see whether seeds are honoured"):
+        one, other = (missing([PROBE_DRAWS], rendered[:PROBED], [], settings.seed + i) for i in (1, 2))
+        found = probe(engine, one, other, settings.effective(task))
     if not found.drawn:
         say(
             f"{found.reason}; the run is marked as unproven and will not be ranked until the same command probes it"
         )
     elif not found.passed:
         say(f"the engine does not give independent draws: {found.reason}; the run goes on and will be marked")
-    return ProbeRecord(ok=found.passed, drawn=found.drawn, repeatable=found.repeatable, reason=found.reason)
+    return ProbeRecord(
+        ok=found.passed,
+        drawn=found.drawn,
+        repeatable=found.repeatable,
+        reason=found.reason,
+        draws=found.draws,
+    )
 
 
 def independence_of(run: Run, sampling: Sampling) -> IndependenceRecord:

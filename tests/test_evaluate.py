@@ -292,7 +292,7 @@ def test_a_probe_that_got_no_draws_is_no_pass_and_is_made_again(
     assert json.loads((first.folder / "manifest.json").read_text())["independence"]["ok"] is False
     assert calls == 4
     again = json.loads((undisturbed(tmp_path).folder / "manifest.json").read_text())
-    assert calls == 7
+    assert calls == (11 if copies else 7), "where draws look alike, more are asked for"
     assert again["probe"]["drawn"] is True
     assert again["independence"]["ok"] is not copies
 

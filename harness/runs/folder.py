@@ -18,11 +18,13 @@ from harness.records import read, write
 from harness.runs.manifest import (
     MANIFEST,
     PROMPTS,
+    EngineRecord,
     Identity,
     IndependenceRecord,
     Manifest,
     ProbeRecord,
     Prompts,
+    ServerRecord,
     from_before,
 )
 from harness.terms import Draw, Finish, Request
@@ -185,6 +187,8 @@ class Changes(TypedDict, total=False):
     open: tuple[tuple[str, str], ...]
     independence: IndependenceRecord
     probe: ProbeRecord
+    engine: EngineRecord
+    server: ServerRecord | None
     seen_people: int | None
     seconds: float
     tokens: int

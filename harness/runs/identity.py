@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from harness.files import digest
-from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord
+from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord, ServerRecord
 from harness.sampling.engines import all_packages
 from harness.tasks import prompts
 from harness.terms import READERS
@@ -69,13 +69,13 @@ def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, 
         asked: the model string, engine and all.
         source: the task's file.
     """
-    ran = {"dtype": card.dtype, "device": card.device}
-    engine = EngineRecord(**card.engine, **{k: v for k, v in ran.items() if v})
+    engine = engine_record(card)
     return Manifest(
         run=digest([who.model_dump(mode="json"), engine.name])[:12],
         identity=who,
         model_string=asked,
         engine=engine,
+        server=server_record(card),
         prompts_file=str(settings.prompts.resolve()) if settings.prompts else "",
         options={k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
         state="new",
@@ -83,6 +83,17 @@ def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, 
         versions=versions(),
         git=git_state(),
     )
+
+
+def engine_record(card: ModelCard) -> EngineRecord:
+    """What the card says of the engine, as the manifest keeps it."""
+    ran = {"dtype": card.dtype, "device": card.device}
+    return EngineRecord(**card.engine, **{k: v for k, v in ran.items() if v})
+
+
+def server_record(card: ModelCard) -> ServerRecord | None:
+    """What the card says of a server, as the manifest keeps it."""
+    return ServerRecord(**asdict(card.server)) if card.server else None
 
 
 def versions() -> dict[str, str]:

@@ -93,6 +93,23 @@ class EngineRecord(Record):
     """Name of the engine."""
 
 
+class ServerRecord(Record):
+    """What is known of the server that drew, and what is not."""
+
+    kind: str = ""
+    """Its software, such as vLLM; '' where it does not say."""
+    version: str = ""
+    """Its version, '' where it does not say."""
+    not_taken: tuple[str, ...] = ()
+    """Fields of a call that it refused: its own default holds."""
+    not_stated: tuple[str, ...] = ()
+    """What it does not say, or may leave out of a call without a word."""
+    set_aside: tuple[str, ...] = ()
+    """Settings that it holds for this model, such as ``top_k 20``, and that every call replaced."""
+    adds: tuple[str, ...] = ()
+    """What it puts to prompts and outputs by itself, such as a system message."""
+
+
 class ProbeRecord(Record):
     """What a probe of the engine's seeds found before the first draw."""
 
@@ -104,6 +121,8 @@ class ProbeRecord(Record):
     """Whether one seed gave the same draws twice."""
     reason: str
     """What was found wrong."""
+    draws: int = 0
+    """Draws that it took; 0 where that was not noted."""
 
 
 class IndependenceRecord(Record):
@@ -139,6 +158,8 @@ class Manifest(Record):
     """The model string, engine and all, that makes the run again; '' in runs made before it was kept."""
     engine: EngineRecord
     """The engine that drew."""
+    server: ServerRecord | None = None
+    """The server that drew; null for an engine that is none."""
     options: dict[str, str] = Field(default_factory=dict)
     """Engine options that were given."""
     prompts_file: str = ""

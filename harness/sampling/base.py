@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """What is known of a server, and what is not."""
+
+    kind: str = ""
+    """Its software, such as vLLM; '' where it does not say."""
+    version: str = ""
+    """Its version, '' where it does not say."""
+    not_taken: tuple[str, ...] = ()
+    """Fields of a call that it refused: its own default holds."""
+    not_stated: tuple[str, ...] = ()
+    """What it does not say, or may leave out of a call without a word."""
+    set_aside: tuple[str, ...] = ()
+    """Settings that the server holds for this model, such as ``top_k 20``, and that every call replaced."""
+    adds: tuple[str, ...] = ()
+    """What the server puts to prompts and outputs by itself, such as a system message."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What was really sampled: goes into the manifest, word for word."""
 
@@ -42,6 +60,8 @@ class ModelCard:
     """What the checkpoint's ``distalign.json`` says of reading its outputs."""
     engine: Mapping[str, str] = field(default_factory=dict)
     """name, package versions, what else the engine tells of itself."""
+    server: Served | None = None
+    """The server that answers, where the engine is one."""
 
 
 class Engine(Protocol):

@@ -61,6 +61,13 @@ def _server(ask: Opening) -> Engine:
     return ServerEngine(ask.rest, **ask.options)
 
 
+def _ollama(ask: Opening) -> Engine:
+    from harness.sampling.server import ollama
+    from harness.sampling.server.engine import ServerEngine
+
+    return ServerEngine(ollama.spec(ask.rest), **ask.options, only_ollama=True)
+
+
 def _ray(ask: Opening) -> Engine:
     from harness.sampling.ray import RayEngine
 
@@ -105,9 +112,17 @@ ENGINES: tuple[EngineSpec, ...] = (
     ),
     EngineSpec(
         "server",
-        "NAME@http://host:port/v1, an OpenAI-compatible server",
+        "NAME@http://host:port/v1, a server",
         ("draws",),
         _server,
+        (TIMEOUT, CONNECT),
+        ("httpx",),
+    ),
+    EngineSpec(
+        "ollama",
+        "NAME, or NAME@http://host:port, a model of Ollama",
+        ("draws",),
+        _ollama,
         (TIMEOUT, CONNECT),
         ("httpx",),
     ),

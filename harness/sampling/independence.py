@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 ALPHA = 1e-3
 """A run whose p-value is below this fails: one honest run in a thousand."""
-PROBE_DRAWS = 16
+STAGES = ((2, 4), (8, 4), (8, 16))
+"""Prompts of a probe, and draws of each by one seed and by another: a stage comes only where the one before left a doubt."""
+PROBED, PROBE_DRAWS = STAGES[-1]
+FIRST = STAGES[0][1] * (2 * STAGES[0][0] + 1)
+"""Draws of the first stage: both seeds, and one prompt again with the same."""
+DOUBT = 0.05
+"""A p-value below this leaves a doubt."""
 PERMUTATIONS = 4000
 SUSPECT = 2.5
 """Standard deviations from which the p-value is taken from permutations rather than the normal law."""
@@ -52,9 +58,14 @@ class Duplicates:
     """Too few outputs of a chunk came an odd number of times: draws came in pairs."""
 
     @property
+    def least(self) -> float:
+        """The smallest of them."""
+        return min(self.copies, self.repeats, self.doubles)
+
+    @property
     def p(self) -> float:
         """Overall, corrected for three tests."""
-        return min(1.0, 3 * min(self.copies, self.repeats, self.doubles))
+        return min(1.0, 3 * self.least)
 
     @property
     def passed(self) -> bool:
@@ -77,7 +88,7 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a few prompts show, drawn twice with one seed and once with another."""
+    """What a few prompts show, drawn with one seed and with another, and the first of them again with the same."""
 
     drawn: bool
     """At least half of the draws asked for came; else nothing is shown and the rest says nothing."""
@@ -86,6 +97,8 @@ class Probe:
     identical: float
     """p-value of two seeds that gave the same counts for every prompt; 1 where they did not."""
     duplicates: Duplicates
+    draws: int = 0
+    """Draws that it took."""
 
     @property
     def passed(self) -> bool:
@@ -112,21 +125,32 @@ def outputs(draws: Iterable[Draw]) -> Counter[str]:
 
 
 def probe(engine: Draws, requests: Sequence[Request], others: Sequence[Request], sampling: Sampling) -> Probe:
-    """Draw a few from some prompts: twice with the seeds of ``requests``, once with those of ``others``.
+    """Draw a few from some prompts with the seeds of ``requests`` and with those of ``others``.
 
-    The more prompts and the less they agree on one answer, the more it shows; five to ten are enough.
+    Draws that differ from seed to seed, and do not agree too often, are enough at once. Else more prompts and then
+    more draws are asked for, so that a model that is sure of an answer is told from seeds that are not honoured.
     """
 
-    def draw(given: Sequence[Request]) -> list[Counter[str]]:
-        few = [replace(r, n=min(PROBE_DRAWS, engine.max_chunk)) for r in given]
+    def draw(given: Sequence[Request], n: int) -> list[Counter[str]]:
+        few = [replace(r, n=min(n, engine.max_chunk)) for r in given]
         found = {(r.context, r.prompt): outputs(draws) for r, draws in engine.draw(few, sampling)}
         return [found[r.context, r.prompt] for r in few]
 
-    first, again, other = draw(requests), draw(requests), draw(others)
-    came = sum(seen.total() for seen in (*first, *again, *other))
-    drawn = 2 * came >= 3 * sum(min(PROBE_DRAWS, engine.max_chunk) for _ in requests)
-    pairs = list(zip(first, other, strict=True))
-    return Probe(drawn, first == again, _identical(pairs), duplicates(pairs))
+    taken = STAGES[0][1]
+    again = draw(requests[:1], taken)
+    repeatable = False
+    for stage, (prompts, n) in enumerate(STAGES):
+        first, other = draw(requests[:prompts], n), draw(others[:prompts], n)
+        repeatable = repeatable or (not stage and first[:1] == again)
+        pairs = list(zip(first, other, strict=True))
+        asked = 2 * len(pairs) * min(n, engine.max_chunk)
+        taken += asked
+        drawn = 2 * sum(a.total() + b.total() for a, b in pairs) >= asked
+        result = Probe(drawn, repeatable, _identical(pairs), duplicates(pairs), taken)
+        sure = first != other or prompts == PROBED
+        if not result.passed or (sure and min(result.identical, result.duplicates.least) >= DOUBT):
+            break
+    return result
 
 
 def _identical(pairs: Sequence[tuple[Counter[str], Counter[str]]]) -> float:

@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[str, str, dict[str, object]]] = {
     "vllm": ("-x `id`", "vllm", {"dtype": "float32", "template": "a b.jinja"}),
     "llamacpp": ("llamacpp:/a b/m's.gguf", "auto", {"template": "none"}),
     "server": ("server:a@b c@http://h:1/v1?x=1&y=2", "auto", {}),
+    "ollama": ("ollama:hf.co/o'x/m:Q4 @http://h:1", "auto", {"timeout": 9}),
     "ray": ('vllm:pa"th', "ray", {"replicas": 3, "dtype": "bfloat16"}),
     "lm-eval": ("lm-eval:hf,pretrained=/m/$(id),batch_size=4", "auto", {}),
     "known": ("known:target,shift=0.1", "auto", {}),

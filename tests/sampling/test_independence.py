@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from harness.sampling.base import ModelCard
-from harness.sampling.independence import duplicates, outputs, probe
+from harness.sampling.independence import FIRST, duplicates, outputs, probe
 from harness.terms import Draw, Request, Sampling
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ class Mock:
 
     fault: str = ""
     max_chunk: int = 50
+    size: int = 6
     calls: list[int] = field(default_factory=list)
 
     def card(self) -> ModelCard:
@@ -189,7 +190,7 @@ class Mock:
             self.calls.append(request.n)
             seed = {"seedless": len(self.calls), "constant": 0}.get(self.fault, request.seed)
             rng = np.random.default_rng(seed)
-            drawn = rng.integers(6, size=1 if self.fault == "copies" else request.n)
+            drawn = rng.integers(self.size, size=1 if self.fault == "copies" else request.n)
             texts = Counter(map(str, np.resize(drawn, request.n).tolist()))
             finish: Finish = "failed" if self.fault == "down" else "stop"
             yield request, [Draw(t, c, finish) for t, c in texts.items()]
@@ -204,7 +205,7 @@ def test_the_probe_tells_seeds_kept_from_seeds_ignored(fault: str, repeatable: b
     requests = [Request(f"c{i}", "p", 0, 500, 11 + i, text="?") for i in range(5)]
     others = [replace(r, seed=r.seed + 100) for r in requests]
     found = probe(engine, requests, others, Sampling())
-    assert engine.calls == [16] * 15
+    assert sum(engine.calls) == found.draws
     assert found.repeatable is repeatable
     assert found.passed is passed
     assert found.drawn
@@ -217,3 +218,28 @@ def test_a_probe_without_draws_is_no_pass() -> None:
     assert not found.drawn
     assert not found.passed
     assert "failed" in found.reason
+
+
+@pytest.mark.parametrize("size", [1, 2, 6, 500])
+def test_a_probe_of_honest_seeds_passes_and_costs_little(size: int) -> None:
+    found = [_probed(seed, size) for seed in range(60)]
+    assert all(passed for passed, _ in found)
+    spent = [draws for _, draws in found]
+    if size == 1:
+        assert set(spent) == {FIRST + 64}, "one answer to two questions: eight are asked, and that is all"
+    else:
+        assert np.mean(spent) < 45
+        assert np.median(spent) == FIRST == 20
+
+
+@pytest.mark.parametrize(("fault", "size"), [*itertools.product(("constant", "copies"), (6, 500))])
+def test_a_probe_catches_seeds_that_are_not_honoured(fault: str, size: int) -> None:
+    caught = sum(not _probed(seed, size, fault)[0] for seed in range(40))
+    assert caught >= 36
+
+
+def _probed(seed: int, size: int, fault: str = "") -> tuple[bool, int]:
+    requests = [Request(f"c{i}", "p", 0, 500, 1000 * seed + i, text="?") for i in range(8)]
+    others = [replace(r, seed=r.seed + 500) for r in requests]
+    found = probe(Mock(fault, size=size), requests, others, Sampling())
+    return found.passed, found.draws

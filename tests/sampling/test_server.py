@@ -65,6 +65,12 @@ def totals(results: Mapping[Request, list[Draw]]) -> Counter[str]:
     return counts
 
 
+def not_taken(engine: ServerEngine) -> tuple[str, ...]:
+    served = engine.card().server
+    assert served is not None
+    return served.not_taken
+
+
 def test_under_faults_every_draw_arrives_once_and_the_estimate_is_unbiased() -> None:
     faults: dict[Fault, float] = {
         "429": 0.06,
@@ -134,7 +140,7 @@ def test_a_server_without_n_gets_single_calls_and_it_is_said_once(
         assert len([c for c in server.calls if c.n > 1]) < 20
     assert sum(totals(results).values()) == 240
     assert sum("each draw is a call of its own" in m for m in caplog.messages) == 1
-    assert "n" in sampler.card().engine["not_taken"]
+    assert "n" in not_taken(sampler)
 
 
 @pytest.mark.parametrize("said", ["n must be at most 8", "n: 25 is too large", "invalid request"])
@@ -156,7 +162,7 @@ def test_a_cap_of_n_is_learnt_at_once_and_after_smaller_calls(
             assert len(server.calls) < 60 + len(served)
         assert sum(totals(results).values()) == 300
         assert totals(results)["FAILED"] == 0
-        assert "n" not in sampler.card().engine.get("not_taken", "").split(", ")
+        assert "n" not in not_taken(sampler)
         assert sum("choices per call" in m for m in caplog.messages) == 1
 
 
@@ -212,7 +218,7 @@ def test_fields_that_a_server_refuses_are_left_out_only_when_they_change_nothing
         sampler = engine(server)
         assert sum(totals(drawn(sampler, requests(4, 6))).values()) == 24
         assert server.calls[-1].body["max_completion_tokens"] == 8
-        assert "top_k" in sampler.card().engine["not_taken"]
+        assert "top_k" in not_taken(sampler)
         with pytest.raises(UserError, match="refuses top_k, which this task needs"):
             drawn(engine(server), requests(1, 1), Sampling(top_k=5))
 
@@ -275,7 +281,7 @@ def test_a_refusal_that_mentions_a_field_the_server_has_taken_is_about_its_promp
     with FaultyServer(SHARES, refuse=refuse) as server:
         sampler = engine(server)
         results = drawn(sampler, asked, Sampling(max_tokens=8, stop=("\n",)))
-        assert "not_taken" not in sampler.card().engine
+        assert not_taken(sampler) == ()
     assert {r.context for r, ds in results.items() if ds[0].finish == "failed"} == {"c5"}
 
 
@@ -287,7 +293,7 @@ def test_what_is_left_out_for_nothing_is_sent_again() -> None:
     with FaultyServer(SHARES, refuse=refuse) as server:
         sampler = engine(server)
         results = drawn(sampler, asked)
-        assert "not_taken" not in sampler.card().engine
+        assert not_taken(sampler) == ()
         assert {"top_k", "n"} <= server.calls[-1].body.keys()
     assert {r.context for r, ds in results.items() if ds[0].finish == "failed"} == {"c0"}
 
@@ -300,7 +306,7 @@ def test_a_server_that_refuses_without_a_word_is_tried_without_the_fields_of_oth
         sampler = engine(server)
         assert sum(totals(drawn(sampler, requests(4, 6))).values()) == 24
         assert server.calls[-1].n == 6
-        assert "min_p" in sampler.card().engine["not_taken"]
+        assert "min_p" in not_taken(sampler)
 
 
 def test_concurrency_gives_way_to_429_and_comes_back() -> None:

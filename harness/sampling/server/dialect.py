@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.sampling.server.kind import Software, spoken
+from harness.sampling.server.reply import read_reply
 
 if TYPE_CHECKING:
+    from harness.sampling.server.kind import Kind
+    from harness.sampling.server.reply import ServerReply
     from harness.terms import Request, Sampling
 
 _LOG = logging.getLogger(__name__)
@@ -23,18 +28,19 @@ _TOO_LONG = re.compile(
 _MANY = re.compile(r"\bn\b|choices|candidate", re.IGNORECASE)
 """A refusal that may be about the number of choices."""
 _ALWAYS = frozenset({"model", "messages", "prompt"})
-_EXTRAS = frozenset({"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "return_token_ids"})
-"""Fields that are not in OpenAI's protocol."""
 _WIDE, _NARROW = 53, 31
 """Bits of a seed: what JSON numbers carry everywhere, and what the servers with 32-bit seeds take."""
+
+UNKNOWN = Software()
 
 
 class Dialect:
     """The request bodies of one server. Starts with every field and drops what the server refuses."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, software: Software = UNKNOWN) -> None:
         self.model = model
-        self.dropped: set[str] = set()
+        self.software = software
+        self.dropped: set[str] = {"n"} if software.single else set()
         self.version = 0
         """Grows with each lesson, so that a call sent before it is sent again and not counted."""
         self._taken: set[str] = set()
@@ -42,14 +48,31 @@ class Dialect:
         self._trial: set[str] = set()
         """Fields left out since the last refusal, to see whether they were the cause."""
         self._cap = "max_tokens"
-        self._seed_bits = _WIDE
-        self.most = 2**31
+        self._seed_bits = _NARROW if software.kind in ("llama.cpp", "Ollama") else _WIDE
+        self.most = 1 if software.single else 2**31
         """Choices to ask for in one call; 1 where the server refuses or ignores ``n``."""
         self._untried = self.most
         """That number before the present trial."""
         self._heeded = 1
         """The most choices that an answer had."""
         self._lonely = 0
+        self.echoes = software.kind == "llama.cpp"
+        """Whether a begun answer comes back with its beginning."""
+        self.begun = False
+        """Whether an answer was begun."""
+
+    def check(self, sampling: Sampling) -> None:
+        """Make sure that the server is not known to leave out what is asked for.
+
+        Raises:
+            UserError: it is.
+        """
+        if sampling.top_k and self.software.kind and "top_k" in self.software.unsaid:
+            raise UserError(
+                f"{self.software.kind} leaves out top_k, which this task needs",
+                found=f"top_k={sampling.top_k}",
+                expected="a server that takes it: vLLM, SGLang, llama.cpp or Ollama",
+            )
 
     def body(self, request: Request, n: int, seed: int, sampling: Sampling) -> Body:
         """The JSON of one call, every sampling parameter spelt out, the neutral ones too."""
@@ -62,18 +85,14 @@ class Dialect:
             "seed": seed % 2**self._seed_bits,
             "presence_penalty": 0.0,
             "frequency_penalty": 0.0,
-            # Not in OpenAI's protocol, but servers that know them may have other defaults from the checkpoint.
-            "top_k": sampling.top_k or -1,
-            "min_p": 0.0,
-            "repetition_penalty": 1.0,
-            "skip_special_tokens": False,
-            "return_token_ids": True,
+            **_extras(self.software.kind, sampling),
         }
         if n > 1:
             fields["n"] = n
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
         if continues(request):
+            self.begun = True
             fields |= {"add_generation_prompt": False, "continue_final_message": True}
         return {k: v for k, v in fields.items() if k not in self.dropped}
 
@@ -85,6 +104,29 @@ class Dialect:
     def path(self, request: Request) -> str:
         """The endpoint: chat for turns, completions for plain text."""
         return "chat/completions" if request.messages else "completions"
+
+    def read(self, body: bytes, request: Request, n: int, max_tokens: int) -> ServerReply:
+        """The draws of an answer; of a begun one without the beginning, which some servers say again.
+
+        Raises:
+            MalformedReplyError: it has none that can be read.
+            UserError: other software answered than the one whose dialect this is.
+        """
+        reply = read_reply(body, n, max_tokens)
+        self._same(reply.fingerprint)
+        return without(reply, request.messages[-1].content) if self.echoes and continues(request) else reply
+
+    def _same(self, fingerprint: str) -> None:
+        said = spoken(fingerprint)
+        if said == "Ollama":
+            raise not_by_v1(f"the answer is marked {fingerprint}")
+        if said and self.software.kind not in ("", said):
+            raise UserError(
+                "another server answers than at the start",
+                found=f"{said} {fingerprint}",
+                expected=self.software.kind,
+                hint="the same command, once the first one is back; or -o another folder",
+            )
 
     def answered(self, body: Body, asked: int, got: int) -> None:
         """Learn from an answer with ``got`` of ``asked`` choices which fields the server takes, and if it heeds n."""
@@ -127,7 +169,8 @@ class Dialect:
         """
         before = self._trial
         self._put_back(before)
-        extras = {f for f in unsure & _EXTRAS if f != "top_k" or not sampling.top_k}
+        own = _extras(self.software.kind, sampling).keys()
+        extras = {f for f in unsure & own if f != "top_k" or not sampling.top_k}
         if not before and extras:
             self._trial = extras
             self._leave_out(extras)
@@ -189,6 +232,50 @@ class Dialect:
             )
         self._leave_out(fields)
         self._said(fields)
+
+
+def _extras(kind: Kind, sampling: Sampling) -> Body:
+    """Fields that are not in OpenAI's protocol: without them a server may have other defaults, of its own or a checkpoint's."""
+    if kind == "llama.cpp":
+        # What is not named in samplers does not run, whatever its own setting.
+        filters = [*(["top_k"] * (sampling.top_k > 0)), *(["top_p"] * (sampling.top_p < 1))]
+        return {
+            "top_k": sampling.top_k,
+            "min_p": 0.0,
+            "typical_p": 1.0,
+            "repeat_penalty": 1.0,
+            "dry_multiplier": 0.0,
+            "xtc_probability": 0.0,
+            "dynatemp_range": 0.0,
+            "mirostat": 0,
+            "samplers": ["temperature", *filters],
+            "cache_prompt": True,
+        }
+    if kind == "LM Studio":
+        return {"top_k": sampling.top_k, "min_p": 0.0, "repeat_penalty": 1.0}
+    return {
+        "top_k": sampling.top_k or -1,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "skip_special_tokens": False,
+        "return_token_ids": True,
+    }
+
+
+def not_by_v1(found: str) -> UserError:
+    """The error of an Ollama that is reached by OpenAI's interface alone."""
+    return UserError(
+        "this is Ollama, whose /v1 keeps its own top_k, repeat_penalty and more whatever is asked for",
+        found=found,
+        expected="Ollama's own interface, which takes them",
+        hint="ollama:NAME@http://host:port as the model string",
+    )
+
+
+def without(reply: ServerReply, beginning: str) -> ServerReply:
+    """A reply whose texts have no more the beginning that was sent."""
+    draws = tuple(replace(d, text=d.text.removeprefix(beginning)) for d in reply.draws)
+    return replace(reply, draws=draws)
 
 
 def continues(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""Draws from an OpenAI-compatible server: each draw arrives, or is a ``failed`` row with the reason."""
+"""Draws from a server, by OpenAI's interface or Ollama's: each draw arrives, or is a ``failed`` row with the reason."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ import httpx
 
 from harness.errors import UserError, clip, nearest
 from harness.progress import Heartbeat, say
-from harness.sampling.base import ModelCard
-from harness.sampling.server.dialect import Dialect
+from harness.sampling.base import ModelCard, Served
+from harness.sampling.server import ollama
+from harness.sampling.server.dialect import Dialect, not_by_v1
+from harness.sampling.server.kind import fetched, parsed, recognise
 from harness.sampling.server.local import is_here, seen
+from harness.sampling.server.ollama import OllamaDialect, OllamaModel, prove_continuing
 from harness.sampling.server.reply import error_message
 from harness.sampling.server.session import Manners, Memory, RefusedError, Session, describe
 
@@ -35,10 +38,12 @@ _SPEC = re.compile(r"(?:(?P<name>.*)@)?(?P<url>https?://.+)", re.DOTALL)
 GLANCE = 0.2
 """Seconds between two looks at whether the first draws have come."""
 _KEYS = ("DISTALIGN_API_KEY", "OPENAI_API_KEY")
+_AT_ONCE = 4
+"""Calls of Ollama at once: it answers one to four at a time, and the rest would wait."""
 
 
 class ServerEngine:
-    """An OpenAI-compatible chat or completions endpoint, named ``MODEL@http://host:port/v1``."""
+    """A server, named ``MODEL@http://host:port/v1``. What it is it is asked; Ollama gets its own calls."""
 
     max_chunk = 100
 
@@ -52,6 +57,7 @@ class ServerEngine:
         connect_timeout: float = 30.0,
         tries: int = 8,
         pause: float = 0.5,
+        only_ollama: bool = False,
     ) -> None:
         """Parse ``spec``; nothing is sent yet.
 
@@ -63,6 +69,7 @@ class ServerEngine:
             connect_timeout: Seconds until a connection stands.
             tries: Calls for the same draws before they are counted as failed.
             pause: Seconds of the first wait between tries, doubled from try to try.
+            only_ollama: Refuse any other server.
         """
         match = _SPEC.fullmatch(spec)
         if match is None:
@@ -77,9 +84,14 @@ class ServerEngine:
                 where=str(self._url.copy_with(userinfo=b"")),
                 expected=f"a URL without it, and the key in {_KEYS[0]}",
             )
+        if only_ollama and not self._url.path.rstrip("/").endswith("/v1"):
+            self._url = self._url.copy_with(path=self._url.path.rstrip("/") + "/v1")
         self._where = str(self._url.copy_with(query=None))
+        self._root = httpx.URL(self._where.rstrip("/").removesuffix("/v1"))
         self._model = match["name"] or ""
-        self._software = ""
+        self._only_ollama = only_ollama
+        self._owner = ""
+        self._shown = OllamaModel()
         self._manners = Manners(per_call, concurrency, timeout, tries, pause)
         self._connect = min(connect_timeout, timeout)
         self._memory: Memory | None = None
@@ -94,27 +106,42 @@ class ServerEngine:
     def card(self) -> ModelCard:
         """What is known of the model: its name and its server. Complete after the first draws."""
         memory = self._connected()
-        dialect = memory.dialect
+        dialect, software = memory.dialect, memory.dialect.software
         engine = {
-            "name": "server",
+            "name": "ollama" if software.kind == "Ollama" else "server",
             "httpx": version("httpx"),
             "url": self._where,
-            "software": self._software,
             "answered_as": ", ".join(sorted({m for m, _ in memory.answered if m})),
             "fingerprint": ", ".join(sorted({f for _, f in memory.answered if f})),
-            "not_taken": ", ".join(sorted(dialect.dropped)),
         }
-        return replace(self._identity(dialect.model), engine={k: v for k, v in engine.items() if v})
+        seen = self._identity(dialect)
+        unseen = {"weights": seen.weights or seen.revision, "chat template": seen.template}
+        unsaid = [f for f in software.unsaid if f not in dialect.dropped]
+        if dialect.begun and not software.continues:
+            unsaid.append("that it goes on with a begun answer")
+        served = Served(
+            software.kind,
+            software.version,
+            tuple(sorted(dialect.dropped)),
+            (*unsaid, *(k for k, v in unseen.items() if not v)),
+            self._shown.set_aside,
+            self._shown.adds,
+        )
+        return replace(seen, engine={k: v for k, v in engine.items() if v}, server=served)
 
-    def _identity(self, model: str) -> ModelCard:
-        """The name, and of a server on this machine the files that it says it serves."""
+    def _identity(self, dialect: Dialect) -> ModelCard:
+        """The name; and what the server tells of the model's files, or they themselves where they lie on this machine."""
         if self._seen is None:
-            root = self._roots.get(model, "")
-            if root and is_here(self._url.host):
+            root = self._roots.get(dialect.model, "")
+            if dialect.software.kind == "Ollama":
+                self._seen = ModelCard(
+                    dialect.model, revision=self._shown.digest, template=self._shown.template_digest
+                )
+            elif root and is_here(self._url.host):
                 with self._client() as client:
-                    self._seen = seen(root, client, model)
+                    self._seen = seen(root, client, dialect.model)
             else:
-                self._seen = ModelCard(model)
+                self._seen = ModelCard(dialect.model, template=dialect.software.template_digest)
         return self._seen
 
     def render(self, request: Request) -> str:
@@ -129,6 +156,11 @@ class ServerEngine:
     ) -> Generator[Result]:
         """Ask for all requests within the concurrency; yield each as it is complete."""
         memory = self._connected()
+        if isinstance(memory.dialect, OllamaDialect):
+            memory.dialect.prepare(requests, sampling)
+            with self._client() as client:
+                prove_continuing(client, self._root, memory.dialect, requests, self._manners.timeout)
+        memory.dialect.check(sampling)
         results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
         # A loop of its own in a thread: the caller may itself live in a running loop (a notebook).
         loop = asyncio.new_event_loop()
@@ -182,9 +214,13 @@ class ServerEngine:
         timeout = httpx.Timeout(self._manners.timeout, connect=self._connect, pool=None)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._manners.concurrency)
         async with httpx.AsyncClient(
-            base_url=self._url, headers=_headers(), timeout=timeout, limits=limits
+            base_url=self._base(memory), headers=_headers(), timeout=timeout, limits=limits
         ) as client:
             await Session(client, self._manners, memory, sampling, results.put).run(requests)
+
+    def _base(self, memory: Memory) -> httpx.URL:
+        """Where the dialect's paths begin."""
+        return self._root if isinstance(memory.dialect, OllamaDialect) else self._url
 
     def _connected(self) -> Memory:
         if self._memory is None:
@@ -194,17 +230,39 @@ class ServerEngine:
                     raise UserError(
                         "the URL of a server with several models needs the model's name in front",
                         where=self._where,
-                        expected=f"one of: {', '.join(models)}" if models else "MODEL@URL",
+                        expected=f"one of: {', '.join(models[:10])}" if models else "MODEL@URL",
                     )
                 self._model = models[0]
-            self._memory = Memory(Dialect(self._model), float(self._manners.concurrency), key())
+            dialect = self._dialect()
+            slots = dialect.software.slots or (_AT_ONCE if isinstance(dialect, OllamaDialect) else 0)
+            if slots:
+                self._manners = replace(self._manners, concurrency=min(slots, self._manners.concurrency))
+            self._memory = Memory(dialect, float(self._manners.concurrency), key())
         return self._memory
+
+    def _dialect(self) -> Dialect:
+        """What is spoken with the software that answers."""
+        with self._client() as client:
+            software = recognise(client, self._root, self._owner)
+            if software.kind == "Ollama":
+                if not software.version:
+                    raise not_by_v1(f"only {self._where}: no /api/version beside it")
+                self._shown = ollama.shown(client, self._root, self._model)
+                return OllamaDialect(self._model, software, self._shown)
+        if self._only_ollama:
+            raise UserError(
+                "no Ollama answers",
+                where=self._where,
+                found=software.kind or "a server that does not say what it is",
+                hint=f"server:{self._model}@{self._where}",
+            )
+        return Dialect(self._model, software)
 
     def _models(self) -> list[str]:
         """The names at ``/models``; none where the server has no such list."""
         try:
             with self._client() as client:
-                answer = client.get("models")
+                status, body = fetched(client, "models", seconds=self._connect)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise UserError(
                 "no server answers",
@@ -212,14 +270,11 @@ class ServerEngine:
                 found=describe(error),
                 hint="is it running, and on this port?",
             ) from error
-        if answer.status_code in (401, 403):
-            raise self._error(answer.status_code, error_message(answer.content))
-        try:
-            listed = answer.json()["data"] if answer.is_success else []
-        except (ValueError, KeyError, TypeError, RecursionError):
-            listed = []
+        if status in (401, 403):
+            raise self._error(status, error_message(body))
+        listed = parsed(body).get("data") if status < 300 else []
         rows = [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else []
-        self._software = next((clip(m["owned_by"]) for m in rows if m.get("owned_by")), "")
+        self._owner = next((str(m["owned_by"]) for m in rows if m.get("owned_by")), "")
         self._roots = {str(m["id"]): str(m["root"]) for m in rows if m.get("root")}
         return [str(m["id"]) for m in rows]
 

@@ -43,14 +43,15 @@ def read_reply(body: bytes, n: int, max_tokens: int) -> ServerReply:
         MalformedReplyError: no JSON object, or no choice that can be read.
     """
     try:
-        return _read(json.loads(body), body, n, max_tokens)
+        return read_choices(json.loads(body), body, n, max_tokens)
     except ValueError as error:
         raise MalformedReplyError(f"the answer is not JSON: {clip(error_message(body), 80)}") from error
     except RecursionError as error:
         raise MalformedReplyError("the answer is nested too deeply") from error
 
 
-def _read(reply: object, body: bytes, n: int, max_tokens: int) -> ServerReply:
+def read_choices(reply: object, body: bytes, n: int, max_tokens: int) -> ServerReply:
+    """``read_reply`` of what has been parsed; ``body`` is shown where it is not what it should be."""
     if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list):
         raise MalformedReplyError(f"the answer has no choices: {clip(error_message(body), 80)}")
     choices = [c for c in reply["choices"] if isinstance(c, dict)][:n]

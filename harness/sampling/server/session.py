@@ -13,7 +13,7 @@ import httpx
 from harness.errors import clip
 from harness.limits import ANSWER_BYTES
 from harness.sampling.server.pace import Pace, backoff, retry_after
-from harness.sampling.server.reply import MalformedReplyError, read_reply, refusal
+from harness.sampling.server.reply import MalformedReplyError, refusal
 from harness.sampling.tally import merged
 from harness.terms import Draw
 
@@ -162,7 +162,7 @@ class Session:
             version = self._dialect.version
             body = self._dialect.body(request, n, seed, self._sampling)
             async with self._pace.slot() as started:
-                outcome = await self._post(self._dialect.path(request), body)
+                outcome = await self._post(request, body)
                 if isinstance(outcome, httpx.Response) and outcome.status_code == 429:
                     self._pace.overloaded(started, retry_after(outcome.headers.get("retry-after")))
             self._memory.limit = self._pace.limit
@@ -200,16 +200,16 @@ class Session:
         """Tries of a call: where one after the other was in vain, the server is gone and the rest must not wait."""
         return self._manners.tries if self._given_up < _HOPELESS else 1
 
-    async def _post(self, path: str, body: Body) -> list[Draw] | httpx.Response | str:
+    async def _post(self, request: Request, body: Body) -> list[Draw] | httpx.Response | str:
         """The draws, or the response that is none, or why there is no response."""
         n = body.get("n", 1)
         asked = n if isinstance(n, int) else 1
         self._memory.sent += 1
         try:
-            response = await bounded(self._client, path, body)
+            response = await bounded(self._client, self._dialect.path(request), body)
             if not response.is_success:
                 return response
-            reply = read_reply(response.content, asked, self._sampling.max_tokens)
+            reply = self._dialect.read(response.content, request, asked, self._sampling.max_tokens)
         except httpx.HTTPError as error:
             return self._told(describe(error))
         except MalformedReplyError as error:

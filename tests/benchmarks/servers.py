@@ -1,0 +1,149 @@
+"""Whether a model has the same law through llama.cpp's server as through our own engine.
+
+python -m tests.benchmarks.servers OUT.json --model FILE.gguf [-n 500] [--seconds 240]
+
+A real llama.cpp server is started on a free port and asked as anybody's server is (``server:``). Both ways draw the same
+questions of gender_us, n each, in pieces that are kept in OUT.json: the same command goes on where it was stopped. It
+ends with the outcomes of each way, and the p-value of one law for both (chi-square of homogeneity, each question a
+stratum).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from harness.contract import Contract
+from harness.progress import Progress
+from harness.reading.draws import DrawReader
+from harness.records import Record, read, write
+from harness.runs.seeds import chunk_seed
+from harness.tasks import prompts
+from harness.tasks.task import load_task
+from harness.terms import Request
+from tests.sampling.laws import homogeneity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.sampling.base import Draws
+
+TASK, ATTRIBUTE = "gender_us", "gender"
+QUESTIONS = 4
+PIECE = 100
+"""Draws of a question at once."""
+SLOTS = 8
+Way = Literal["server", "ours"]
+Outcomes = dict[str, dict[str, int]]
+
+
+class LawRecord(Record):
+    """What was drawn so far."""
+
+    model: str
+    """Name of the file."""
+    server: str = ""
+    """Its software and version."""
+    pieces: dict[Way, int] = Field(default_factory=dict)
+    """Way -> pieces of ``PIECE`` draws of each question."""
+    outcomes: dict[Way, Outcomes] = Field(default_factory=dict)
+    """Way -> question -> outcome -> draws."""
+    p: float | None = None
+    """Of one law for both; null until both have drawn the same number."""
+
+
+def opened(way: Way, model: str) -> Iterator[Draws]:
+    """The engine of a way, while it is needed."""
+    if way == "ours":
+        from harness.sampling.hf.collapsed import CollapsedEngine
+
+        yield CollapsedEngine(model)
+        return
+    import xllamacpp
+
+    from harness.sampling.server.engine import ServerEngine
+
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.n_parallel, params.n_ctx = SLOTS, SLOTS * 512
+    params.warmup, params.verbosity, params.port = False, 0, 0
+    params.cpuparams.n_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    server = xllamacpp.Server(params)
+    yield ServerEngine(f"model@{server.listening_address}/v1")
+    del server
+
+
+def questions(piece: int) -> list[Request]:
+    """The questions, with the seeds of a piece."""
+    task = load_task(TASK)
+    contexts, wordings = prompts.select(task, "all", "test", ())
+    asked = prompts.render(task, contexts[:QUESTIONS], wordings[:1], None)
+    return [
+        Request(
+            r.context, r.prompt, piece, PIECE, chunk_seed(0, r.context, r.prompt, piece), r.messages, r.text
+        )
+        for r in asked
+    ]
+
+
+def draw(way: Way, model: str, record: LawRecord, n: int, end: float) -> LawRecord:
+    """The record with more pieces, until there are ``n`` draws a question or the time is over."""
+    task = load_task(TASK)
+    done = record.pieces.get(way, 0)
+    if done * PIECE >= n:
+        return record
+    for engine in opened(way, model):
+        first = questions(0)[0]
+        reader = DrawReader.of(task, Contract(), engine.render(first))
+        progress = Progress(way, (n - done * PIECE) * QUESTIONS)
+        counted = record.outcomes.setdefault(way, {})
+        while done * PIECE < n and time.monotonic() < end:
+            for request, draws in engine.draw(questions(done), task.sampling, reader.settled):
+                found = Counter(counted.get(request.context, {}))
+                for one, reading in zip(draws, reader.read((d.text, d.finish) for d in draws), strict=True):
+                    found[reading[ATTRIBUTE].label] += one.count
+                counted[request.context] = dict(sorted(found.items()))
+                progress.advance(request.n, 0, sum(d.count * d.tokens for d in draws))
+            done += 1
+            record.pieces[way] = done
+        progress.close()
+        served = engine.card().server
+        if served is not None:
+            record = record.model_copy(update={"server": f"{served.kind} {served.version}"})
+    return record
+
+
+def main() -> None:
+    """Draw what is missing, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("-n", type=int, default=500, help="draws a question, a multiple of 100")
+    parser.add_argument("--seconds", type=float, default=240.0)
+    given = parser.parse_args()
+    end = time.monotonic() + given.seconds
+    record = LawRecord(model=Path(given.model).name)
+    if given.out.is_file():
+        record = read(given.out, LawRecord, hint="another OUT.json")
+    ways: tuple[Way, Way] = ("server", "ours")
+    for way in ways:
+        record = draw(way, given.model, record, given.n, end)
+        write(given.out, record)
+    if record.pieces.get("server") == record.pieces.get("ours"):
+        one, other = (
+            {q: Counter({(o, ""): k for o, k in found.items()}) for q, found in record.outcomes[way].items()}
+            for way in ways
+        )
+        record = record.model_copy(update={"p": homogeneity(one, other)})
+        write(given.out, record)
+    print(record.model_dump_json(indent=1))  # a benchmark's result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A real llama.cpp server, asked as anybody's is: its law is that of our own engine, and what it says is believed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("xllamacpp")
+
+from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.server.engine import ServerEngine
+from harness.terms import Message, Request, Sampling
+from tests.sampling.laws import asked, counted, homogeneity
+from tests.sampling.tiny import question
+from tests.sampling.tiny_gguf import write_gguf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xllamacpp import Server
+
+MODELS = Path(os.environ.get("DISTALIGN_MODELS", "models"))
+SLOTS = 3
+
+
+def serve(path: Path) -> Server:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_parallel, params.n_ctx = SLOTS, SLOTS * 512
+    params.warmup, params.verbosity, params.port = False, 0, 0
+    params.cpuparams.n_threads = 1
+    # Settings of the server's own, which no call may leave in force.
+    params.sampling.top_k, params.sampling.temp, params.sampling.penalty_repeat = 2, 0.2, 1.5
+    return xllamacpp.Server(params)
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerEngine]:
+    server = serve(write_gguf(tiny_model, tmp_path_factory.mktemp("served") / "tiny.gguf"))
+    yield ServerEngine(f"{server.listening_address}/v1")
+    del server
+
+
+def test_the_law_is_that_of_our_own_engine(engine: ServerEngine, tiny_model: Path) -> None:
+    ours = counted(CollapsedEngine(str(tiny_model)), asked(3000, 2))
+    assert homogeneity(counted(engine, asked(30, 1)), ours) > 1e-3
+
+
+def test_it_says_what_it_is(engine: ServerEngine) -> None:
+    told = httpx.get(f"{engine.card().engine['url'].removesuffix('/v1')}/props").json()
+    own = told["default_generation_settings"]["params"]
+    assert (own["top_k"], round(own["temperature"], 3)) == (2, 0.2), "the law would not be ours by itself"
+    card = engine.card()
+    assert card.server is not None
+    assert card.server.kind == "llama.cpp"
+    assert card.server.version
+    assert card.server.not_stated == ("weights",)
+    assert len(card.template) == 64
+    assert engine.concurrency <= SLOTS
+
+
+def test_draws_of_one_seed_are_the_same_and_of_two_not(engine: ServerEngine) -> None:
+    def texts(seed: int) -> list[tuple[str, int]]:
+        request = Request("c", "p", 0, 20, seed, (Message("user", question("cook")),))
+        ((_, draws),) = engine.draw([request], Sampling(max_tokens=8))
+        return sorted((d.text, d.count) for d in draws)
+
+    assert texts(3) == texts(3) != texts(2**40 + 9)
+
+
+@pytest.mark.real
+def test_a_real_model_has_the_law_of_our_own_engine() -> None:
+    path = MODELS / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there: python -m baselines.real fetch, or DISTALIGN_MODELS=FOLDER")
+    ask = [
+        Request(c, "p", 0, 200, seed, (Message("user", f"Is the {c} female or male? One word."),))
+        for seed, c in ((1, "nurse"), (2**40, "pilot"))
+    ]
+    first = Sampling(max_tokens=2)
+    server = serve(path)
+    theirs = counted(ServerEngine(f"{server.listening_address}/v1"), ask, first)
+    ours = counted(CollapsedEngine(str(path)), [replace(r, n=4000) for r in ask], first)
+    assert homogeneity(theirs, ours) > 1e-3
