@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.reading import make_reader, quality
@@ -106,7 +106,7 @@ def describe(task: Task, shown: int) -> list[str]:
     lines.append(
         f"  {len(task.contexts)} contexts ({_split(splits)}); {len(task.prompts)} prompts ({_split(wordings)})"
     )
-    lines.append("  sampling " + ", ".join(f"{k} {v}" for k, v in asdict(task.sampling).items() if v != ()))
+    lines.append(f"  sampling {task.sampling.told()}")
     extra = {"choice": "…"} if task.measure == "choices" else None
     for one in prompts.render(task, task.contexts[: max(shown, 1)], task.prompts, extra)[:shown]:
         text = one.text or " | ".join(f"{m.role}: {m.content}" for m in one.messages)

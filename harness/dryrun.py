@@ -55,7 +55,7 @@ def forecast(
     for request in missing([1], rendered[:SHOWN], [], 0):
         lines += [f"prompt {request.prompt} in {request.context}:", engine.render(request)]
     if measure != "choices":
-        lines.append("sampling: " + str(settings.effective(task)))
+        lines.append(f"sampling: {settings.effective(task).told()}")
     lines += _cost(engine, task, rendered, settings)
     if measure != "draws":
         return [*lines, "no noise floor: nothing is drawn, so the scores have no sampling noise"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Finish = Literal["stop", "length", "settled", "failed"]
@@ -39,6 +39,10 @@ class Sampling:
     """0 is off."""
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
+
+    def told(self) -> str:
+        """All of them in a line; no ``stop`` where there is none."""
+        return ", ".join(f"{name} {value}" for name, value in asdict(self).items() if value != ())
 
 
 @dataclass(frozen=True, slots=True)

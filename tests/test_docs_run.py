@@ -1,0 +1,200 @@
+"""The commands that the documents show run, and print what is shown.
+
+A block ``console`` holds commands behind ``$`` and what they print. ``…`` in it stands for anything. A block with
+``title="NAME"`` is a file of that name. The blocks of one page are taken in order, in one empty folder, in which
+``baselines`` are those of the checkout.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+
+import harness
+from harness.cli.main import run as distalign
+from harness.contract import Contract
+from harness.reading import make_reader, read_draw
+from harness.reading.style import OUTCOMES
+from harness.scoring.floor import tellable
+from harness.tasks.prompts import render
+from harness.tasks.target import resolve
+from harness.tasks.task import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(harness.__file__).parent.parent
+RUN = ("docs/how-many-draws.md", "docs/adding-a-task.md")
+WITH_MODELS = ("docs/tutorial.md",)
+"""Pages that load the tiny models."""
+TRANSLATED: dict[str, str] = {}
+_BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A file to write, or commands with what they print."""
+
+    kind: str
+    title: str
+    text: str
+
+    def commands(self) -> list[tuple[str, str]]:
+        """Each command with what is shown under it."""
+        parts = re.split(r"^\$ ", self.text.replace("\\\n", " "), flags=re.MULTILINE)[1:]
+        return [(command.strip(), shown) for command, _, shown in (part.partition("\n") for part in parts)]
+
+
+def blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = [Block(*match) for match in _BLOCK.findall(text)]
+    return [block for block in found if block.kind == "console" or block.title]
+
+
+def words(command: str) -> list[str]:
+    """The words of a command behind its name, with ``*`` replaced by what is there."""
+    name, *rest = shlex.split(command)
+    assert name == "distalign", command
+    return [str(found) for word in rest for found in (sorted(Path().glob(word)) if "*" in word else [word])]
+
+
+def plain(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def fits(shown: str, printed: str) -> bool:
+    pattern = ".*?".join(re.escape(part) for part in plain(shown).split("…"))
+    return re.fullmatch(pattern, plain(printed), re.DOTALL) is not None
+
+
+def run_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("baselines").symlink_to(ROOT / "baselines")
+    for block in blocks(page):
+        if block.title:
+            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.title).write_text(block.text, encoding="utf-8")
+            continue
+        for command, shown in block.commands():
+            code = distalign(words(command))
+            out, err = capsys.readouterr()
+            assert code == 0, f"{command}\n{err}"
+            if not fits(shown, out):
+                assert plain(out) == plain(shown), command
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_a_page_s_commands_print_what_it_shows(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert blocks(page)
+    run_page(page, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_MODELS)
+def test_a_page_s_commands_with_models_print_what_it_shows(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert blocks(page)
+    run_page(page, capsys)
+
+
+@pytest.mark.parametrize(("translated", "page"), TRANSLATED.items())
+def test_a_translation_shows_the_same_commands(translated: str, page: str) -> None:
+    assert blocks(translated) == blocks(page)
+
+
+def test_the_method_that_is_shown_is_the_one_that_is_tested() -> None:
+    shown = {Path(block.title).name: block.text for block in blocks("docs/adding-a-method.md")}
+    nudge = ROOT / "tests" / "baselines" / "nudge"
+    assert shown == {
+        name: (nudge / name).read_text(encoding="utf-8") for name in ("recipe.yaml", "__init__.py")
+    }
+
+
+def test_what_is_not_printed_does_not_fit() -> None:
+    assert fits("a …\nc", "a b\nc\n")
+    assert fits("a\n…\nd  ", "a\nb\nc\nd")
+    assert not fits("a\nc", "a\nb\nc")
+    assert not fits("a …\nc", "a b\nd")
+
+
+GENDER = {"male": ["man", "men"], "female": ["woman", "women"]}
+SPECS: dict[tuple[str, str], tuple[dict[str, object], dict[str, list[str]]]] = {
+    **{
+        ("words", rule): ({"name": "words", "rule": rule}, GENDER)
+        for rule in ("decision", "first", "last", "only")
+    },
+    **{
+        ("style", feature): ({"name": "style", "feature": feature}, {name: [] for name in classes})
+        for feature, classes in OUTCOMES.items()
+    },
+    **{
+        ("sentiment", scope): ({"name": "sentiment", "scope": scope}, {n: [] for n in OUTCOMES["sentiment"]})
+        for scope in ("story", "reply")
+    },
+    ("story_gender", "outcome"): ({"name": "story_gender"}, GENDER),
+    **{
+        ("story_race", f"names: {str(names).lower()}"): (
+            {"name": "story_race", "names": names},
+            {"white": [], "black": [], "asian": [], "other": []},
+        )
+        for names in (False, True)
+    },
+}
+"""Section and column of docs/readers.md -> the reader and the classes."""
+
+
+def tables(text: str) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Head and rows of every table."""
+    for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        yield rows[0], rows[2:]
+
+
+def test_readers_read_as_the_page_says() -> None:
+    text = (ROOT / "docs" / "readers.md").read_text(encoding="utf-8")
+    sections = [part.partition("\n") for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]]
+    checked = set()
+    for title, _, body in sections:
+        name = title.partition(":")[0]
+        for head, rows in tables(body):
+            for column, wanted in ((c, [(row[0], row[i]) for row in rows]) for i, c in enumerate(head) if i):
+                spec, classes = SPECS[name, column]
+                reader = make_reader(spec, classes, "en")
+                found = [(t, read_draw(t, "stop", reader, Contract()).label) for t, _ in wanted]
+                assert found == wanted
+                checked.add((name, column))
+    assert checked == SPECS.keys()
+    reader = make_reader("words", GENDER, "en")
+    (_, thought), *_ = tables(text.partition("\n## ")[0])
+    assert [read_draw(row[0].strip("`"), "stop", reader, Contract()).label for row in thought] == [
+        row[2] for row in thought
+    ]
+    assert len(thought) == 2
+
+
+@pytest.mark.slow
+def test_the_table_of_draws_is_what_the_tool_says() -> None:
+    text = (ROOT / "docs" / "how-many-draws.md").read_text(encoding="utf-8")
+    asked, checked = "", 0
+    for first, classes, n, *figures in next(tables(text))[1]:
+        asked = first or asked
+        name, _, alias = re.sub(r" \(.*\)", "", asked).partition(", ")
+        task = load_task(name)
+        attribute = next(iter(task.attributes.values()))
+        assert classes in ("", str(len(attribute.classes)))
+        target, ids = resolve(task, attribute, alias), [c.id for c in task.contexts]
+        asks = render(task, task.contexts, [p for p in task.prompts if p.split == "test"])
+        draws = np.array([sum(r.context == i for r in asks) * int(n) for i in ids])
+        told = tellable(draws, target.matrix(task, attribute, ids), sizes=target.sizes(attribute, ids))
+        found = (told.floor, told.from_target, told.between_models)
+        assert [f"{value:.3f}" for value in found] == figures, (asked, n)
+        checked += 1
+    assert checked == 16
