@@ -25,6 +25,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = posixpath.normpath(posixpath.join(folder, link))
         if path.startswith("docs/") and not (path.endswith(_KEPT) or link.endswith("/")):
             return match[0]
-        return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{path}{anchor})" if config.repo_url else text
+        return (
+            f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{path}{anchor})" if config.repo_url else text
+        )
 
     return _LINK.sub(changed, markdown)

@@ -19,7 +19,7 @@ HERE = ("harness/", "baselines/", "reports/", "tests/", "docs/", "targets/", "ta
 
 
 def blocks(text: str) -> list[str]:
-    return re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^ *```[^`\n]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
 
 
 def spans(text: str) -> list[str]:
