@@ -99,10 +99,10 @@ def describe(task: Task, shown: int) -> list[str]:
             f"{c} ({len(w)} wordings)" if len(w) > 1 else c for c, w in attribute.classes.items()
         )
         lines.append(
-            f"  {attribute.name}: {classes}; reader {attribute.reader['name']}; {len(attribute.examples)} examples"
+            f"  {attribute.name}: {classes}; {_order(attribute)}reader {attribute.reader['name']}; {len(attribute.examples)} examples"
         )
     splits = {s: sum(c.split == s for c in task.contexts) for s in ("train", "validation", "test")}
-    wordings = {s: sum(p.split == s for p in task.prompts) for s in ("train", "validation", "test")}
+    wordings = {s: sum(p.split == s for p in task.prompts) for s in ("train", "validation", "test", "many")}
     lines.append(
         f"  {len(task.contexts)} contexts ({_split(splits)}); {len(task.prompts)} prompts ({_split(wordings)})"
     )
@@ -112,6 +112,14 @@ def describe(task: Task, shown: int) -> list[str]:
         text = one.text or " | ".join(f"{m.role}: {m.content}" for m in one.messages)
         lines.append(f"  prompt {one.prompt} in {one.context}: {text}")
     return lines
+
+
+def _order(attribute: Attribute) -> str:
+    """From the lowest class to the highest, with where they stand between 0 and 1."""
+    if attribute.positions is None:
+        return ""
+    placed = sorted(zip(attribute.positions, attribute.classes, strict=True))
+    return "ordered " + ", ".join(f"{name} ({place:.3g})" for place, name in placed) + "; "
 
 
 def _split(numbers: dict[str, int]) -> str:

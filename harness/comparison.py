@@ -53,6 +53,9 @@ class Compared:
     """Share of the draws that name a class, in the mean over contexts."""
     among_valid: Difference
     """The difference among these draws alone."""
+    w1: Difference | None = None
+    """Of ordered classes: the same as ``difference`` of W1."""
+    w1_among_valid: Difference | None = None
 
     @property
     def judged(self) -> Difference:
@@ -73,6 +76,17 @@ class Compared:
                 f"Among the draws that name a class: {self._told(d)}"
             )
         return self._told(d)
+
+    def ordered(self) -> list[str]:
+        """A line for classes that have an order: whether the verdict is the same where near misses cost less."""
+        d = self.w1 if self.judged is self.difference else self.w1_among_valid
+        if d is None or not d.contexts:
+            return []
+        told = (
+            f"  W1 of the ordered classes: {d.estimate:+.4f} (95% interval {d.low:+.4f} to {d.high:+.4f}, p = {d.p:.2g}); "
+            f"less than 0 where {self.names[0]} is closer."
+        )
+        return [told]
 
     def _told(self, d: Difference) -> str:
         a, b = self.names
@@ -121,6 +135,7 @@ class Comparison:
         out = []
         for result in self.results:
             out.append(result.verdict())
+            out += result.ordered()
             rows = [
                 (r, c)
                 for r, c in zip(result.difference.by_context, result.contexts, strict=True)
@@ -229,11 +244,12 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
         contexts = [c for c in first.contexts if c in second.contexts]
         for name in wanted:
             target = resolve(task, attribute, name)
-            among_all, among_valid = (
-                difference(
-                    *(_distances(of, task, attribute, target, found, contexts) for found in (first, second))
-                )
-                for of in (distances_of, distances_of_valid)
+            asked = _Asked(task, attribute, target, contexts)
+            among_all, among_valid = asked.differences(first, second, None)
+            w1, w1_among_valid = (
+                asked.differences(first, second, np.array(attribute.positions))
+                if attribute.positions
+                else (None, None)
             )
             results.append(
                 Compared(
@@ -247,6 +263,8 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
                     names=names,
                     valid=(_valid(first), _valid(second)),
                     among_valid=among_valid,
+                    w1=w1,
+                    w1_among_valid=w1_among_valid,
                 )
             )
     return results
@@ -298,20 +316,37 @@ def _valid(found: Counts | Certain) -> float:
     return float((table[total > 0, :-1].sum(axis=1) / total[total > 0]).mean())
 
 
-def _distances(
-    of: Callable[[Counts | Certain, FloatArray, FloatArray], Distances],
-    task: Task,
-    attribute: Attribute,
-    target: Target,
-    found: Counts | Certain,
-    contexts: Sequence[str],
-) -> Distances:
-    """A model's distances in the contexts that both have, in their order."""
-    own = found.contexts
-    each = of(found, target.matrix(task, attribute, own), target.sizes(attribute, own))
-    place = [own.index(c) for c in contexts]
-    shift = None if each.shift is None else each.shift[place]
-    return Distances(each.value[place], each.variance[place], shift)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What two models are compared on: the contexts that both have, in their order."""
+
+    task: Task
+    attribute: Attribute
+    target: Target
+    contexts: Sequence[str]
+
+    def differences(
+        self, first: Counts | Certain, second: Counts | Certain, positions: FloatArray | None
+    ) -> tuple[Difference, Difference]:
+        """Among all draws, and among those that name a class."""
+        among_all, among_valid = (
+            difference(*(self._distances(of, found, positions) for found in (first, second)))
+            for of in (distances_of, distances_of_valid)
+        )
+        return among_all, among_valid
+
+    def _distances(
+        self,
+        of: Callable[[Counts | Certain, FloatArray, FloatArray, FloatArray | None], Distances],
+        found: Counts | Certain,
+        positions: FloatArray | None,
+    ) -> Distances:
+        own = found.contexts
+        matrix = self.target.matrix(self.task, self.attribute, own)
+        each = of(found, matrix, self.target.sizes(self.attribute, own), positions)
+        place = [own.index(c) for c in self.contexts]
+        shift = None if each.shift is None else each.shift[place]
+        return Distances(each.value[place], each.variance[place], shift)
 
 
 def _plain(value: object) -> object:

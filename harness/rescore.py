@@ -199,6 +199,7 @@ def _result(
     matrix, sizes = target.matrix(task, attribute, contexts), target.sizes(attribute, contexts)
     about = _about(run, task, attribute)
     others = measure_outcomes(found, matrix, sizes, about)
+    positions = np.array(attribute.positions) if attribute.positions else None
     if likeness is not None:
         others |= likeness.mean
     if texts is not None and not run.contract.labels:
@@ -206,9 +207,10 @@ def _result(
     result = Result(
         attribute=attribute.name,
         classes=tuple(attribute.classes),
+        positions=attribute.positions,
         context_ids=tuple(contexts),
         target=describe(attribute, target, contexts, matrix),
-        table=score_outcomes(found, matrix, sizes),
+        table=score_outcomes(found, matrix, sizes, positions),
         metrics=others,
         people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
         totals=found.totals() if isinstance(found, Counts) else {},

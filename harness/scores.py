@@ -87,6 +87,8 @@ class Result(Record):
     """What was read."""
     classes: tuple[str, ...]
     """Its classes, in the order of every row."""
+    positions: tuple[float, ...] | None = None
+    """Where they stand between 0 and 1; absent where they have no order."""
     context_ids: tuple[str, ...]
     """The contexts, in the order of every table."""
     target: ScoredTarget
@@ -121,13 +123,17 @@ class Result(Record):
         mean = self.table.aggregate
         if "tv" not in mean.scores or "tv" not in mean.conditional:
             raise ValueError("the total variation, tv, among the scores")
+        if self.positions is not None and sorted({0.0, 1.0, *self.positions}) != sorted(self.positions):
+            raise ValueError("positions that differ, from 0 to 1")
+        if self.positions is not None and len(self.positions) != classes:
+            raise ValueError(f"positions of {classes} classes")
         return self
 
     @model_serializer(mode="wrap")
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Without what was not asked."""
         data: dict[str, JsonValue] = handler(self)
-        asked = ("people", "reader", "blind", "corrected_shares", "corrected_limits", "labelled")
+        asked = ("positions", "people", "reader", "blind", "corrected_shares", "corrected_limits", "labelled")
         return {k: v for k, v in data.items() if v is not None or k not in asked}
 
 

@@ -183,7 +183,9 @@ RULES = {
     "n": Rule("-n", "n is the number of draws per prompt", _whole(1, MOST), f"1 or more, to {MOST:,}"),
     "seed": Rule("--seed", "not a seed", _whole(0, 2**63 - 1), "a whole number from 0 to 2^63 - 1"),
     "split": Rule("--split", "not a split", _is(str), "all, train, validation or test"),
-    "paraphrases": Rule("--paraphrases", "not a set of prompts", _is(str), "all, train, validation or test"),
+    "paraphrases": Rule(
+        "--paraphrases", "not a set of prompts", _is(str), "all, train, validation, test or many"
+    ),
     "measure": Rule("--measure", "unknown measure", ("", *MEASURES).__contains__, ", ".join(MEASURES)),
     "epsilon": Rule(
         "--epsilon",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.metrics import catalog
-from harness.metrics.base import Counted, Divergence, OfCounts
+from harness.metrics.base import Counted, Divergence, OfCounts, OfShares, Ordered
 from harness.scoring.compare import Distances, distances
 from harness.scoring.outcomes import distances_of
 from harness.scoring.table import NOTHING, Score
@@ -56,7 +56,7 @@ class Cell:
 
     def shown(self, metric: Metric) -> Shown:
         """What the page shows of a metric."""
-        if isinstance(metric, Divergence):
+        if isinstance(metric, OfShares):
             if metric.as_drawn:
                 return Shown(self.score(metric.key).plugin, math.nan, math.nan)
             score = self.score(metric.key)
@@ -163,7 +163,7 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
     entry, perfect = speaker.entry, speaker.score("tv")
     even = np.full_like(entry.shares, 1 / len(entry.classes))
     uniform, ideal = (
-        {m.key: _of_shares(m, shares, entry.shares) for m in page_metrics() if m.needs == "counts"}
+        {m.key: _of_shares(m, shares, entry) for m in page_metrics() if m.needs == "counts"}
         for shares in (even, entry.shares)
     )
     people = {k: m.people for k, m in entry.metrics.items() if not math.isnan(m.people)}
@@ -172,8 +172,15 @@ def _column(key: tuple[str, ...], group: list[Cell]) -> Column:
     )
 
 
-def _of_shares(metric: Metric, model: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+def _of_shares(metric: Metric, model: NDArray[np.float64], entry: Entry) -> float:
     """A metric of counts, of a model whose every answer has a class."""
+    target = entry.shares
+    if isinstance(metric, Ordered):
+        return (
+            math.nan
+            if entry.positions is None
+            else float(metric.value(model, target, entry.positions).mean())
+        )
     if isinstance(metric, Divergence):
         return float(metric.value(model, target).mean())
     if isinstance(metric, OfCounts):

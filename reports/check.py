@@ -45,7 +45,7 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
     for entry in entries:
         run = entry.run.manifest.run
         task = find_task(entry.run)
-        again = score_outcomes(entry.table, entry.shares, entry.sizes).aggregate
+        again = score_outcomes(entry.table, entry.shares, entry.sizes, entry.positions).aggregate
         place = _first_difference(asdict(entry.aggregate), asdict(again), "") or _target(entry, task)
         if run not in found:
             found[run] = _read(entry, task)

@@ -11,7 +11,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.files import replacing
-from harness.metrics.base import Divergence
+from harness.metrics.base import OfShares
 from harness.plaintext import show
 from reports.board import build, page_metrics
 from reports.load import entries
@@ -121,7 +121,7 @@ def _line(row: BoardRow, clean: Callable[[object], str]) -> list[str]:
 
 
 def _number(row: BoardRow, metric: Metric) -> str:
-    as_drawn = isinstance(metric, Divergence) and metric.as_drawn
+    as_drawn = isinstance(metric, OfShares) and metric.as_drawn
     value = row.number(f"{metric.key}_plugin" if as_drawn else metric.key)
     if math.isnan(value):
         return "–"

@@ -43,6 +43,8 @@ class Entry:
     run: Run
     attribute: str
     classes: tuple[str, ...]
+    positions: NDArray[np.float64] | None
+    """Of the classes, from 0 to 1; None where they have no order."""
     contexts: tuple[str, ...]
     target: ScoredTarget
     shares: NDArray[np.float64]
@@ -223,6 +225,7 @@ def _entry(
         run,
         result.attribute,
         result.classes,
+        np.array(result.positions) if result.positions else None,
         result.context_ids,
         result.target,
         np.array(result.target.shares, dtype=np.float64).reshape(contexts, len(result.classes)),

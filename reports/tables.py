@@ -13,9 +13,10 @@ from pydantic import ConfigDict, Field
 
 from harness import __version__
 from harness.metrics import catalog
-from harness.metrics.base import Divergence, OfCounts
+from harness.metrics.base import OfCounts, OfShares, Ordered
 from harness.records import SCHEMA, Number, Record
 from harness.scoring.outcomes import KEYS, Certain, Counts
+from harness.scoring.table import NOTHING
 from reports.board import engine
 from reports.standing import sampling
 from reports.text import cell as safe
@@ -37,8 +38,8 @@ PLACE = ("run", "model", "task", *KEYS)
 class BoardRow(Record):
     """One result. Between ``band`` and ``tv_of_valid`` stand the metrics, in columns of their own.
 
-    A divergence has its estimate under its key, and under KEY_low, _high, _plugin, _floor, _floor95 and _p what
-    belongs to it; another metric its value, _low, _high and _interval (how these limits were found).
+    A distance from the target has its estimate under its key, and under KEY_low, _high, _plugin, _floor, _floor95 and _p what
+    belongs to it (W1 also w1_of_valid); another metric its value, _low, _high and _interval (how these limits were found).
     """
 
     model_config = ConfigDict(extra="allow")
@@ -180,10 +181,13 @@ def _record(board: Board, cell: BoardCell, checked: Checked) -> BoardRow:
 def _numbers(cell: BoardCell, metric: Metric) -> dict[str, Number | str]:
     """The columns of one metric."""
     key = metric.key
-    if isinstance(metric, Divergence):
+    if isinstance(metric, OfShares):
         score = cell.score(key)
         beside = ("low", "high", "plugin", "floor", "floor95", "p")
-        return {key: score.estimate, **{f"{key}_{name}": getattr(score, name) for name in beside}}
+        columns: dict[str, Number | str] = {f"{key}_{name}": getattr(score, name) for name in beside}
+        if isinstance(metric, Ordered):
+            columns[f"{key}_of_valid"] = cell.entry.aggregate.conditional.get(key, NOTHING).estimate
+        return {key: score.estimate, **columns}
     shown = cell.shown(metric)
     if metric.needs == "model" or (isinstance(metric, OfCounts) and metric.in_table):
         return {key: shown.value}

@@ -88,7 +88,10 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 )
 @click.option("--split", default="all", show_default=True, help="Contexts: all, train, validation or test.")
 @click.option(
-    "--paraphrases", default="test", show_default=True, help="Prompts: all, train, validation or test."
+    "--paraphrases",
+    default="test",
+    show_default=True,
+    help="Prompts: test; many (test and further wordings, for an interval over wordings); train, validation or all.",
 )
 @click.option(
     "--seed",

@@ -240,3 +240,47 @@ def _splits(shares: str, seed: int) -> Splits:
         raise UserError("not three shares", where="--shares", found=shares, expected="such as 70/10/20")
     train, validation, _ = (n / sum(numbers) for n in numbers)
     return Splits(train, validation, seed)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv|FILE.json|FILE.jsonl")
+@click.option("--name", required=True, help="What the names of the tasks begin with: NAME_1, NAME_2, …")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    help="A group of people, which becomes a target. Repeat it; without it all.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    default=("Refused",),
+    show_default=True,
+    help="An option that is no answer; the shares of the others are scaled to 1. Repeat it.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("tasks"),
+    show_default=True,
+    help="Folder to write the tasks in.",
+)
+@_provenance
+def survey(
+    file: Path, name: str, groups: tuple[str, ...], without: tuple[str, ...], out: Path, **flags: object
+) -> None:
+    """Questions, options and shares by group, as in OpinionQA and GlobalOpinionQA: tasks with their targets.
+
+    Each question is a context. Questions with the same options are one task.
+    """
+    from harness.importers.survey import SurveyOptions, import_survey
+
+    made = import_survey(file, out, SurveyOptions(name, _source(flags), str(flags["title"]), groups, without))
+    left = f"; {made.left_out} without shares of every group are left out" if made.left_out else ""
+    click.echo(f"{made.questions} questions in {len(made.tasks)} tasks, one for each list of options{left}")
+    for path in made.tasks[:20]:
+        click.echo(f"wrote {path}")
+    if len(made.tasks) > 20:
+        click.echo(f"… and {len(made.tasks) - 20} more")
+    click.echo(f"next: distalign task check {made.tasks[0]}")

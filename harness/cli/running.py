@@ -12,6 +12,7 @@ from harness.checking import doubts
 from harness.cli import outcomes
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
+from harness.metrics.w1 import W1
 from harness.plaintext import line, table
 from harness.reading.quality import DOUBTFUL, error_rate
 from harness.sampling.open import Engines, parse
@@ -106,7 +107,11 @@ def show(run: Run) -> None:
             "draws",
         ]
     ]
-    rows += [_row(result) for result in scores_of(run).results]
+    results = scores_of(run).results
+    rows += [_row(result) for result in results]
+    if any(result.positions for result in results):
+        for row, w1 in zip(rows, ["W1", *map(_w1, results)], strict=True):
+            row.insert(-2, w1)
     asked = run.manifest.asked_with()
     click.echo(
         line(
@@ -115,12 +120,12 @@ def show(run: Run) -> None:
         )
         + f": {run.folder}"
     )
-    for row in table(rows):
-        click.echo("  " + row)
-    for result in scores_of(run).results:
+    for shown in table(rows):
+        click.echo("  " + shown)
+    for result in results:
         if result.labelled:
             click.echo("  " + _by_hand(result, result.labelled))
-    for doubt in dict.fromkeys(filter(None, map(_doubt, scores_of(run).results))):
+    for doubt in dict.fromkeys(filter(None, map(_doubt, results))):
         click.echo(f"  {doubt}: distalign label {run.folder} -o labels.csv")
     for told in outcomes.lines(run):
         click.echo(told)
@@ -152,6 +157,11 @@ def _doubt(result: Result) -> str:
         f"the reader of {result.attribute} misreads {wrong / blind.n:.0%} [{low:.0%}, {high:.0%}] "
         f"of texts that it was not written on; check some by hand"
     )
+
+
+def _w1(result: Result) -> str:
+    found = result.table.aggregate.scores.get(W1)
+    return "" if found is None else f"{_number(found.estimate)} [{_number(found.low)}, {_number(found.high)}]"
 
 
 def _by_hand(result: Result, found: Labelled) -> str:

@@ -39,7 +39,7 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
     if (folder / "task.yaml").exists():
         raise UserError("the file exists already", where=str(folder / "task.yaml"), hint="another --name")
     found: dict[tuple[str, str], dict[str, object]] = {}
-    for place, record in _records(file):
+    for place, record in records(file):
         messages = _messages(record, place)
         context = _context(record, messages[-1]["content"], task, place)
         key = (context, json.dumps(messages, ensure_ascii=False))
@@ -68,7 +68,8 @@ def _yaml(data: object) -> str:
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110))
 
 
-def _records(file: Path) -> list[tuple[str, dict[str, object]]]:
+def records(file: Path) -> list[tuple[str, dict[str, object]]]:
+    """The records of a JSON list or of JSON lines, each with its place."""
     text = read_text(file).strip()
     if text.startswith("["):
         listed = parse_json(text, str(file), "a list, or an object a line")

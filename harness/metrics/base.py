@@ -130,8 +130,18 @@ def one(classes: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Divergence(Metric):
-    """A metric of the model's shares against the target's."""
+class OfShares(Metric):
+    """A distance of the model's shares from the target's; the score table has its estimate, interval and floor."""
+
+    cells: Cells | None = None
+    """Parts that it is a sum of; for ordered classes, at each cut between two of them."""
+    as_drawn: bool = False
+    """The page shows the plug-in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence(OfShares):
+    """A distance for which the classes have no order."""
 
     value: Callable[[FloatArray, FloatArray], FloatArray]
     """Of shares ``[..., K]`` of model and target, broadcast against each other; nothing is normalised or smoothed."""
@@ -139,15 +149,21 @@ class Divergence(Metric):
     """Where half a draw is added before it is read off counts: nowhere, every class, classes that the target has."""
     invalid: Literal["outside", "left out"] = "left out"
     """Whether invalid draws count as mass outside the target."""
-    cells: Cells | None = None
     varies: str = ""
     """The metric whose interval it has, times ``scale(K)``."""
     scale: Callable[[int], float] = one
     bounds: Literal["own", "varied", ""] = ""
     """Whether bounds are certain where mass is undecided: its own (convex in the model's shares, a sum of terms
     that depend on an outcome through q / t), those of the metric it varies, or none."""
-    as_drawn: bool = False
-    """The page shows the plug-in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered(OfShares):
+    """A distance for classes that have positions; ``scoring.ordered`` has its interval."""
+
+    value: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    """Of shares ``[..., K]`` of model and target, and the positions ``[K]`` of the classes; columns after these are
+    draws without a class."""
 
 
 class Said(NamedTuple):

@@ -14,6 +14,7 @@ from harness.metrics.natural import BNG, COVERAGE, DENSITY, HCR, INSIDE, SUPPORT
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY, REPLY_BITS
 from harness.metrics.tv import MAE, TV
 from harness.metrics.valid import VALID
+from harness.metrics.w1 import BETWEEN_CLASSES
 from harness.metrics.writing import CONSISTENT, DISTINCT_1, DISTINCT_2, STEERED
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 METRICS: tuple[Metric, ...] = (
     *(TV, JS, KL_TARGET_MODEL, KL_MODEL_TARGET, MAE, KL_EPS, KL_HALF),
+    BETWEEN_CLASSES,
     *(VALID, DISTINCT_1, DISTINCT_2, STEERED, CONSISTENT),
     *(W1, W1_LENGTH, SUPPORT, INSIDE, DENSITY, COVERAGE, BNG, HCR),
     *(REPLY_BITS, FRONTIER),

@@ -16,6 +16,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import divergence, of
+from harness.metrics.w1 import below, cuts, w1
 
 if TYPE_CHECKING:
     from harness.metrics.base import FloatArray
@@ -63,6 +64,27 @@ def bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:
     # Where nothing is undecided both are the value itself; rounding must not turn them around.
     low = np.minimum(metric.value(closest(lower, target), target), high)
     return Bounds(low, high)
+
+
+def w1_bounds(lower: FloatArray, target: FloatArray, positions: FloatArray) -> Bounds:
+    """Bounds ``[...]`` on W1 of ordered classes; columns after the classes are mass without a class.
+
+    W1 is convex, so the greatest value has all of the undecided mass on one outcome. For the least value this mass is
+    spread over the classes (none need lie outside: spread like the target it costs nothing). What has been spread
+    below each cut rises from cut to cut, and each cut has its own wish. The best rising sequence takes only values
+    that some cut wishes, so it is found cut by cut.
+    """
+    vertices = lower[..., None, :] + undecided(lower)[..., None, None] * np.eye(lower.shape[-1])
+    high = w1(vertices, target[..., None, :], positions).max(axis=-1)
+    found, count = cuts(positions), len(positions)
+    outside, spare = lower[..., count:].sum(axis=-1), undecided(lower)[..., None]
+    wish = np.clip((1 - outside)[..., None] * below(target, found) - below(lower, found), 0.0, spare)
+    given = np.sort(np.broadcast_to(wish, np.broadcast_shapes(wish.shape, spare.shape)), axis=-1)
+    off = below(lower, found) - (1 - outside)[..., None] * below(target, found)
+    cost = np.zeros(given.shape)
+    for cut, gap in enumerate(found.gaps):
+        cost = np.minimum.accumulate(cost, axis=-1) + gap * np.abs(off[..., cut, None] + given)
+    return Bounds(np.minimum(cost.min(axis=-1) + outside, high), high)
 
 
 def mean_bounds(name: str, lower: FloatArray, target: FloatArray) -> Bounds:

@@ -11,8 +11,9 @@ import numpy as np
 
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import divergence, of
+from harness.metrics.w1 import W1, w1
 from harness.scoring import floor as noise
-from harness.scoring.bounds import bounds, conditional
+from harness.scoring.bounds import bounds, conditional, w1_bounds
 from harness.scoring.reference import sample_limits
 from harness.scoring.table import (
     AggregateScore,
@@ -35,7 +36,12 @@ _ALL = 10**12
 
 
 def score_certain(
-    lower: FloatArray, undecided: FloatArray, target: FloatArray, *, sizes: FloatArray | None = None
+    lower: FloatArray,
+    undecided: FloatArray,
+    target: FloatArray,
+    *,
+    sizes: FloatArray | None = None,
+    positions: FloatArray | None = None,
 ) -> TableScore:
     """Score lower bounds of outcome shares against a target.
 
@@ -44,6 +50,7 @@ def score_certain(
         undecided: per context, the mass not assigned to any outcome; 0 for the choices measure.
         target: shares of the classes per context.
         sizes: as how many independent replies each row of the target counts, see ``table.score``.
+        positions: of classes that have an order, see ``table.score``.
 
     Returns:
         The same scores as of counts. The value is that of the shares with the undecided mass spread in
@@ -54,8 +61,9 @@ def score_certain(
     full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
     valid = conditional(lower, kept)
     sizes = np.full(len(target), np.inf) if sizes is None else sizes
-    given, given_mean = _scored(names, valid, target, sizes)
-    scores, mean = _scored(outside, lower, full, sizes)
+    given, given_mean = _scored(names, valid, target, sizes, positions)
+    scores, mean = _scored(outside, lower, full, sizes, positions)
+    over_all, names = tuple(scores), tuple(given)
     scores, mean = given | scores, given_mean | mean
     best, worst = bounds("tv", lower[:, :kept], target)
     mass = lower[:, :kept].sum(axis=1)
@@ -65,7 +73,7 @@ def score_certain(
             n=0,
             valid=Interval(*map(float, inside[i])),
             scores={name: scores[name][i] for name in names},
-            conditional={name: given[name][i] for name in outside},
+            conditional={name: given[name][i] for name in over_all},
             unsmoothed={name: given[name][i].plugin for name in raw},
             best_tv=float(best[i]),
             worst_tv=float(worst[i]),
@@ -81,7 +89,7 @@ def score_certain(
         without_valid=int((mass + undecided <= 0).sum()),
         valid=Interval(*map(float, inside.mean(axis=0))),
         scores={name: mean[name] for name in names},
-        conditional={name: given_mean[name] for name in outside},
+        conditional={name: given_mean[name] for name in over_all},
         unsmoothed={name: given_mean[name].plugin for name in raw},
         best_tv=float(best.mean()),
         worst_tv=float(worst.mean()),
@@ -91,18 +99,25 @@ def score_certain(
 
 
 def _scored(
-    names: tuple[str, ...], lower: FloatArray, target: FloatArray, sizes: FloatArray
+    names: tuple[str, ...],
+    lower: FloatArray,
+    target: FloatArray,
+    sizes: FloatArray,
+    positions: FloatArray | None,
 ) -> tuple[dict[str, list[Score]], dict[str, Score]]:
     """The divergences ``names`` per context, and of the mean over the contexts where they exist."""
     found = {name: _bounded(name, lower, target) for name in names}
+    if positions is not None:
+        found[W1] = _bounded_w1(lower, target, positions)
     if np.isinf(sizes).all():
         return {n: [_score(row) for row in v] for n, v in found.items()}, {
             n: _score(_mean(v)) for n, v in found.items()
         }
     shares = lower / _total(lower)[:, None]
     used = ~np.isnan(shares[:, 0])
-    null = noise.simulate(np.where(used, _ALL, 0), target, names, sizes=sizes)
-    near = sample_limits(shares[used] * _ALL, target[used], sizes[used], names) if used.any() else {}
+    null = noise.simulate(np.where(used, _ALL, 0), target, names, sizes=sizes, positions=positions)
+    seen = shares[used] * _ALL, target[used], sizes[used]
+    near = sample_limits(*seen, names, positions) if used.any() else {}
     rows: dict[str, list[Score]] = {}
     means: dict[str, Score] = {}
     for name, bounded in found.items():
@@ -154,6 +169,12 @@ def _bounded(name: str, lower: FloatArray, target: FloatArray) -> FloatArray:
         decided = np.abs(total[..., 0] - 1) < 1e-9
         low = high = np.where(decided, value, np.nan)
     return np.stack([np.clip(value, low, high) if metric.bounds == "own" else value, low, high], axis=-1)
+
+
+def _bounded_w1(lower: FloatArray, target: FloatArray, positions: FloatArray) -> FloatArray:
+    value = w1(lower / _total(lower)[..., None], target, positions)
+    low, high = w1_bounds(np.nan_to_num(lower), target, positions)
+    return np.stack([np.clip(value, low, high), low, high], axis=-1)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -9,8 +9,11 @@ import numpy as np
 from scipy import stats
 
 from harness.metrics.base import shares
+from harness.metrics.tv import tv
+from harness.metrics.w1 import gradient, w1
 from harness.scoring.floor import fit_statistic
-from harness.scoring.reference import tv_shift
+from harness.scoring.ordered import ordered_moments
+from harness.scoring.reference import shift, tv_shift
 from harness.scoring.sides import tv_moments
 
 if TYPE_CHECKING:
@@ -48,13 +51,19 @@ class Difference:
     """Per context: bias-corrected difference with its own 95% interval; nan where a model has no draw."""
 
 
-def distances(counts: IntArray, target: FloatArray, sizes: FloatArray | None = None) -> Distances:
-    """TV of each context from counts.
+def distances(
+    counts: IntArray,
+    target: FloatArray,
+    sizes: FloatArray | None = None,
+    positions: FloatArray | None = None,
+) -> Distances:
+    """TV of each context from counts; of classes with ``positions`` W1.
 
     Args:
         counts: contexts x cells (invalid mass as a last cell).
         target: shares of the cells.
         sizes: as how many independent replies each target counts, see ``table.score``.
+        positions: of the classes, the first of the cells.
     """
     used = counts.sum(axis=1) > 0
     value, variance = np.full((2, len(counts)), np.nan)
@@ -66,12 +75,19 @@ def distances(counts: IntArray, target: FloatArray, sizes: FloatArray | None = N
         degrees = (cells > 0).sum(axis=1) - 1
         pull = np.minimum(1.0, degrees / np.maximum(fit_statistic(seen, wanted), 1e-9))[:, None]
         likely = pull * wanted + (1 - pull) * cells / cells.sum(axis=1, keepdims=True)
-        value[used], variance[used] = tv_moments(seen, wanted, likely)
-    return Distances(value, variance, tv_shift(np.nan_to_num(shares(counts)) - target, target, sizes))
+        if positions is None:
+            value[used], variance[used] = tv_moments(seen, wanted, likely)
+        else:
+            value[used], variance[used] = ordered_moments(seen, wanted, likely, positions)
+    return Distances(value, variance, _shift(np.nan_to_num(shares(counts)), target, sizes, positions))
 
 
 def certain_distances(
-    lower: FloatArray, undecided: FloatArray, target: FloatArray, sizes: FloatArray | None = None
+    lower: FloatArray,
+    undecided: FloatArray,
+    target: FloatArray,
+    sizes: FloatArray | None = None,
+    positions: FloatArray | None = None,
 ) -> Distances:
     """TV of each context from shares that were computed; the decided mass stands for the rest.
 
@@ -80,12 +96,20 @@ def certain_distances(
         undecided: the mass of each context that is not decided.
         target: shares of the cells.
         sizes: see ``distances``.
+        positions: see ``distances``.
     """
     mass = lower.sum(axis=-1, keepdims=True)
-    off = lower / np.where(mass > 0, mass, 1) - target
-    return Distances(
-        np.abs(off).sum(axis=-1) / 2, (undecided / _UNDECIDED) ** 2, tv_shift(off, target, sizes)
-    )
+    model = lower / np.where(mass > 0, mass, 1)
+    value = tv(model, target) if positions is None else w1(model, target, positions)
+    return Distances(value, (undecided / _UNDECIDED) ** 2, _shift(model, target, sizes, positions))
+
+
+def _shift(
+    model: FloatArray, target: FloatArray, sizes: FloatArray | None, positions: FloatArray | None
+) -> FloatArray | None:
+    if positions is None:
+        return tv_shift(model - target, target, sizes)
+    return shift(gradient(model, target, positions)[1], target, sizes)
 
 
 def difference(a: Distances, b: Distances) -> Difference:

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.metrics.base import shares
 from harness.metrics.catalog import divergence
+from harness.metrics.w1 import W1, w1
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +43,13 @@ def plugin(name: str, counts: IntArray | FloatArray, target: FloatArray) -> Floa
     return plugins((name,), counts, target)[name]
 
 
-def plugins(names: Iterable[str], counts: IntArray | FloatArray, target: FloatArray) -> dict[str, FloatArray]:
-    """``plugin`` of several divergences."""
+def plugins(
+    names: Iterable[str],
+    counts: IntArray | FloatArray,
+    target: FloatArray,
+    positions: FloatArray | None = None,
+) -> dict[str, FloatArray]:
+    """``plugin`` of several divergences; of classes with ``positions`` W1 too."""
     raw = shares(counts)
     found = {}
     for name in names:
@@ -53,6 +59,8 @@ def plugins(names: Iterable[str], counts: IntArray | FloatArray, target: FloatAr
         elif metric.smoothing == "support":
             model = smoothed_shares(counts, np.broadcast_to(target > 0, counts.shape))
         found[name] = metric.value(model, target)
+    if positions is not None:
+        found[W1] = w1(raw, target, positions)
     return found
 
 

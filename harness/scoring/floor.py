@@ -49,12 +49,18 @@ class Null:
 
 
 def simulate(
-    n: IntArray, target: FloatArray, names: Iterable[str], *, sizes: FloatArray | None = None, seed: int = 0
+    n: IntArray,
+    target: FloatArray,
+    names: Iterable[str],
+    *,
+    sizes: FloatArray | None = None,
+    seed: int = 0,
+    positions: FloatArray | None = None,
 ) -> Null:
     """Draw ``n[C]`` answers per context from the target itself, many times, and score them.
 
     A target that is a sample of ``sizes[C]`` independent replies is redrawn too: a perfect model answers like the
-    people, not like those who happened to be asked.
+    people, not like those who happened to be asked. Of classes with ``positions`` W1 is scored too.
 
     Contexts with the same n and target share their simulated scores, in an order of their own each. What is
     simulated depends on the contents of the contexts only, so the order they are given in does not matter. The
@@ -70,7 +76,7 @@ def simulate(
     drawn = rng.multinomial(np.broadcast_to(keys[:, 1].astype(np.int64), (repetitions, len(keys))), people)
     asked = redrawn(people, keys[:, 0], repetitions, rng)
     spread = _spread(where, repetitions, rng)
-    values = {name: spread(scores) for name, scores in plugins(names, drawn, asked).items()}
+    values = {name: spread(scores) for name, scores in plugins(names, drawn, asked, positions).items()}
     return Null(values, spread(fit_statistic(drawn, asked)), np.isinf(sizes))
 
 

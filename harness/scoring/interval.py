@@ -11,8 +11,12 @@ from harness.metrics.catalog import divergence
 from harness.scoring.sides import Sides, Table, cells_of, sides
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.metrics.base import FloatArray, IntArray
     from harness.scoring.sides import Cumulants
+
+    Value = Callable[[FloatArray, FloatArray], FloatArray]
 
 _LEVEL = 0.97
 """Aimed at, so that second-order error leaves at least 94% in every case simulated."""
@@ -77,19 +81,25 @@ def limits(
 
 def context_limits(name: str, parts: Sides, counts: IntArray | FloatArray, target: FloatArray) -> Limits:
     """Limits per context ``[C]``."""
-    found = _limits(name, parts, _LEVEL)
-    if counts.shape[1] == 2:
-        found = _ordered(found.estimate, *_two_classes(name, counts, target))
-    else:
-        low = np.minimum(found.low, _nearest_likely(name, counts, target))
-        high, few = found.high, np.rint(counts.sum(axis=1)) <= _FEW
-        if few.any():
-            high[few] = np.maximum(high[few], _one_class_off(name, counts[few], target[few]))
-        found = _ordered(found.estimate, low, high)
+    found = guarded_limits(name, divergence(name).value, parts, counts, target)
     if cells_of(name).forbids:
         impossible = (np.where(target == 0, counts, 0) > 0).any(axis=1)
         return Limits(*(np.where(impossible, np.inf, part) for part in found))
     return found
+
+
+def guarded_limits(
+    name: str, value: Value, parts: Sides, counts: IntArray | FloatArray, target: FloatArray
+) -> Limits:
+    """Limits per context, held against those that a few draws need; ``value`` is what ``name`` has of shares."""
+    found = _limits(name, parts, _LEVEL)
+    if counts.shape[1] == 2:
+        return _ordered(found.estimate, *_two_classes(name, value, counts, target))
+    low = np.minimum(found.low, _nearest_likely(value, counts, target))
+    high, few = found.high, np.rint(counts.sum(axis=1)) <= _FEW
+    if few.any():
+        high[few] = np.maximum(high[few], _one_class_off(name, value, counts[few], target[few]))
+    return _ordered(found.estimate, low, high)
 
 
 def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:
@@ -150,7 +160,7 @@ def _exact(x: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _two_classes(
-    name: str, counts: IntArray | FloatArray, target: FloatArray
+    name: str, value: Value, counts: IntArray | FloatArray, target: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Limits of one context with two classes: the exact interval of the share, through the divergence.
 
@@ -161,7 +171,7 @@ def _two_classes(
     n = np.rint(counts.sum(axis=1))
     low, high = _exact(x, n)
     t = target[:, 0]
-    metric, cells = divergence(name), cells_of(name)
+    cells = cells_of(name)
     if cells.least:
         # A share of 0 cannot be ruled out when a class was not drawn; the limit holds for shares above this.
         low = np.where(x > 0, low, np.minimum(cells.least * t, 0.1 / n))
@@ -169,12 +179,12 @@ def _two_classes(
     if cells.forbids:
         low = np.where((t == 1) & (x == n), 1.0, low)
         high = np.where((t == 0) & (x == 0), 0.0, high)
-    ends = np.stack([metric.value(np.stack([s, 1 - s], axis=1), target) for s in (low, high)])
+    ends = np.stack([value(np.stack([s, 1 - s], axis=1), target) for s in (low, high)])
     inside = (low <= t) & (t <= high)
     return np.where(inside, 0.0, ends.min(axis=0)), ends.max(axis=0)
 
 
-def _nearest_likely(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
+def _nearest_likely(value: Value, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
     """The divergence at the shares on the way to the target that the likelihood ratio just allows.
 
     On the straight way from the observed shares (with one draw from the target added) to the target every
@@ -189,13 +199,13 @@ def _nearest_likely(name: str, counts: IntArray | FloatArray, target: FloatArray
         way = shares + middle[:, None] * (target - shares)
         inside = 2 * n * rel_entr(shares, way).sum(axis=1) <= _LIKELY
         near, far = np.where(inside, middle, near), np.where(inside, far, middle)
-    return np.maximum(divergence(name).value(shares + near[:, None] * (target - shares), target), 0.0)
+    return np.maximum(value(shares + near[:, None] * (target - shares), target), 0.0)
 
 
-def _one_class_off(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
+def _one_class_off(name: str, value: Value, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
     """The greatest divergence when one class has its exact upper limit and the others share what is left."""
     n = np.rint(counts.sum(axis=1))
-    metric, cells = divergence(name), cells_of(name)
+    cells = cells_of(name)
     least = cells.least * target
     above = np.maximum((counts + target) / (n + 1)[:, None] - least, 0.0)
     greatest = np.zeros(len(n))
@@ -208,7 +218,7 @@ def _one_class_off(name: str, counts: IntArray | FloatArray, target: FloatArray)
             top = np.where(target[:, k] > 0, top, 0.0)
         moved = least + above * ((room - top) / np.maximum(others.sum(axis=1), 1e-300))[:, None]
         moved[:, k] = top
-        found = metric.value(moved, target)
+        found = value(moved, target)
         greatest = np.maximum(greatest, np.where(np.isfinite(found), found, 0.0))
     return greatest
 

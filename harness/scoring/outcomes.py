@@ -126,27 +126,36 @@ def measure_outcomes(
     return measured.of_counts(Counted(rows[:, :-1], rows[:, -1], target), sizes, about)
 
 
-def score_outcomes(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> table.TableScore:
-    """Scores of counts or of certain shares against target shares, contexts x classes; ``sizes`` as in ``table.score``."""
+def score_outcomes(
+    found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
+) -> table.TableScore:
+    """Scores of counts or of certain shares against target shares, contexts x classes; the rest as in ``table.score``."""
     if isinstance(found, Certain):
-        return score_certain(found.folded(), found.by_context()[:, -1], target, sizes=sizes)
+        return score_certain(
+            found.folded(), found.by_context()[:, -1], target, sizes=sizes, positions=positions
+        )
     counts = found.folded()
-    return table.score(counts[:, :-1], counts[:, -1], target, sizes=sizes, seed=0)
+    return table.score(counts[:, :-1], counts[:, -1], target, sizes=sizes, seed=0, positions=positions)
 
 
-def distances_of(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> compare.Distances:
-    """TV of each context with its chance; what is no class lies outside the target."""
+def distances_of(
+    found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
+) -> compare.Distances:
+    """TV (of ordered classes, W1) of each context with its chance; what is no class lies outside the target."""
     full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
     if isinstance(found, Certain):
-        return compare.certain_distances(found.folded(), found.by_context()[:, -1], full, sizes)
-    return compare.distances(found.folded(), full, sizes)
+        return compare.certain_distances(found.folded(), found.by_context()[:, -1], full, sizes, positions)
+    return compare.distances(found.folded(), full, sizes, positions)
 
 
-def distances_of_valid(found: Counts | Certain, target: FloatArray, sizes: FloatArray) -> compare.Distances:
-    """TV of each context among the draws that name a class."""
+def distances_of_valid(
+    found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
+) -> compare.Distances:
+    """The same of the draws that name a class."""
     if isinstance(found, Certain):
-        return compare.certain_distances(found.folded()[:, :-1], found.by_context()[:, -1], target, sizes)
-    return compare.distances(found.folded()[:, :-1], target, sizes)
+        undecided = found.by_context()[:, -1]
+        return compare.certain_distances(found.folded()[:, :-1], undecided, target, sizes, positions)
+    return compare.distances(found.folded()[:, :-1], target, sizes, positions)
 
 
 def tally(

@@ -13,35 +13,54 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.metrics.catalog import divergence
+from harness.metrics.w1 import W1, gradient
 from harness.scoring.divergence import smoothed_shares
 from harness.scoring.interval import Limits, limits
+from harness.scoring.ordered import ordered_limits
 from harness.scoring.sides import cells_of
 
 if TYPE_CHECKING:
-    from harness.metrics.base import Cells, FloatArray, IntArray
+    from harness.metrics.base import FloatArray, IntArray
 
 _Z = 2.0
 
 
 def sample_limits(
-    counts: IntArray | FloatArray, target: FloatArray, sizes: FloatArray, names: tuple[str, ...]
+    counts: IntArray | FloatArray,
+    target: FloatArray,
+    sizes: FloatArray,
+    names: tuple[str, ...],
+    positions: FloatArray | None = None,
 ) -> dict[str, tuple[Limits, Limits]]:
-    """As ``limits``, for targets ``[C, K]`` that are samples of ``sizes[C]`` independent replies (inf: exact)."""
+    """As ``limits``, for targets ``[C, K]`` that are samples of ``sizes[C]`` independent replies (inf: exact).
+
+    Of classes with ``positions`` also W1.
+    """
     if not np.isfinite(sizes).any():
-        return limits(counts, target, names)
+        return _exact_limits(counts, target, names, positions)
     n = counts.sum(axis=1)
     both = np.where(np.isfinite(sizes), np.maximum(np.floor(n / (1 + n / sizes)), 1.0), n)
     # Whole numbers of draws: the sides look at the counts that so many can give.
-    found = limits(counts * both[:, None] / n[:, None], target, names)
+    found = _exact_limits(counts * both[:, None] / n[:, None], target, names, positions)
     shares = smoothed_shares(counts, (counts > 0) | (target > 0))
     result = {}
     for name, (each, mean) in found.items():
-        scale = divergence(name).scale(counts.shape[1])
-        cells = cells_of(divergence(name).varies or name)
-        missing = scale**2 * _missing_variance(cells, shares, target) / sizes
-        top = scale * cells.top
+        if name == W1 and positions is not None:
+            base, scale, slopes = name, 1.0, gradient(shares, target, positions)
+        else:
+            base = divergence(name).varies or name
+            scale, slopes = divergence(name).scale(counts.shape[1]), cells_of(base).slopes(shares, target)
+        missing = scale**2 * _missing_variance(slopes, shares, target) / sizes
+        top = scale * cells_of(base).top
         result[name] = _widened(each, missing, top), _widened(mean, missing.mean() / len(missing), top)
     return result
+
+
+def _exact_limits(
+    counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...], positions: FloatArray | None
+) -> dict[str, tuple[Limits, Limits]]:
+    found = limits(counts, target, names)
+    return found if positions is None else found | {W1: ordered_limits(counts, target, positions)}
 
 
 def tv_shift(off: FloatArray, target: FloatArray, sizes: FloatArray | None) -> FloatArray | None:
@@ -55,11 +74,15 @@ def tv_shift(off: FloatArray, target: FloatArray, sizes: FloatArray | None) -> F
         target: shares of the cells.
         sizes: as how many independent replies each target counts; inf, or None for all, where it is exact.
     """
+    return shift(np.sign(off) / 2, target, sizes)
+
+
+def shift(slope: FloatArray, target: FloatArray, sizes: FloatArray | None) -> FloatArray | None:
+    """The same of any distance with the derivatives ``slope`` by the target's shares."""
     if sizes is None or np.isinf(sizes).all():
         return None
-    side = np.sign(off) / 2
     return np.asarray(
-        (side - (side * target).sum(axis=-1, keepdims=True)) * np.sqrt(target / sizes[..., None])
+        (slope - (slope * target).sum(axis=-1, keepdims=True)) * np.sqrt(target / sizes[..., None])
     )
 
 
@@ -77,9 +100,11 @@ def _widened(found: Limits, missing: FloatArray, top: float) -> Limits:
     )
 
 
-def _missing_variance(cells: Cells, model: FloatArray, target: FloatArray) -> FloatArray:
+def _missing_variance(
+    slopes: tuple[FloatArray, FloatArray], model: FloatArray, target: FloatArray
+) -> FloatArray:
     """m times: the variance that the reference gives the divergence, less the one of m more draws of the model."""
-    by_model, by_target = cells.slopes(model, target)
+    by_model, by_target = slopes
     return _variance(by_target, target) - _variance(by_model, model)
 
 

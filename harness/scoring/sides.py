@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.metrics.catalog import divergence
+from harness.metrics.base import OfShares
+from harness.metrics.catalog import of
 from harness.metrics.tv import tv_estimate as tv_plugin
 from harness.scoring import cells
 
@@ -82,15 +83,16 @@ class Sides:
 
 
 def cells_of(name: str) -> Cells:
-    """The cell functions of a divergence that has an interval of its own."""
-    found = divergence(name).cells
+    """The cell functions of a metric that has an interval of its own."""
+    metric = of(OfShares).get(name)
+    found = metric.cells if metric is not None else None
     if found is None:
         raise ValueError(f"{name} has no cell functions")
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Shifted:
+class Shifted:
     """A function of cells plus ``height`` + ``slope`` (x/n - t), less ``bump`` times the kernel; per pair."""
 
     function: CellFunction
@@ -144,7 +146,7 @@ class _Sampling:
         self.variance = table.summed(self.second.sum(axis=1))
         self.third = table.summed(np.einsum("cq,cq->c", self.second, gap))
 
-    def cumulants(self, function: _Shifted, curvature: FloatArray) -> Cumulants:
+    def cumulants(self, function: Shifted, curvature: FloatArray) -> Cumulants:
         """Value, variance and third cumulant per context of ``function`` summed over its classes."""
         table = self.table
         value = table.summed(function.at(table.x, table.n, table.t, table.pair))
@@ -175,13 +177,13 @@ class Table:
         self.x, self.n, t = (a.ravel()[first].astype(np.float64) for a in (counts, n, target))
         self.t = np.where(t > 0, np.maximum(t, _LEAST_TARGET), 0.0)
         self.place: IntArray = where.reshape(counts.shape)
-        self.pairs, self.pair = _pairs(self.n, self.t)
+        self.pairs, self.pair = pairs_of(self.n, self.t)
         classes = counts.shape[1]
         # Little shrinkage where too small a variance would do harm, more where too large a one would.
         self.below = _Sampling(self, min(classes / 2, 2.0))
         self.above = _Sampling(self, classes / 2)
         nothing = np.zeros(len(self.pairs))
-        mass = _Shifted(cells.outside, nothing, nothing)
+        mass = Shifted(cells.outside, nothing, nothing)
         self.outside = self.below.cumulants(mass, np.zeros(len(self.x)))
 
     def summed(self, values: FloatArray) -> FloatArray:
@@ -192,7 +194,7 @@ class Table:
 def sides(name: str, table: Table) -> Sides:
     """The sides of the divergence ``name``, per context."""
     parts = cells_of(name)
-    estimate, lower, uppers = _functions(parts, *table.pairs.T)
+    estimate, lower, uppers = functions(parts, *table.pairs.T)
     # The trace is spread over all directions; what counts is the one in which the divergence grows.
     directions = max(table.place.shape[1] - 1, 1)
     curvature = parts.curvature(table.x, table.n, table.t) / directions
@@ -215,8 +217,8 @@ def tv_moments(counts: IntArray, target: FloatArray, likely: FloatArray) -> tupl
     x = counts.ravel().astype(np.float64)
     n = np.broadcast_to(counts.sum(axis=1, keepdims=True), shape).ravel().astype(np.float64)
     t = np.where(target > 0, np.maximum(target, _LEAST_TARGET), 0.0).ravel()
-    pairs, pair = _pairs(n, t)
-    estimate = _tv_estimate(*pairs.T)
+    pairs, pair = pairs_of(n, t)
+    estimate = debiased_tv(*pairs.T)
     nodes, weight = cells.nodes(likely.ravel(), n)
     w = estimate.at(nodes, n[:, None], t[:, None], pair[:, None])
     w, gap = (v - (weight * v).sum(axis=1, keepdims=True) for v in (w, nodes))
@@ -245,7 +247,7 @@ def _distinct(*columns: FloatArray | IntArray) -> tuple[IntArray, IntArray]:
     return first, where
 
 
-def _pairs(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
+def pairs_of(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
     """The distinct (n, t) and which of them each cell has; in very large tables neighbours share one."""
     first, index = _distinct(n, t)
     pairs = np.stack([n[first], t[first]], axis=1)
@@ -258,33 +260,33 @@ def _pairs(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
     return pairs[first], group[index]
 
 
-def _functions(parts: Cells, n: FloatArray, t: FloatArray) -> tuple[_Shifted, _Shifted, list[_Shifted]]:
+def functions(parts: Cells, n: FloatArray, t: FloatArray) -> tuple[Shifted, Shifted, list[Shifted]]:
     """Estimate, lower and upper functions with their lines, for every pair of n and t."""
     checks = [_Check(n[i : i + _CHUNK], t[i : i + _CHUNK], parts) for i in range(0, len(n), _CHUNK)]
     nothing = np.zeros(len(n))
-    plain = _Shifted(parts.estimate, nothing, nothing)
+    plain = Shifted(parts.estimate, nothing, nothing)
     if parts.local:
         squares: list[CellFunction] = [partial(cells.square, scale=parts.local * m) for m in _SQUARES]
         uppers = [_shifted(checks, n, f, 1) for f in [parts.estimate, *squares]]
         return plain, _shifted(checks, n, parts.estimate, -1), uppers
-    estimate = _tv_estimate(n, t)
+    estimate = debiased_tv(n, t)
     parabolas = [partial(cells.parabola, scale=a, capped=c) for a, c in _PARABOLAS]
     uppers = [plain, *(_shifted(checks, n, f, 1) for f in parabolas)]
     return estimate, _shifted(checks, n, parts.estimate, -1, estimate.bump), uppers
 
 
-def _tv_estimate(n: FloatArray, t: FloatArray) -> _Shifted:
+def debiased_tv(n: FloatArray, t: FloatArray) -> Shifted:
     """The plug-in TV less as much of the kernel as takes away its mean where the model is the target."""
     x, weight = cells.nodes(t, n)
     of = x, n[:, None], t[:, None]
     bump = (weight * tv_plugin(*of)).sum(axis=1) / (weight * cells.kernel(*of)).sum(axis=1)
     nothing = np.zeros(len(n))
-    return _Shifted(tv_plugin, nothing, nothing, bump * n)
+    return Shifted(tv_plugin, nothing, nothing, bump * n)
 
 
 def _shifted(
     checks: Sequence[_Check], n: FloatArray, function: CellFunction, side: int, bump: FloatArray | None = None
-) -> _Shifted:
+) -> Shifted:
     heights, slopes = [], []
     done = 0
     for check in checks:
@@ -296,4 +298,4 @@ def _shifted(
         height, slope = check.line(mean, side)
         heights.append(height)
         slopes.append(slope)
-    return _Shifted(function, np.concatenate(heights) * n, np.concatenate(slopes), bump)
+    return Shifted(function, np.concatenate(heights) * n, np.concatenate(slopes), bump)

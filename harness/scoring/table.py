@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import of
+from harness.metrics.w1 import W1
 from harness.records import Number  # noqa: TC001  # read where scores.json is: these are its shapes
 from harness.scoring import floor as noise
 from harness.scoring.divergence import best_and_worst_tv, plugins, unsmoothed
@@ -78,9 +79,9 @@ class ContextScore:
     valid: Interval
     """Share of draws that gave a declared class."""
     scores: dict[str, Score]
-    """TV and JS over all draws; the KLs, MAE and the papers' variants over valid draws."""
+    """TV, JS and (of ordered classes) W1 over all draws; the KLs, MAE and the papers' variants over valid draws."""
     conditional: dict[str, Score]
-    """TV and JS over valid draws."""
+    """TV, JS and W1 over valid draws."""
     unsmoothed: dict[str, Number]
     """The KLs without add-1/2, over valid draws; may be infinite."""
     best_tv: Number
@@ -148,6 +149,7 @@ def score(
     *,
     sizes: FloatArray | None = None,
     seed: int = 0,
+    positions: FloatArray | None = None,
 ) -> TableScore:
     """Score counts against a target, context by context and in the mean.
 
@@ -159,9 +161,11 @@ def score(
             them, where its shares are exact.
         seed: Seed of the simulated noise floors; the same input and seed give the same digits, and the order of
             contexts does not matter.
+        positions: Of the classes, from 0 to 1, where they have an order: then W1 is scored too.
     """
     counts, invalid, target = _checked(counts, invalid, target)
     names, outside = tuple(of(Divergence)), headline()
+    shown = outside if positions is None else (*outside, W1)
     sizes = np.full(len(counts), np.inf) if sizes is None else np.asarray(sizes, dtype=np.float64)
     everything, full_target = counts, target
     if invalid.any():
@@ -169,11 +173,12 @@ def score(
         full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
         # At once, as what is simulated and the limits: nearly all of it is numpy, which lets other threads run.
         with ThreadPoolExecutor(1) as beside:
-            pending = beside.submit(_block, outside, everything, full_target, sizes, seed)
-            conditional = _block(names, counts, target, sizes, seed)
+            pending = beside.submit(_block, outside, everything, full_target, sizes, seed, positions)
+            conditional = _block(names, counts, target, sizes, seed, positions)
         over_all = pending.result()
     else:
-        over_all = conditional = _block(names, counts, target, sizes, seed)
+        over_all = conditional = _block(names, counts, target, sizes, seed, positions)
+    every = dict.fromkeys((*names, *shown))
     raw = {name: unsmoothed(name, counts, target) for name in smoothed()}
     best, worst = best_and_worst_tv(counts, invalid, target)
     valid_counts = np.stack([counts.sum(axis=1), invalid], axis=1)
@@ -182,8 +187,8 @@ def score(
         ContextScore(
             n=int(everything[i].sum()),
             valid=Interval(*(float(v[i, 0]) for v in valid)),
-            scores={name: (over_all if name in outside else conditional).rows[i][name] for name in names},
-            conditional={name: conditional.rows[i][name] for name in outside},
+            scores={name: (over_all if name in shown else conditional).rows[i][name] for name in every},
+            conditional={name: conditional.rows[i][name] for name in shown},
             unsmoothed={name: float(values[i]) for name, values in raw.items()},
             best_tv=float(best[i]),
             worst_tv=float(worst[i]),
@@ -199,8 +204,8 @@ def score(
         empty=int((n == 0).sum()),
         without_valid=int(((n > 0) & (n_valid == 0)).sum()),
         valid=_mean_share(valid_counts),
-        scores={name: (over_all if name in outside else conditional).mean[name] for name in names},
-        conditional={name: conditional.mean[name] for name in outside},
+        scores={name: (over_all if name in shown else conditional).mean[name] for name in every},
+        conditional={name: conditional.mean[name] for name in shown},
         unsmoothed={name: _mean(values) for name, values in raw.items()},
         best_tv=_mean(best),
         worst_tv=_mean(worst),
@@ -210,18 +215,24 @@ def score(
 
 
 def _block(
-    names: tuple[str, ...], counts: IntArray, target: FloatArray, sizes: FloatArray, seed: int
+    names: tuple[str, ...],
+    counts: IntArray,
+    target: FloatArray,
+    sizes: FloatArray,
+    seed: int,
+    positions: FloatArray | None,
 ) -> _Block:
     """The divergences ``names`` of one version of the counts (with or without the invalid draws)."""
     n = counts.sum(axis=1)
     used = n > 0
     with ThreadPoolExecutor(1) as beside:
-        pending = beside.submit(noise.simulate, n, target, names, sizes=sizes, seed=seed)
-        found = sample_limits(counts[used], target[used], sizes[used], names) if used.any() else {}
+        pending = beside.submit(noise.simulate, n, target, names, sizes=sizes, seed=seed, positions=positions)
+        seen = counts[used], target[used], sizes[used]
+        found = sample_limits(*seen, names, positions) if used.any() else {}
     null = pending.result()
     rows: list[dict[str, Score]] = [{} for _ in n]
     mean: dict[str, Score] = {}
-    for name, value in plugins(names, counts, target).items():
+    for name, value in plugins(names, counts, target, positions).items():
         floor, floor95 = null.floor(name)
         table = np.full((len(n), 7), np.nan)
         p = noise.tail(value, null.values[name])

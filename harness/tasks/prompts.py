@@ -33,10 +33,16 @@ class Rendered:
 def select(
     task: Task, split: str = "all", paraphrases: str = "test", own: Sequence[PromptSpec] = ()
 ) -> tuple[list[Context], list[PromptSpec]]:
-    """Contexts of a split and prompts of a paraphrase set (``all`` = every one); ``own`` replaces the task's prompts."""
+    """Contexts of a split and prompts of a paraphrase set; ``own`` replaces the task's prompts.
+
+    ``all`` is every one, ``many`` is those of ``test`` and the further wordings beside them.
+    """
     contexts = [c for c in task.contexts if split in ("all", c.split)]
     given = own or task.prompts
-    prompts = [p for p in given if paraphrases in ("all", p.split)]
+    wanted = ("test", "many") if paraphrases == "many" else (paraphrases,)
+    prompts = [p for p in given if paraphrases == "all" or p.split in wanted]
+    if paraphrases == "many" and not any(p.split == "many" for p in prompts):
+        prompts = []
     for what, chosen, name, known in (
         ("contexts", contexts, split, sorted({c.split for c in task.contexts})),
         ("prompts", prompts, paraphrases, sorted({p.split for p in given})),

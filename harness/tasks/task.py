@@ -47,6 +47,8 @@ class Attribute:
 
     name: str
     classes: Mapping[str, tuple[str, ...]]
+    positions: tuple[float, ...] | None
+    """Where the classes stand between 0 and 1; None where they have no order."""
     reader: Mapping[str, object]
     targets: Mapping[str, str | Mapping[str, object]]
     examples: tuple[ExampleSpec, ...]
@@ -83,11 +85,14 @@ class Task:
 
     @property
     def hash(self) -> str:
-        """sha256 of all that decides what is asked and how it is read (not titles, examples or targets)."""
+        """sha256 of all that decides what is asked and how it is read (not titles, examples or targets).
+
+        Wordings that are asked beside the others are not in it: a run that asks them has the hash of its prompts.
+        """
         return digest(
             {
                 "contexts": [dict(c.fields) for c in self.contexts],
-                "prompts": [p.asked() for p in self.prompts],
+                "prompts": [p.asked() for p in self.prompts if p.split != "many"],
                 "attributes": {
                     a.name: [{k: list(v) for k, v in a.classes.items()}, _what_reads(a.reader)]
                     for a in self.attributes.values()
@@ -134,7 +139,7 @@ def load_task(name: str | Path) -> Task:
 def _attributes(file: TaskFile, doc: Document) -> dict[str, Attribute]:
     single = {
         k: getattr(file, k)
-        for k in ("classes", "reader", "targets", "examples", "blind")
+        for k in ("classes", "ordered", "reader", "targets", "examples", "blind")
         if getattr(file, k) is not None
     }
     if file.attributes is not None:
@@ -167,6 +172,7 @@ def _attribute(name: str, spec: AttributeSpec, loc: tuple[str, ...], doc: Docume
     return Attribute(
         name=name,
         classes={k: _wordings(k, v, slot) for k, v in spec.classes.items()},
+        positions=spec.positions,
         reader=_reader(spec.reader, doc),
         targets=dict(spec.targets),
         examples=_labelled(spec.examples, spec, doc, (*loc, "examples")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -9,12 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from harness.terms import INVALID
 
 Split = Literal["train", "validation", "test"]
+Wordings = Literal[Split, "many"]
+"""Sets of prompts. "many" are asked beside those of "test" where that is asked for."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
 """A name that becomes a file's."""
 Label = Annotated[
     str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]+$", max_length=200, strip_whitespace=True)
 ]
 """A name in any script: of an attribute or a class."""
+_NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 RESERVED = {*INVALID, "settled"}
 
 
@@ -35,7 +39,7 @@ class PromptSpec(StrictFile):
     """One wording of the question: a Jinja template over ``context``."""
 
     id: Name
-    split: Split = "test"
+    split: Wordings = "test"
     text: str | None = None
     """One user turn."""
     messages: list[Turn] | None = None
@@ -97,6 +101,10 @@ class AttributeSpec(StrictFile):
     """What is read from the draws: classes, reader, targets, labelled texts."""
 
     classes: dict[Label, list[str]]
+    ordered: bool | list[Label] | None = None
+    """Whether the classes have an order: true (as they stand), false, or all of them in a list, the lowest first. Names
+    and a list make a scale of equal steps. Numbers stand at their values, and need not be marked: left out is true
+    where every class is a number, else false."""
     reader: str | dict[str, object] = "words"
     targets: dict[Name, str | dict[str, object]] = {}
     examples: str | list[ExampleSpec] = []
@@ -131,6 +139,33 @@ class AttributeSpec(StrictFile):
                     )
         return classes
 
+    @model_validator(mode="after")
+    def _in_order(self) -> AttributeSpec:
+        if isinstance(self.ordered, list) and sorted(self.ordered) != sorted(self.classes):
+            raise ValueError(
+                f"ordered has every class once, the lowest first: {', '.join(self.classes)}; found {', '.join(self.ordered)}"
+            )
+        if self.ordered and self.positions is None:
+            raise ValueError("two classes that are numbers have one value")
+        return self
+
+    @property
+    def positions(self) -> tuple[float, ...] | None:
+        """Where the classes stand between 0 and 1, in their order in the file; None where they have no order."""
+        names = list(self.classes)
+        if isinstance(self.ordered, list):
+            places = [float(self.ordered.index(name)) for name in names]
+        elif self.ordered is not False and all(map(_NUMBER.fullmatch, names)):
+            places = [float(name) for name in names]
+        elif self.ordered:
+            places = [float(i) for i in range(len(names))]
+        else:
+            return None
+        low, high = min(places), max(places)
+        if len(set(places)) < len(places):
+            return None
+        return tuple((place - low) / (high - low) for place in places)
+
 
 class HeldOutSpec(StrictFile):
     """Whose replies the prompts' references are: a target of the same people would be told what is asked."""
@@ -153,12 +188,13 @@ class TaskFile(StrictFile):
     """Of choices: the contexts' column with the word whose association with the wordings is measured."""
     attribute: Label | None = None
     classes: dict[str, object] | list[str] | None = None
+    ordered: bool | list[str] | None = None
     reader: str | dict[str, object] | None = None
     targets: dict[str, object] | None = None
     examples: str | list[object] | None = None
     blind: str | list[object] | None = None
     attributes: dict[Label, AttributeSpec] | None = None
-    """Several attributes read from the same draws, in place of the five keys above."""
+    """Several attributes read from the same draws, in place of the six keys above."""
     contexts: str | list[str | dict[str, object]]
     prompts: str | list[PromptSpec]
     people: HeldOutSpec | None = None

@@ -17,7 +17,7 @@ PAIRS = ((10, 0.5), (10, 0.05), (10, 0.97), (25, 0.2), (25, 0.0016), (100, 0.03)
 @pytest.mark.parametrize(("n", "t"), PAIRS)
 def test_sides_hold_for_models_off_the_grid(name: str, n: int, t: float) -> None:
     parts = sides.cells_of(name)
-    functions = sides._functions(parts, np.array([float(n)]), np.array([t]))
+    functions = sides.functions(parts, np.array([float(n)]), np.array([t]))
     least = t * LEAST_SHARE if name == "kl_target_model" else 0.0
     q = np.unique(
         np.concatenate([np.linspace(least, 1, 150), t * np.linspace(LEAST_SHARE, 3, 60)]).clip(0, 1)
@@ -38,7 +38,7 @@ def test_sides_hold_for_models_off_the_grid(name: str, n: int, t: float) -> None
 def test_estimate_is_unbiased_at_the_target_and_far_from_it(name: str) -> None:
     n, t = 100.0, 0.4
     parts = sides.cells_of(name)
-    estimate, _, _ = sides._functions(parts, np.array([n]), np.array([t]))
+    estimate, _, _ = sides.functions(parts, np.array([n]), np.array([t]))
     x = np.arange(n + 1)
     full = np.full(len(x), n), np.full(len(x), t), np.zeros(len(x), dtype=np.int64)
     for q in (t, 0.7):

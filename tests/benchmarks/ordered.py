@@ -1,0 +1,140 @@
+"""Do the 95% intervals of W1 hold the truth? ``python -m tests.benchmarks.ordered OUT.json [--quick]``.
+
+As ``tests.benchmarks.coverage``, for classes on a scale of equal steps: models moved from one neighbour to the next, or
+from end to end, with draws that have no class, for one context and for the mean over 14.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics.w1 import W1, w1
+from harness.scoring.interval import Limits, guarded_limits, mean_limits
+from harness.scoring.ordered import ordered_sides
+from tests.benchmarks.coverage import model_of, target_of
+
+Floats = NDArray[np.float64]
+CONTEXTS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cell of the grid."""
+
+    contexts: int
+    classes: int
+    n: int
+    target: str
+    shift: float
+    invalid: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was found in one cell."""
+
+    case: Case
+    truth: float
+    coverage: float
+    too_high: float
+    too_low: float
+    width: float
+
+
+def run(case: Case) -> Row | None:
+    """Simulate one cell; None where no such model exists."""
+    rng = np.random.default_rng(
+        [
+            case.contexts,
+            case.classes,
+            case.n,
+            len(case.target),
+            int(1000 * case.shift),
+            int(100 * case.invalid),
+        ]
+    )
+    targets, models = [], []
+    for context in range(case.contexts):
+        target = target_of(case.target, case.classes, rng)
+        model = model_of(target, case.shift, ("pile", "spread", "random")[context % 3], rng)
+        if model is None:
+            return None
+        targets.append(np.append(target, 0.0))
+        models.append(np.append((1 - case.invalid) * model, case.invalid))
+    target, model = np.array(targets), np.array(models)
+    places = np.linspace(0, 1, case.classes)
+    truth = float(w1(model, target, places).mean())
+    drawn = rng.multinomial(np.full((case.samples, case.contexts), case.n), model)
+    low, high = _interval(drawn, target, places)
+    return Row(
+        case,
+        truth,
+        coverage=float(((low <= truth + 1e-12) & (high >= truth - 1e-12)).mean()),
+        too_high=float((low > truth + 1e-12).mean()),
+        too_low=float((high < truth - 1e-12).mean()),
+        width=float((high - low).mean()),
+    )
+
+
+def _interval(drawn: NDArray[np.int64], target: Floats, places: Floats) -> tuple[Floats, Floats]:
+    """The package's interval for each sample [S, C, K + 1]; a run without invalid draws has no column for them."""
+    samples, contexts, columns = drawn.shape
+    low, high = np.empty((2, samples))
+    clean = drawn[..., -1].sum(axis=1) == 0
+    for rows, kept in ((clean, columns - 1), (~clean, columns)):
+        if not rows.any():
+            continue
+        counts = drawn[rows][..., :kept].reshape(-1, kept)
+        against = np.tile(target[:, :kept], (int(rows.sum()), 1))
+        parts = ordered_sides(counts, against, places)
+        found = guarded_limits(W1, partial(w1, positions=places), parts, counts, against)
+        if contexts > 1:
+            shape = int(rows.sum()), contexts
+            found = mean_limits(W1, parts.reshaped(*shape), Limits(*(p.reshape(shape) for p in found)))
+        low[rows], high[rows] = found.low, found.high
+    return low, high
+
+
+def cases(quick: bool) -> list[Case]:
+    """The grid."""
+    return [
+        Case(contexts, classes, n, target, shift, invalid, 200 if quick else samples)
+        for contexts, samples in ((1, 500), (CONTEXTS, 200))
+        for classes in ((3, 5) if quick else (2, 3, 5, 7))
+        for n in ((10, 100) if quick else (10, 100, 1000))
+        for target in (("uniform",) if quick else ("uniform", "skewed", "zero"))
+        for shift in ((0.0, 0.1) if quick else (0.0, 0.05, 0.2))
+        for invalid in ((0.0, 0.1) if quick else (0.0, 0.1, 0.4))
+    ]
+
+
+def main() -> None:
+    """Run the grid, print the least and the mean coverage by number of contexts and classes, and write every cell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a subset of the grid, 200 samples a cell")
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args()
+    with ProcessPoolExecutor(asked.processes) as pool:
+        rows = [row for row in pool.map(run, cases(asked.quick), chunksize=4) if row is not None]
+    print("| contexts | classes | cells | least coverage | mean |\n|--:|--:|--:|--:|--:|")
+    for contexts in sorted({r.case.contexts for r in rows}):
+        for classes in sorted({r.case.classes for r in rows}):
+            held = [r.coverage for r in rows if (r.case.contexts, r.case.classes) == (contexts, classes)]
+            print(f"| {contexts} | {classes} | {len(held)} | {min(held):.3f} | {np.mean(held):.3f} |")
+    for row in sorted(rows, key=lambda r: r.coverage)[:10]:
+        print(row)
+    asked.out.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
