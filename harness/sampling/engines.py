@@ -58,7 +58,12 @@ def _llamacpp(ask: Opening) -> Engine:
 def _server(ask: Opening) -> Engine:
     from harness.sampling.server.engine import ServerEngine
 
-    return ServerEngine(ask.rest, **ask.options)
+    engine = ServerEngine(ask.rest, **ask.options)
+    if ask.measure == "choices":
+        from harness.sampling.server.choices import ServerChoices
+
+        return ServerChoices(engine)
+    return engine
 
 
 def _ollama(ask: Opening) -> Engine:
@@ -113,7 +118,7 @@ ENGINES: tuple[EngineSpec, ...] = (
     EngineSpec(
         "server",
         "NAME@http://host:port/v1, a server",
-        ("draws",),
+        ("draws", "choices"),
         _server,
         (TIMEOUT, CONNECT),
         ("httpx",),

@@ -2,10 +2,10 @@
 
 python -m tests.benchmarks.servers OUT.json --model FILE.gguf [-n 500] [--seconds 240]
 
-A real llama.cpp server is started on a free port and asked as anybody's server is (``server:``). Both ways draw the same
-questions of gender_us, n each, in pieces that are kept in OUT.json: the same command goes on where it was stopped. It
-ends with the outcomes of each way, and the p-value of one law for both (chi-square of homogeneity, each question a
-stratum).
+A real llama.cpp server is started on a free port and asked as anybody's server is (``server:``). Both ways draw the
+first tokens of answers to the same questions of gender_us, n each, in pieces that are kept in OUT.json: the same command
+goes on where it was stopped. It ends with what was said by each way, read as the task reads it, and the p-values of one
+law for both, for outcomes and for first words (chi-square of homogeneity, each question a stratum).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -39,8 +40,11 @@ QUESTIONS = 4
 PIECE = 100
 """Draws of a question at once."""
 SLOTS = 8
+TOKENS = 12
+"""Of an answer: the law of its beginning needs no more, and a processor can draw it."""
 Way = Literal["server", "ours"]
-Outcomes = dict[str, dict[str, int]]
+WAYS: tuple[Way, Way] = ("server", "ours")
+Counted = dict[str, dict[str, int]]
 
 
 class LawRecord(Record):
@@ -52,10 +56,12 @@ class LawRecord(Record):
     """Its software and version."""
     pieces: dict[Way, int] = Field(default_factory=dict)
     """Way -> pieces of ``PIECE`` draws of each question."""
-    outcomes: dict[Way, Outcomes] = Field(default_factory=dict)
+    outcomes: dict[Way, Counted] = Field(default_factory=dict)
     """Way -> question -> outcome -> draws."""
-    p: float | None = None
-    """Of one law for both; null until both have drawn the same number."""
+    words: dict[Way, Counted] = Field(default_factory=dict)
+    """Way -> question -> first word -> draws."""
+    p: dict[str, float] = Field(default_factory=dict)
+    """Outcomes or words -> p-value of one law for both; empty until both have drawn the same number."""
 
 
 def opened(way: Way, model: str) -> Iterator[Draws]:
@@ -102,13 +108,16 @@ def draw(way: Way, model: str, record: LawRecord, n: int, end: float) -> LawReco
         first = questions(0)[0]
         reader = DrawReader.of(task, Contract(), engine.render(first))
         progress = Progress(way, (n - done * PIECE) * QUESTIONS)
-        counted = record.outcomes.setdefault(way, {})
+        counted, words = record.outcomes.setdefault(way, {}), record.words.setdefault(way, {})
+        short = replace(task.sampling, max_tokens=TOKENS)
         while done * PIECE < n and time.monotonic() < end:
-            for request, draws in engine.draw(questions(done), task.sampling, reader.settled):
-                found = Counter(counted.get(request.context, {}))
+            for request, draws in engine.draw(questions(done), short):
+                found, said = (Counter(kept.get(request.context, {})) for kept in (counted, words))
                 for one, reading in zip(draws, reader.read((d.text, d.finish) for d in draws), strict=True):
                     found[reading[ATTRIBUTE].label] += one.count
+                    said[(one.text.split() or [""])[0]] += one.count
                 counted[request.context] = dict(sorted(found.items()))
+                words[request.context] = dict(sorted(said.items()))
                 progress.advance(request.n, 0, sum(d.count * d.tokens for d in draws))
             done += 1
             record.pieces[way] = done
@@ -117,6 +126,15 @@ def draw(way: Way, model: str, record: LawRecord, n: int, end: float) -> LawReco
         if served is not None:
             record = record.model_copy(update={"server": f"{served.kind} {served.version}"})
     return record
+
+
+def alike(counted: dict[Way, Counted]) -> float:
+    """p-value of one law for both ways."""
+    one, other = (
+        {q: Counter({(key, ""): k for key, k in found.items()}) for q, found in counted[way].items()}
+        for way in WAYS
+    )
+    return homogeneity(one, other)
 
 
 def main() -> None:
@@ -131,16 +149,12 @@ def main() -> None:
     record = LawRecord(model=Path(given.model).name)
     if given.out.is_file():
         record = read(given.out, LawRecord, hint="another OUT.json")
-    ways: tuple[Way, Way] = ("server", "ours")
-    for way in ways:
+    for way in WAYS:
         record = draw(way, given.model, record, given.n, end)
         write(given.out, record)
     if record.pieces.get("server") == record.pieces.get("ours"):
-        one, other = (
-            {q: Counter({(o, ""): k for o, k in found.items()}) for q, found in record.outcomes[way].items()}
-            for way in ways
-        )
-        record = record.model_copy(update={"p": homogeneity(one, other)})
+        p = {"outcomes": alike(record.outcomes), "words": alike(record.words)}
+        record = record.model_copy(update={"p": p})
         write(given.out, record)
     print(record.model_dump_json(indent=1))  # a benchmark's result
 

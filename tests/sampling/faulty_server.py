@@ -57,10 +57,14 @@ class FaultyServer:
     """Status and message for a body that the server does not take."""
     choice: Callable[[str], Json] = lambda text: {"message": {"content": text}, "finish_reason": "stop"}
     usage: Callable[[int], Json] = lambda n: {"completion_tokens": n}
+    owner: str = "nobody"
+    fingerprint: str = "fp_1"
     root: str = ""
     """The folder that the models are said to lie in."""
     first: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     """Headers and bodies of the first answers, one a call."""
+    beside: Callable[[str, Json], Json | None] = lambda path, body: None
+    """JSON of a path that is not OpenAI's, or is to be answered otherwise."""
     gate: threading.Event | None = None
     """Every answer waits for this."""
 
@@ -140,7 +144,7 @@ class FaultyServer:
                 choice["text"] = message["content"]
         return {
             "model": f"{call['model']}-2026",
-            "system_fingerprint": "fp_1",
+            "system_fingerprint": self.fingerprint,
             "choices": [] if fault == "empty" else choices,
             "usage": self.usage(n),
         }
@@ -163,14 +167,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def do_GET(self) -> None:
-        rows = [{"id": m, "owned_by": "nobody", "root": self.owner.root} for m in self.owner.models]
+        if (found := self.owner.beside(self.path, {})) is not None:
+            self._send(200, json.dumps(found).encode())
+            return
+        rows = [{"id": m, "owned_by": self.owner.owner, "root": self.owner.root} for m in self.owner.models]
         self._send(200, json.dumps({"data": rows}).encode())
 
     def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if (found := self.owner.beside(self.path, body)) is not None:
+            self._send(200, json.dumps(found).encode())
+            return
         if not self.path.startswith("/v1/"):
             self._send(404, b"")
             return
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.owner.arrived(self.path, body, self.headers.get("Authorization", ""))
         try:
             self._answer(body, fault)

@@ -13,9 +13,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("xllamacpp")
 
+from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.server.choices import ServerChoices
 from harness.sampling.server.engine import ServerEngine
-from harness.terms import Message, Request, Sampling
+from harness.terms import SLOT, Message, Request, Sampling
 from tests.sampling.laws import asked, counted, homogeneity
 from tests.sampling.tiny import question
 from tests.sampling.tiny_gguf import write_gguf
@@ -90,3 +92,19 @@ def test_a_real_model_has_the_law_of_our_own_engine() -> None:
     theirs = counted(ServerEngine(f"{server.listening_address}/v1"), ask, first)
     ours = counted(CollapsedEngine(str(path)), [replace(r, n=4000) for r in ask], first)
     assert homogeneity(theirs, ours) > 1e-3
+
+
+def test_choices_are_those_of_our_own_engine(engine: ServerEngine, tiny_model: Path) -> None:
+    user = Message("user", question("pilot"))
+    ask = [
+        Request("chat", "p", 0, 1, 0, (user,)),
+        Request("begun", "p", 0, 1, 0, (user, Message("assistant", "It is"))),
+        Request("text", "p", 0, 1, 0, text="The pilot is"),
+        Request("slot", "p", 0, 1, 0, text=f"One {SLOT} pilot, please"),
+    ]
+    wordings = {"female": ("female", "a woman"), "male": ("male", "he"), "other": ("xylophone",)}
+    theirs = dict(ServerChoices(engine).choices(ask, lambda _: wordings))
+    ours = dict(ChoicesEngine(str(tiny_model)).choices(ask, lambda _: wordings))
+    for request in ask:
+        assert theirs[request].lower == pytest.approx(ours[request].lower, abs=2e-3)
+    assert max(max(s.lower.values()) for s in ours.values()) > 0.5

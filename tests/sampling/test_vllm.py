@@ -17,10 +17,12 @@ import pytest
 from scipy import stats
 
 from harness.errors import UserError
+from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.server.choices import ServerChoices
 from harness.sampling.server.engine import ServerEngine
 from harness.sampling.vllm import VllmEngine
-from harness.terms import Message, Request, Sampling
+from harness.terms import SLOT, Message, Request, Sampling
 from tests.sampling.laws import ASK, asked, counted, homogeneity
 from tests.sampling.tiny import PEOPLE, question
 
@@ -217,6 +219,16 @@ def test_a_served_model_has_the_law_of_its_checkpoint(served: str, reference: Dr
     assert (told.kind, told.not_taken, bool(told.version)) == ("vLLM", (), True)
     card, own = engine.card(), reference.card()
     assert (card.weights, card.template, card.contract) == (own.weights, own.template, own.contract)
+
+
+@pytest.mark.vllm
+def test_choices_at_a_server_are_those_of_our_own_engine(served: str, tiny_model: Path) -> None:
+    ask = [*forms(1, 0), Request("slot", "p", 0, 1, 0, text=f"One {SLOT} pilot, please")]
+    wordings = {"female": ("female", "a woman"), "male": ("male", "he")}
+    theirs = dict(ServerChoices(ServerEngine(served)).choices(ask, lambda _: wordings))
+    ours = dict(ChoicesEngine(str(tiny_model), device="cpu").choices(ask, lambda _: wordings))
+    for request in ask:
+        assert theirs[request].lower == pytest.approx(ours[request].lower, abs=2e-3)
 
 
 @pytest.mark.vllm

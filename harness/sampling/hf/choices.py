@@ -20,7 +20,8 @@ from harness.sampling.hf.budget import Budget
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find, kind_of
-from harness.sampling.hf.wordings import causal_group, fill, masked_group, normalised, score_all
+from harness.sampling.hf.wordings import causal_group, masked_group, score_all
+from harness.sampling.wordings import fill, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

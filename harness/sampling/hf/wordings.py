@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from harness.errors import UserError
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.padding import filled, padded
-from harness.terms import SLOT, gap
+from harness.sampling.wordings import shared, written
+from harness.terms import SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,20 +26,6 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """A target that is not scored."""
-
-
-def fill(request: Request, wording: str) -> Request:
-    """The request with its slot filled; one without a slot gets the wording as the beginning of the reply."""
-    return replace(
-        request,
-        text=request.text.replace(SLOT, wording),
-        messages=tuple(replace(m, content=m.content.replace(SLOT, wording)) for m in request.messages),
-    )
-
-
-def has_slot(request: Request) -> bool:
-    """Whether a wording has a place inside the prompt."""
-    return SLOT in request.text or any(SLOT in m.content for m in request.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +120,8 @@ def masked_group(chat: Chat, request: Request, wordings: Sequence[str]) -> list[
 def causal_group(chat: Chat, request: Request, wordings: Sequence[str]) -> list[Scored]:
     """A row per wording: the filled text or the reply, scored from where the wordings' tokens part."""
     templated = bool(request.messages and chat.template)
-    if has_slot(request):
-        texts = [chat.render(fill(request, w)) for w in wordings]
-    else:
-        begun = not request.messages or request.messages[-1].role == "assistant"
-        prompt = chat.render(request)
-        texts = [prompt + (gap(prompt, w) if begun or not templated else "") + w for w in wordings]
-    rows = chat.tokens(texts, templated)
-    shared = 0
-    while all(len(r) > shared and r[shared] == rows[0][shared] for r in rows):
-        shared += 1
-    if not shared:
-        rows, shared = [[*chat.start(), *r] for r in rows], 1
-    return [Scored(r, [IGNORED] * shared + r[shared:]) for r in rows]
-
-
-def normalised(labels: Sequence[str], logs: NDArray[np.float64]) -> dict[str, float]:
-    """Each label's share of the probability of all wordings."""
-    weights = np.exp(logs - logs.max())
-    shares = dict.fromkeys(labels, 0.0)
-    for label, weight in zip(labels, weights / weights.sum(), strict=True):
-        shares[label] += float(weight)
-    return shares
+    rows = chat.tokens(written(request, wordings, chat.render, templated=templated), templated)
+    same = shared(rows)
+    if not same:
+        rows, same = [[*chat.start(), *r] for r in rows], 1
+    return [Scored(r, [IGNORED] * same + r[same:]) for r in rows]

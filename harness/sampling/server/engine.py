@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from harness.sampling.base import Settled
+    from harness.sampling.server.kind import Software
     from harness.terms import Draw, Request, Sampling
 
     Result = tuple[Request, list[Draw]]
@@ -86,8 +87,8 @@ class ServerEngine:
             )
         if only_ollama and not self._url.path.rstrip("/").endswith("/v1"):
             self._url = self._url.copy_with(path=self._url.path.rstrip("/") + "/v1")
-        self._where = str(self._url.copy_with(query=None))
-        self._root = httpx.URL(self._where.rstrip("/").removesuffix("/v1"))
+        self.where = str(self._url.copy_with(query=None))
+        self.root = httpx.URL(self.where.rstrip("/").removesuffix("/v1"))
         self._model = match["name"] or ""
         self._only_ollama = only_ollama
         self._owner = ""
@@ -110,7 +111,7 @@ class ServerEngine:
         engine = {
             "name": "ollama" if software.kind == "Ollama" else "server",
             "httpx": version("httpx"),
-            "url": self._where,
+            "url": self.where,
             "answered_as": ", ".join(sorted({m for m, _ in memory.answered if m})),
             "fingerprint": ", ".join(sorted({f for _, f in memory.answered if f})),
         }
@@ -138,11 +139,16 @@ class ServerEngine:
                     dialect.model, revision=self._shown.digest, template=self._shown.template_digest
                 )
             elif root and is_here(self._url.host):
-                with self._client() as client:
+                with self.client() as client:
                     self._seen = seen(root, client, dialect.model)
             else:
                 self._seen = ModelCard(dialect.model, template=dialect.software.template_digest)
         return self._seen
+
+    @property
+    def software(self) -> Software:
+        """What answers."""
+        return self._connected().dialect.software
 
     def render(self, request: Request) -> str:
         """The messages as JSON, or the plain text: the template is the server's."""
@@ -158,8 +164,8 @@ class ServerEngine:
         memory = self._connected()
         if isinstance(memory.dialect, OllamaDialect):
             memory.dialect.prepare(requests, sampling)
-            with self._client() as client:
-                prove_continuing(client, self._root, memory.dialect, requests, self._manners.timeout)
+            with self.client() as client:
+                prove_continuing(client, self.root, memory.dialect, requests, self._manners.timeout)
         memory.dialect.check(sampling)
         results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
         # A loop of its own in a thread: the caller may itself live in a running loop (a notebook).
@@ -193,13 +199,13 @@ class ServerEngine:
             if waited > self._manners.timeout:
                 raise UserError(
                     f"no draws within {waited:,.0f} s",
-                    where=self._where,
+                    where=self.where,
                     found=so_far,
                     hint="--timeout SECONDS, for a server that needs longer",
                 )
             if heart.due():
                 manners = f"{self._manners.tries} tries each, {self.concurrency} calls at once"
-                say(f"{self._where}: no draws yet after {waited:,.0f} s; {so_far} ({manners})")
+                say(f"{self.where}: no draws yet after {waited:,.0f} s; {so_far} ({manners})")
 
     def close(self) -> None:
         """Nothing is held between two calls of ``draw``."""
@@ -220,7 +226,7 @@ class ServerEngine:
 
     def _base(self, memory: Memory) -> httpx.URL:
         """Where the dialect's paths begin."""
-        return self._root if isinstance(memory.dialect, OllamaDialect) else self._url
+        return self.root if isinstance(memory.dialect, OllamaDialect) else self._url
 
     def _connected(self) -> Memory:
         if self._memory is None:
@@ -229,7 +235,7 @@ class ServerEngine:
                 if len(models) != 1:
                     raise UserError(
                         "the URL of a server with several models needs the model's name in front",
-                        where=self._where,
+                        where=self.where,
                         expected=f"one of: {', '.join(models[:10])}" if models else "MODEL@URL",
                     )
                 self._model = models[0]
@@ -242,31 +248,31 @@ class ServerEngine:
 
     def _dialect(self) -> Dialect:
         """What is spoken with the software that answers."""
-        with self._client() as client:
-            software = recognise(client, self._root, self._owner)
+        with self.client() as client:
+            software = recognise(client, self.root, self._owner)
             if software.kind == "Ollama":
                 if not software.version:
-                    raise not_by_v1(f"only {self._where}: no /api/version beside it")
-                self._shown = ollama.shown(client, self._root, self._model)
+                    raise not_by_v1(f"only {self.where}: no /api/version beside it")
+                self._shown = ollama.shown(client, self.root, self._model)
                 return OllamaDialect(self._model, software, self._shown)
         if self._only_ollama:
             raise UserError(
                 "no Ollama answers",
-                where=self._where,
+                where=self.where,
                 found=software.kind or "a server that does not say what it is",
-                hint=f"server:{self._model}@{self._where}",
+                hint=f"server:{self._model}@{self.where}",
             )
         return Dialect(self._model, software)
 
     def _models(self) -> list[str]:
         """The names at ``/models``; none where the server has no such list."""
         try:
-            with self._client() as client:
+            with self.client() as client:
                 status, body = fetched(client, "models", seconds=self._connect)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise UserError(
                 "no server answers",
-                where=self._where,
+                where=self.where,
                 found=describe(error),
                 hint="is it running, and on this port?",
             ) from error
@@ -278,7 +284,8 @@ class ServerEngine:
         self._roots = {str(m["id"]): str(m["root"]) for m in rows if m.get("root")}
         return [str(m["id"]) for m in rows]
 
-    def _client(self) -> httpx.Client:
+    def client(self) -> httpx.Client:
+        """A connection with the key, if there is one."""
         return httpx.Client(base_url=self._url, headers=_headers(), timeout=self._connect)
 
     def _error(self, status: int, message: str) -> UserError:
@@ -286,12 +293,12 @@ class ServerEngine:
         message = clip(message.replace(key(), "[key]") if key() else message, 500)
         if not status:
             hint = "is it ready? its own log says more"
-            return UserError("the server gives no draws", where=self._where, found=message, hint=hint)
+            return UserError("the server gives no draws", where=self.where, found=message, hint=hint)
         if status in (401, 403):
             name = next((k for k in _KEYS if os.environ.get(k)), "")
             hint = f"the key in {name} is not accepted" if name else f"export {_KEYS[0]}=..."
             return UserError(
-                f"the server denies access ({status})", where=self._where, found=message, hint=hint
+                f"the server denies access ({status})", where=self.where, found=message, hint=hint
             )
         if status == 404:
             models = self._models()
@@ -299,14 +306,14 @@ class ServerEngine:
                 models = []  # it is there: the path is wrong
             return UserError(
                 f"the server has no model {self._model!r}, or no such path (404)",
-                where=self._where,
+                where=self.where,
                 found=message,
                 expected=", ".join(models[:10]) or "a URL that ends where the API begins, often /v1",
                 nearest=nearest(self._model, models),
             )
         if status == 429:
-            return UserError("the account's quota is used up (429)", where=self._where, found=message)
-        return UserError(f"the server takes none of the prompts ({status})", where=self._where, found=message)
+            return UserError("the account's quota is used up (429)", where=self.where, found=message)
+        return UserError(f"the server takes none of the prompts ({status})", where=self.where, found=message)
 
 
 def key() -> str:

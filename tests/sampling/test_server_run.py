@@ -1,0 +1,86 @@
+"""A run at a server: its manifest says what answered, and it goes on at no other kind of server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import evaluate
+from harness.errors import UserError
+from harness.runs.folder import Run
+from reports.leaderboard import leaderboard
+from tests.sampling.faulty_server import FaultyServer
+from tests.sampling.ollama_server import OllamaServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORDS = {"female": 1.0, "male": 0.5, "Neither.": -1.0}
+
+
+def test_the_manifest_and_the_board_say_what_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with OllamaServer(WORDS, [("top_k", 20), ("repeat_penalty", 1.3)]) as server:
+        run = evaluate(
+            f"server:tiny:latest@{server.root}/v1",
+            "gender_us",
+            "labor",
+            n=3,
+            contexts=("registered_nurses", "software_developers"),
+            out=tmp_path / "runs",
+        )
+        asked = sum(path == "/api/chat" for path, _ in server.calls)
+    manifest = Run.open(run.folder).manifest
+    assert manifest.engine.name == "ollama"
+    assert manifest.server is not None
+    assert (manifest.server.kind, manifest.server.version) == ("Ollama", "0.12.6")
+    assert manifest.server.set_aside == ("top_k 20", "repeat_penalty 1.3")
+    assert manifest.probe is not None
+    assert asked == run.n * len(run.prompts().prompts) + manifest.probe.draws
+    assert "20 draws that are not counted" in capsys.readouterr().err
+    leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "Ollama 0.12.6; not taken: n; set aside: top_k 20, repeat_penalty 1.3" in page
+
+
+def test_what_a_server_refuses_stands_in_the_manifest_of_its_run(tmp_path: Path) -> None:
+    def refuse(body: dict[str, object]) -> tuple[int, str] | None:
+        return (400, "unknown field min_p") if "min_p" in body else None
+
+    with FaultyServer({"female": 0.6, "male": 0.4}, refuse=refuse) as server:
+        run = evaluate(
+            f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+        )
+    found = Run.open(run.folder).manifest
+    assert found.server is not None
+    assert found.server.not_taken == ("min_p",)
+    assert found.server.not_stated == ("top_k", "repetition_penalty", "weights", "chat template")
+    assert found.engine.model_dump()["fingerprint"] == "fp_1"
+
+
+def test_a_run_goes_on_at_no_other_kind_of_server(tmp_path: Path) -> None:
+    law = {"female": 0.6, "male": 0.4}
+    with FaultyServer(law, owner="vllm") as server:
+        evaluate(
+            f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+        )
+    with (
+        FaultyServer(law, owner="sglang") as server,
+        pytest.raises(UserError, match="of another kind") as err,
+    ):
+        evaluate(
+            f"server:tiny@{server.url}", "gender_us", n=4, contexts=("software_developers",), out=tmp_path
+        )
+    assert (err.value.found, err.value.expected) == ("SGLang", "vLLM")
+
+
+def test_software_that_changes_while_it_draws_ends_the_run(tmp_path: Path) -> None:
+    with FaultyServer({"female": 1.0}, owner="vllm") as server:
+        server.fingerprint = "b1234-abcdef"
+        with pytest.raises(UserError, match="another server answers") as err:
+            evaluate(
+                f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+            )
+    assert err.value.expected == "vLLM"
