@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import UserError, nearest
 from harness.files import Document, load_yaml, validate
@@ -28,6 +29,7 @@ Schedule = Literal[
 Precision = Literal["auto", "bf16", "fp32"]
 RetentionLoss = Literal["ce", "kl"]
 """Cross-entropy on texts, or the distance from the frozen base on them."""
+LogTo = Literal["none", "trackio", "wandb"]
 Pooling = Literal["distinct", "all"]
 """Rows that are the same: trained on once with their number as weight, or one after another."""
 RECIPE = "recipe.yaml"
@@ -81,6 +83,15 @@ class TuningRecipe(Recipe):
     retention_rows: int = Field(ge=0)
     """How many of them a step (of a masked model: how many of their tokens); 0 is all."""
     max_length: int = Field(ge=8)
+    log_to: LogTo = Field(exclude=True)
+    """Where losses are shown. The weights do not depend on it, so it is no part of a training's identity."""
+
+    @field_validator("log_to")
+    @classmethod
+    def _installed(cls, log_to: LogTo) -> LogTo:
+        if log_to != "none" and find_spec(log_to) is None:
+            raise ValueError(f"needs the package {log_to}, which is not installed: pip install {log_to}")
+        return log_to
 
     def retained(self) -> Path | None:
         """The file of the texts that are retained, if any."""

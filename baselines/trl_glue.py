@@ -64,7 +64,7 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
         "lr_scheduler_type": recipe.schedule,
         "bf16": uses_bf16(recipe.precision),
         "save_total_limit": 2,
-        "report_to": [],
+        "report_to": [] if recipe.log_to == "none" else [recipe.log_to],
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": torch.cuda.is_available(),
     }

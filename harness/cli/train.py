@@ -60,6 +60,11 @@ class OptionFlags(TypedDict):
     "default: class wordings, or the model's own draws.",
 )
 @click.option("--revision", default="", help="Hub revision of the model.")
+@click.option(
+    "--log-to",
+    type=click.Choice(["trackio", "wandb"]),
+    help="Show the losses while it trains, in a dashboard of that package; the same as --set log_to=…",
+)
 @config_option
 def command(
     method: str,
@@ -67,6 +72,7 @@ def command(
     out: Path,
     task: str,
     targets: tuple[str, ...],
+    log_to: str | None,
     **flags: Unpack[OptionFlags],
 ) -> None:
     """Train METHOD on MODEL so that its answers follow a target, and write a checkpoint folder.
@@ -78,4 +84,6 @@ def command(
     """
     from baselines.driver import Options, train
 
+    if log_to:
+        flags["settings"] = (*flags["settings"], f"log_to={log_to}")
     train(method, model, task, targets, out, Options(**flags))

@@ -16,6 +16,7 @@ from baselines.driver import Options, train
 from baselines.methods import METHODS
 from baselines.stage import last_whole
 from baselines.texts import from_csv
+from baselines.trl_glue import shared_arguments
 from harness.cli.main import run as distalign
 from harness.errors import UserError
 from harness.evaluation import evaluate
@@ -383,3 +384,17 @@ def test_two_processes_train_one_checkpoint(
         apart = max(float((one[k] - two[k]).abs().max()) for k in one)
         assert moved > 1e-3
         assert apart < 0.01 * moved
+
+
+def test_losses_are_shown_where_asked_and_this_is_no_part_of_a_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain = klkto.METHOD.read_recipe()
+    assert shared_arguments(plain, tmp_path)["report_to"] == []
+    monkeypatch.setattr("baselines.recipe.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package wandb, which is not installed: pip install wandb"):
+        klkto.METHOD.read_recipe(None, ["log_to=wandb"])
+    monkeypatch.setattr("baselines.recipe.find_spec", lambda name: name)
+    shown = klkto.METHOD.read_recipe(None, ["log_to=wandb"])
+    assert shared_arguments(shown, tmp_path)["report_to"] == ["wandb"]
+    assert shown.model_dump() == plain.model_dump()
