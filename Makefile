@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 ENGINES := .venv-engines
 LOWEST := .venv-lowest
+FORMATS := .venv-formats
 CORE_TESTS := tests/tasks tests/runs tests/scoring tests/metrics tests/importers tests/cli tests/test_evaluate.py tests/test_compare.py
 BIN := $(VENV)/bin
 # Pinned exactly: a range may take gigabytes of CUDA builds.
 TORCH := 2.13.0
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: demo real test test-lowest lint types lock bench test-slow test-faults test-engines test-browser wheel clean
+.PHONY: demo real test test-lowest lint types lock bench test-slow test-faults test-formats test-engines test-browser wheel clean
 
 $(VENV)/.made: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +34,12 @@ test-lowest: $(VENV)/.made
 	$(BIN)/uv venv -q --clear $(LOWEST) --python $(BIN)/python
 	$(BIN)/uv pip install -q --python $(LOWEST) --resolution lowest-direct -e '.[xlsx]' pytest==8.3.1 pytest-xdist==3.6.1 hypothesis==6.100.0
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto $(CORE_TESTS)
+
+# The exports, read by the libraries of their formats. Their own needs (another huggingface_hub, another fsspec) are not those of the lock.
+test-formats: $(VENV)/.made
+	$(BIN)/uv venv -q --clear $(FORMATS) --python 3.12
+	$(BIN)/uv pip install -q --python $(FORMATS) -e . pytest every-eval-ever==0.3.0 inspect-ai==0.3.285 datasets
+	OMP_NUM_THREADS=1 $(FORMATS)/bin/python -m pytest -rs tests/reports/test_formats.py
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .
@@ -74,4 +81,4 @@ wheel: $(VENV)/.made
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) $(ENGINES) build dist
+	rm -rf $(VENV) $(ENGINES) $(LOWEST) $(FORMATS) build dist

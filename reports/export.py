@@ -1,13 +1,11 @@
-"""``export``: the board's numbers as Markdown, LaTeX, model-card metadata and Parquet."""
+"""``export``: the board's numbers as Markdown, LaTeX and Parquet."""
 
 from __future__ import annotations
 
 import math
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING
-
-import yaml
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import UserError
 from harness.files import replacing
@@ -22,7 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.metrics.base import Metric
+    from reports.load import Entry
     from reports.tables import BoardRow
+
+    Clean = Callable[[object], str]
 
 _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
@@ -32,16 +33,32 @@ _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     ">": r"\textgreater{}",
     "–": "--",
 }
+FLOOR = "floor: a perfect model with as many draws has a TV below it in 95 of 100 measurements"
+
+
+class PrintedTable(NamedTuple):
+    """What is said of one task and target, every cell safe for where it goes."""
+
+    title: str
+    lines: list[list[str]]
+    """The ranked results, best first."""
+    notes: list[str]
+    """What the floor is, and what is not ranked and why."""
 
 
 def load(runs: Sequence[str]) -> list[BoardRow]:
     """One record per result, as in ``leaderboard.json``."""
+    return records(build(scored(runs)), {})
+
+
+def scored(runs: Sequence[str]) -> list[Entry]:
+    """Every scored result under the folders."""
     found, _ = entries(runs)
     if not found:
         raise UserError(
             "no scored run under these folders", found=", ".join(runs), hint="distalign list runs"
         )
-    return records(build(found), {})
+    return found
 
 
 def _beside() -> list[Metric]:
@@ -50,21 +67,22 @@ def _beside() -> list[Metric]:
 
 
 def _head() -> tuple[str, ...]:
-    return ("rank", "model", "method", "TV", "95% interval", *(m.title.en for m in _beside()), "n")
+    return ("rank", "model", "method", "TV", "95% interval", "floor", *(m.title.en for m in _beside()), "n")
+
+
+def escaped(value: object) -> str:
+    """Text from outside, as Markdown shows it word for word on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|&#])", r"\\\1", " ".join(show(value).split()))
 
 
 def markdown(rows: Sequence[BoardRow]) -> str:
-    """A table per task and target; results that are not ranked are left out, with a line that says so."""
-
-    def clean(value: object) -> str:
-        return re.sub(r"([\\`*_{}\[\]<>|&])", r"\\\1", " ".join(show(value).split()))
-
+    """A table per task and target; below it, what is not ranked and why."""
     blocks = []
-    for title, lines in _tables(rows, clean):
-        head = f"| {' | '.join(clean(h) for h in _head())} |\n| {' | '.join('---' for _ in _head())} |"
-        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        blocks.append(f"**{title}**\n\n{head}\n{body}")
-    return "\n\n".join([*blocks, *_left_out(rows)]) + "\n"
+    for table in _tables(rows, escaped):
+        head = f"| {' | '.join(escaped(h) for h in _head())} |\n| {' | '.join('---' for _ in _head())} |"
+        body = "".join(f"\n| {' | '.join(line)} |" for line in table.lines)
+        blocks.append("\n\n".join([f"**{table.title}**", *([head + body] if body else []), *table.notes]))
+    return "\n\n".join(blocks) + "\n"
 
 
 def latex(rows: Sequence[BoardRow]) -> str:
@@ -73,39 +91,54 @@ def latex(rows: Sequence[BoardRow]) -> str:
     def clean(value: object) -> str:
         return "".join(_LATEX.get(c, c) for c in " ".join(show(value).split()))
 
+    width = len(_head())
+    head = " & ".join(clean(h) for h in _head())
     blocks = []
-    for title, lines in _tables(rows, clean):
-        body = "\n".join(" & ".join(line) + r" \\" for line in lines)
-        head = " & ".join(clean(h) for h in _head())
+    for table in _tables(rows, clean):
+        body = [" & ".join(line) + r" \\" for line in table.lines]
+        notes = [rf"\multicolumn{{{width}}}{{p{{\linewidth}}}}{{{note}}} \\" for note in table.notes]
         blocks.append(
-            "\\begin{table}\n\\caption{"
-            + title
-            + "}\n\\begin{tabular}{rll"
-            + "r" * (len(_head()) - 3)
-            + "}\n\\toprule\n"
-            f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}"
+            "\n".join(
+                [
+                    r"\begin{table}",
+                    rf"\caption{{{table.title}}}",
+                    rf"\begin{{tabular}}{{rll{'r' * (width - 3)}}}",
+                    r"\toprule",
+                    rf"{head} \\",
+                    r"\midrule",
+                    *([*body, r"\midrule"] if body else []),
+                    *notes,
+                    r"\bottomrule",
+                    r"\end{tabular}",
+                    r"\end{table}",
+                ]
+            )
         )
-    return "\n\n".join([*blocks, *(f"% {line}" for line in _left_out(rows))]) + "\n"
+    return "\n\n".join(blocks) + "\n"
 
 
-def _tables(rows: Sequence[BoardRow], clean: Callable[[object], str]) -> list[tuple[str, list[list[str]]]]:
+def _tables(rows: Sequence[BoardRow], clean: Clean) -> list[PrintedTable]:
     def key(row: BoardRow) -> tuple[str, ...]:
         return row.task, row.task_version, row.attribute, row.target, row.split, row.paraphrases
 
     made = []
-    ranked = sorted((r for r in rows if r.ranked), key=key)
-    for (task, version, attribute, target, split, paraphrases), group in groupby(ranked, key):
+    for (task, version, attribute, target, split, paraphrases), group in groupby(sorted(rows, key=key), key):
         about = f"{task}@{version}" + (f", {attribute}" if attribute != task else "")
         title = clean(f"{about}, target {target}, contexts: {split}, prompts: {paraphrases}")
-        made.append((title, [_line(row, clean) for row in sorted(group, key=_order)]))
+        each = sorted(group, key=lambda row: (row.number("tv"), row.model))
+        lines = [_line(row, clean) for row in each if row.ranked]
+        notes = [clean(FLOOR)] * bool(lines)
+        notes += [clean(f"not ranked: {named(row)}, {show(row.apart)}") for row in each if not row.ranked]
+        made.append(PrintedTable(title, lines, notes))
     return made
 
 
-def _order(row: BoardRow) -> tuple[float, str]:
-    return row.number("tv"), row.model
+def named(row: BoardRow) -> str:
+    """A model with its method."""
+    return show(row.model) + (f" ({show(row.method)})" if row.method else "")
 
 
-def _line(row: BoardRow, clean: Callable[[object], str]) -> list[str]:
+def _line(row: BoardRow, clean: Clean) -> list[str]:
     low, high = row.rank_low, row.rank_high
     rank = str(low) if low == high else f"{low}–{high}"
     numbers = [f"{row.number(k):.3f}" for k in ("tv", "tv_low", "tv_high")]
@@ -115,6 +148,7 @@ def _line(row: BoardRow, clean: Callable[[object], str]) -> list[str]:
         clean(row.method or "untuned"),
         numbers[0],
         f"{numbers[1]} to {numbers[2]}",
+        clean(_shown(max(row.number("tv_floor95") - row.number("tv_floor"), 0.0))),
         *(clean(_number(row, metric)) for metric in _beside()),
         str(row.n),
     ]
@@ -122,69 +156,13 @@ def _line(row: BoardRow, clean: Callable[[object], str]) -> list[str]:
 
 def _number(row: BoardRow, metric: Metric) -> str:
     as_drawn = isinstance(metric, OfShares) and metric.as_drawn
-    value = row.number(f"{metric.key}_plugin" if as_drawn else metric.key)
+    return _shown(row.number(f"{metric.key}_plugin" if as_drawn else metric.key), percent=metric.percent)
+
+
+def _shown(value: float, *, percent: bool = False) -> str:
     if math.isnan(value):
         return "–"
-    return f"{100 * value:.1f}%" if metric.percent else f"{value:.3f}"
-
-
-def _left_out(rows: Sequence[BoardRow]) -> list[str]:
-    count = sum(not r.ranked for r in rows)
-    return (
-        [f"{count} results that are not comparable are left out; leaderboard.json has the reasons."]
-        if count
-        else []
-    )
-
-
-def model_card(rows: Sequence[BoardRow]) -> str:
-    """Metadata for a Hugging Face model card (``model-index``), of one model."""
-    models = sorted({r.model for r in rows})
-    if len(models) > 1:
-        raise UserError(
-            "a model card is of one model", found=", ".join(models[:5]), expected="the runs of one model"
-        )
-    results = []
-    for row in rows:
-        metrics = [
-            {
-                "type": kind,
-                "name": name,
-                "value": _told(row, kind),
-                "args": {"low": _told(row, f"{kind}_low"), "high": _told(row, f"{kind}_high")},
-            }
-            for kind, name in (
-                ("tv", "total variation from the target, bias-corrected"),
-                ("js", "Jensen-Shannon divergence in bits, bias-corrected"),
-            )
-        ]
-        metrics.append(
-            {
-                "type": "valid",
-                "name": "share of draws that name a class",
-                "value": _told(row, "valid"),
-                "args": {"n": row.n},
-            }
-        )
-        results.append(
-            {
-                "task": {"type": "text-generation"},
-                "dataset": {
-                    "type": "distalign",
-                    "name": f"{row.task}@{row.task_version}, {row.attribute}, target {row.target}",
-                    "config": row.task,
-                    "split": row.split,
-                },
-                "metrics": metrics,
-            }
-        )
-    document = {"model-index": [{"name": models[0], "results": results}]}
-    return "---\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True) + "---\n"
-
-
-def _told(row: BoardRow, key: str) -> float | None:
-    value = row.number(key)
-    return None if math.isnan(value) else value
+    return f"{100 * value:.1f}%" if percent else f"{value:.3f}"
 
 
 def parquet(rows: Sequence[BoardRow], out: Path) -> Path:

@@ -110,6 +110,11 @@ class BoardRow(Record):
         value = (self.__pydantic_extra__ or {}).get(key, math.nan)
         return value if isinstance(value, float) else math.nan
 
+    def text(self, key: str) -> str:
+        """A column of text beside a metric; '' where there is none."""
+        value = (self.__pydantic_extra__ or {}).get(key, "")
+        return value if isinstance(value, str) else ""
+
     def flat(self) -> dict[str, Cell]:
         """Every column in order, the metrics in their place."""
         data = self.model_dump()

@@ -39,10 +39,75 @@ def latex(runs: tuple[str, ...], out: Path | None) -> None:
 @RUNS
 @OUT
 def model_card(runs: tuple[str, ...], out: Path | None) -> None:
-    """Metadata for the Hugging Face model card of one model."""
-    from reports import export
+    """Metadata for the Hugging Face model card of one model (model-index)."""
+    from reports.export import load
+    from reports.formats import hub
 
-    _write(export.model_card(export.load(runs)), out)
+    _write(hub.model_card(load(runs)), out)
+
+
+@command.command("eval-results")
+@RUNS
+@click.option("--dataset", required=True, metavar="OWNER/NAME", help="The benchmark: a data set on the Hub.")
+@OUT
+def eval_results(runs: tuple[str, ...], dataset: str, out: Path | None) -> None:
+    """Results of one model for its .eval_results folder on the Hugging Face Hub: a TV for each task and target."""
+    from reports.export import load
+    from reports.formats import hub
+
+    _write(hub.eval_results(load(runs), dataset), out)
+
+
+@command.command("every-eval-ever")
+@RUNS
+@click.option(
+    "--by", required=True, metavar="NAME", help="The organization or person who made the evaluation."
+)
+@click.option(
+    "--relationship",
+    type=click.Choice(["first_party", "third_party", "collaborative", "other"]),
+    default="other",
+    show_default=True,
+    help="What they are to the model.",
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write data/ into."
+)
+def every_eval_ever(runs: tuple[str, ...], by: str, relationship: str, out: Path) -> None:
+    """Records of Every Eval Ever: a JSON file a run, every metric with its interval."""
+    from reports.export import load
+    from reports.formats.every_eval_ever import write
+
+    for path in write(load(runs), out, by, relationship):
+        click.echo(str(path))
+
+
+@command.command()
+@click.argument("run")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File to write: its name ends in .json.",
+)
+def inspect(run: str, out: Path) -> None:
+    """A log of RUN for Inspect: a sample is a prompt, an epoch a draw."""
+    from reports.formats.inspect_log import write
+
+    click.echo(str(write(run, out)))
+
+
+@command.command()
+@RUNS
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; new or empty."
+)
+def datasets(runs: tuple[str, ...], out: Path) -> None:
+    """A folder of draws, prompts, counts and scores with a card, that datasets.load_dataset reads."""
+    from reports.formats.dataset import write
+
+    click.echo(str(write(runs, out)))
 
 
 @command.command()

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.argument("kind", metavar="shares|calibration|divergence")
+@click.argument("kind", metavar="forest|shares|calibration|divergence")
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS…")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write: .pdf, .svg or .png."
@@ -19,6 +19,7 @@ def command(kind: str, runs: tuple[str, ...], out: Path, target: str, attribute:
     """Draw a figure for a paper.
 
     \b
+    forest       models of one task by their distance from the target, with intervals and floor
     shares       one run: each context's shares with 95% intervals, beside the target
     calibration  the models' shares against the target's
     divergence   mean TV against n, over the floor of a perfect model
