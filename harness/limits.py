@@ -30,3 +30,9 @@ MOST_TOKENS = 2**31
 """Of one answer; no model writes more."""
 ANSWER_BYTES = 64 * 2**20
 """Of one answer of a server, unpacked."""
+ARCHIVE_BYTES = 64 * 2**20
+"""Of a packed run."""
+ARCHIVE_UNPACKED = 512 * 2**20
+"""Of all files of a packed run."""
+ARCHIVE_FILES = 10_000
+"""In a packed run."""

@@ -88,11 +88,22 @@ def read(
         hint: the next command where it cannot be used.
         older: turns the data of an older schema into the present one's.
     """
-    text = read_text(path)
+    return from_text(read_text(path), str(path), model, hint=hint, older=older)
+
+
+def from_text(
+    text: str,
+    where: str,
+    model: type[R],
+    *,
+    hint: str,
+    older: Callable[[dict[str, JsonValue]], dict[str, JsonValue]] | None = None,
+) -> R:
+    """A file's text as ``model``, as ``read`` does."""
     try:
         return model.model_validate_json(text)
     except ValidationError as err:
-        mistake = _mistake(path, model, err, hint)
+        mistake = _mistake(where, model, err, hint)
     data = _parsed(text)
     if not isinstance(data, dict):
         raise mistake
@@ -101,7 +112,7 @@ def read(
     if isinstance(version, int) and version > newest:
         raise UserError(
             "a file of a newer schema",
-            where=f"{path}:{SCHEMA}",
+            where=f"{where}:{SCHEMA}",
             found=version,
             expected=f"{newest} or older",
             hint="pip install -U distalign",
@@ -111,7 +122,7 @@ def read(
     try:
         return model.model_validate_json(json.dumps(older(data)))
     except ValidationError as err:
-        raise _mistake(path, model, err, hint) from None
+        raise _mistake(where, model, err, hint) from None
 
 
 def write(path: Path, record: Record) -> None:
@@ -138,13 +149,13 @@ def _newest(model: type[Record]) -> int:
     return int(field.default) if field else 0
 
 
-def _mistake(path: Path, model: type[Record], err: ValidationError, hint: str) -> UserError:
+def _mistake(file: str, model: type[Record], err: ValidationError, hint: str) -> UserError:
     first: ErrorDetails = err.errors(include_url=False)[0]
     loc, found = first["loc"], first["input"]
-    where = ":".join((str(path), *([".".join(map(str, loc))] if loc else [])))
+    where = ":".join((file, *([".".join(map(str, loc))] if loc else [])))
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "json_invalid":
-        return UserError(f"not valid JSON: {message}", where=str(path), expected="a JSON object", hint=hint)
+        return UserError(f"not valid JSON: {message}", where=file, expected="a JSON object", hint=hint)
     if first["type"] == "extra_forbidden":
         known = keys_of(model_at(model, loc[:-1]))
         name = str(loc[-1])

@@ -27,6 +27,9 @@ VERBS = {
     "list": "List tasks, targets, methods or runs.",
     "export": "Tables, model-card metadata and Parquet from runs; a task for lm-eval.",
     "merge": "Unite the shards of one run.",
+    "pack": "Pack a run into one archive to give away.",
+    "unpack": "Write packed runs as run folders.",
+    "board": "Keep a public board that takes runs by pull request.",
     "demo": "See the whole path run on a tiny model: train, evaluate, publish.",
     "env": "Print what an issue report needs.",
 }

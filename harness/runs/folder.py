@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, Unpack, get_args
 
 from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
@@ -132,7 +132,7 @@ class Run:
         """Every complete chunk on disk, in file order."""
         seen: dict[tuple[str, str, int], str] = {}
         for part in sorted((self.folder / "draws").glob("part-*.parquet")):
-            for chunk in _chunks(part):
+            for chunk in read_part(part):
                 key = (chunk.context, chunk.prompt, chunk.chunk)
                 if key in seen:
                     raise UserError(
@@ -150,7 +150,8 @@ class Run:
                 yield chunk
 
 
-def _chunks(part: Path) -> Iterator[Chunk]:
+def read_part(part: Path) -> Iterator[Chunk]:
+    """The chunks of one file of draws."""
     hint = f"mv {part} {part}.damaged, then {AGAIN}: it draws exactly what is missing"
     table = read_parquet(part, hint)
     types = {field.name: str(field.type) for field in table.schema}
@@ -229,7 +230,7 @@ class Writer:
     def drop_failed(self) -> None:
         """Take failed draws out of the parts, so that the same chunk can be completed under a new number."""
         for part in sorted((self.run.folder / "draws").glob("part-*.parquet")):
-            chunks = list(_chunks(part))
+            chunks = list(read_part(part))
             if not any(d.finish == "failed" for c in chunks for d in c.draws):
                 continue
             kept = []
@@ -266,26 +267,31 @@ class Writer:
         return folder / f"part-{max(numbers, default=0) + 1:06d}.parquet"
 
     def _write_part(self, path: Path, chunks: list[Chunk]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        rows = [(c, d) for c in chunks for d in c.draws]
-        table = pa.table(
-            {
-                "context": pa.array([c.context for c, _ in rows], pa.string()),
-                "prompt": pa.array([c.prompt for c, _ in rows], pa.string()),
-                "chunk": pa.array([c.chunk for c, _ in rows], pa.int64()),
-                "n": pa.array([c.n for c, _ in rows], pa.int64()),
-                "seed": pa.array([c.seed for c, _ in rows], pa.int64()),
-                "text": pa.array([_storable(d.text) for _, d in rows], pa.string()),
-                "count": pa.array([d.count for _, d in rows], pa.int64()),
-                "finish": pa.array([d.finish for _, d in rows], pa.string()),
-                "tokens": pa.array([d.tokens for _, d in rows], pa.int64()),
-                "error": pa.array([_storable(d.error) for _, d in rows], pa.string()),
-            }
-        )
         with replacing(path) as out:
-            pq.write_table(table, out, compression="zstd")
+            write_part(out, chunks)
+
+
+def write_part(out: BinaryIO, chunks: Sequence[Chunk]) -> None:
+    """Write chunks as a file of draws."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [(c, d) for c in chunks for d in c.draws]
+    table = pa.table(
+        {
+            "context": pa.array([c.context for c, _ in rows], pa.string()),
+            "prompt": pa.array([c.prompt for c, _ in rows], pa.string()),
+            "chunk": pa.array([c.chunk for c, _ in rows], pa.int64()),
+            "n": pa.array([c.n for c, _ in rows], pa.int64()),
+            "seed": pa.array([c.seed for c, _ in rows], pa.int64()),
+            "text": pa.array([_storable(d.text) for _, d in rows], pa.string()),
+            "count": pa.array([d.count for _, d in rows], pa.int64()),
+            "finish": pa.array([d.finish for _, d in rows], pa.string()),
+            "tokens": pa.array([d.tokens for _, d in rows], pa.int64()),
+            "error": pa.array([_storable(d.error) for _, d in rows], pa.string()),
+        }
+    )
+    pq.write_table(table, out, compression="zstd")
 
 
 def _countable(draw: Draw) -> Draw:

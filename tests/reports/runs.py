@@ -12,6 +12,7 @@ from harness.rescore import score
 from harness.runs.folder import Run, folder_name, writing
 from harness.runs.identity import identity, manifest
 from harness.runs.manifest import GitRecord
+from harness.runs.seeds import chunk_seed
 from harness.sampling.base import ModelCard
 from harness.sampling.known import shifted
 from harness.scoring.outcomes import Certain, to_csv
@@ -113,7 +114,8 @@ def make(out: Path, made: Made) -> Run:
             draws = [
                 d for label, k in zip(labels, counts, strict=True) for d in _draws(made, label, int(k), rng)
             ]
-            writer.add(Request(one.context, one.prompt, 0, made.n, made.seed), draws)
+            seed = chunk_seed(settings.seed, one.context, one.prompt, 0)
+            writer.add(Request(one.context, one.prompt, 0, made.n, seed), draws)
         writer.flush()
         score(writer.run, [made.target], task)
         return writer.run

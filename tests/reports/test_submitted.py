@@ -1,0 +1,415 @@
+"""Packed runs, and a public board that takes them: what is accepted, what is refused, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shlex
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from harness import limits
+from harness.cli.main import run as command
+from harness.errors import IncompleteError, UserError
+from harness.rescore import score
+from harness.runs.folder import Run
+from harness.runs.manifest import EngineRecord
+from reports.archive import SUMS, read_archive, short_hash, unpack
+from reports.packing import pack, portable, public
+from reports.submitted import judge, told, verdict
+from tests.reports.hostile import HOSTILE
+from tests.reports.runs import Law, Made, make
+
+Files = dict[str, bytes]
+SECRET = {
+    "model_string": "server:m@http://gpu7.corp.example:8000/v1?key=hunter2",
+    "options": {"threads": "8", "tokenizer": "/home/alice/tok", "address": "10.0.0.7:6379"},
+    "prompts_file": "",
+    "engine": EngineRecord(
+        name="hf", device="cuda", url="http://gpu7.corp.example:8000/v1", software="vLLM 0.20"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a checkpoint on somebody's machine."""
+    return make(
+        tmp_path_factory.mktemp("mine"),
+        Made("/home/alice/ckpt/checkpoint-40", law=Law(0.1), n=20, changes=SECRET),
+    )
+
+
+@pytest.fixture(scope="module")
+def packed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack(run.folder, tmp_path_factory.mktemp("packed") / "good.zip", "acme/Model-1B")
+
+
+def one(runs: Path, model: str) -> Path:
+    """The folder of a run on the first task."""
+    return next(p.parent for p in sorted(runs.glob("*/gender_us@*/*/scores.json")) if model in str(p))
+
+
+def files_of(archive: Path) -> Files:
+    with zipfile.ZipFile(archive) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
+def write(path: Path, files: Files, *, summed: bool = True) -> Path:
+    """An archive, its hashes renewed by whoever changed it."""
+    if summed:
+        rows = [
+            f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+            for name, data in sorted(files.items())
+            if name != SUMS
+        ]
+        files = {**files, SUMS: "".join(rows).encode()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_an_archive_is_the_same_bytes_each_time_and_opens_as_the_run(
+    run: Run, packed: Path, tmp_path: Path
+) -> None:
+    again = pack(run.folder, tmp_path / "again.zip", "acme/Model-1B")
+    assert again.read_bytes() == packed.read_bytes()
+    back = Run.open(unpack(packed, tmp_path / "runs"))
+    assert (back.identity.model, back.n, back.state) == ("acme/Model-1B", run.n, "complete")
+    assert (back.folder / "counts.csv").read_bytes() == (run.folder / "counts.csv").read_bytes()
+    assert [c.draws for c in back.chunks()] == [c.draws for c in run.chunks()]
+    assert score(back).results == score(run).results
+    assert pack(back.folder, tmp_path / "third.zip").read_bytes() == packed.read_bytes()
+    with pytest.raises(UserError, match="there already"):
+        unpack(packed, tmp_path / "runs")
+
+
+def test_nothing_of_the_machine_is_in_an_archive(packed: Path) -> None:
+    # The runs of these tests have their model's name for the hash of its weights.
+    weights = b"w/home/alice/ckpt/checkpoint-40"
+    whole = b"".join(files_of(packed).values()).replace(weights, b"").decode("utf-8", "replace")
+    for secret in (
+        "alice",
+        "/home",
+        "gpu7",
+        "hunter2",
+        "10.0.0.7",
+        str(Path.home()),
+        str(Path.cwd()),
+        "task.yaml",
+    ):
+        assert secret not in whole, secret
+    manifest = json.loads(files_of(packed)["manifest.json"])
+    assert manifest["options"] == {"threads": "8"}
+    assert manifest["engine"] == {"name": "hf", "device": "cuda", "software": "vLLM 0.20"}
+
+
+def test_what_an_engine_said_of_failed_draws_is_left_out(tmp_path: Path) -> None:
+    failing = make(tmp_path / "runs", Made("acme/F-1B", law=Law(invalid={"failed": 0.2}), n=10))
+    part = next((failing.folder / "draws").iterdir())
+    table = pq.read_table(part)
+    said = [
+        "no answer from http://alice:pw@gpu7:8000" if f == "failed" else ""
+        for f in table["finish"].to_pylist()
+    ]
+    pq.write_table(
+        table.set_column(table.schema.names.index("error"), "error", pa.array(said, pa.string())), part
+    )
+    back = Run.open(unpack(pack(failing.folder, tmp_path / "f.zip"), tmp_path / "out"))
+    failed = [d for c in back.chunks() for d in c.draws if d.finish == "failed"]
+    assert failed
+    assert {d.error for d in failed} == {""}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("acme/Model-1B", "acme/Model-1B"),
+        ("gpt2", "gpt2"),
+        ("/home/alice/models/m.gguf", "m.gguf"),
+        ("~/alice/m", "m"),
+        ("../alice/m", "m"),
+        ("C:\\Users\\alice\\m", "m"),
+        ("/data/alice/run/checkpoint-100", "run/checkpoint-100"),
+        ("known:/home/alice/law.yaml,shift=0.1", "known:law.yaml,shift=0.1"),
+        ("known:target,shift=0.1@labor", "known:target,shift=0.1@labor"),
+        ("", ""),
+    ],
+)
+def test_a_path_becomes_a_name(given: str, shown: str) -> None:
+    assert public(given) == shown
+    assert public(shown) == shown
+
+
+def test_an_adapter_is_named_and_its_base_stays(run: Run) -> None:
+    who = run.identity.model_copy(update={"adapter": "/home/alice/lora", "model": "acme/Base-1B"})
+    made = portable(run.manifest.model_copy(update={"identity": who}), "acme/Tuned-1B")
+    assert (made.identity.model, made.identity.adapter) == ("acme/Base-1B", "acme/Tuned-1B")
+    assert made.run != run.manifest.run
+
+
+def test_what_is_not_packed(run: Run, runs: Path, tmp_path: Path) -> None:
+    for name in ("a b", "a/b/c", "../x", "<b>"):
+        with pytest.raises(UserError, match="not a model's name"):
+            pack(run.folder, tmp_path / "x.zip", name)
+    with pytest.raises(UserError, match=r"ends in \.zip"):
+        pack(run.folder, tmp_path / "x.tar")
+    with pytest.raises(IncompleteError, match="only a complete run"):
+        pack(one(runs, "Cut"), tmp_path / "x.zip")
+
+
+def test_a_good_run_is_accepted(packed: Path) -> None:
+    found = verdict("good.zip", packed)
+    assert (found.problem, found.note) == ("", "")
+    assert found.run == "acme/Model-1B, gender_us, n = 20"
+
+
+def one_count(files: Files) -> None:
+    rows = files["counts.csv"].decode().splitlines()
+    at = next(i for i, row in enumerate(rows) if row.endswith(",3"))
+    files["counts.csv"] = "\n".join([*rows[:at], rows[at][:-1] + "4", *rows[at + 1 :], ""]).encode()
+
+
+def one_text(files: Files, text: str | None = None) -> None:
+    name = next(n for n in files if n.startswith("draws/"))
+    table = pq.read_table(io.BytesIO(files[name]))
+    texts = table["text"].to_pylist()
+    at = next(i for i, t in enumerate(texts) if t.strip(".").lower() in ("male", "female"))
+    texts[at] = text or {"f": "Male", "m": "Female"}[texts[at][0].lower()]
+    out = io.BytesIO()
+    pq.write_table(
+        table.set_column(table.schema.names.index("text"), "text", pa.array(texts, pa.string())), out
+    )
+    files[name] = out.getvalue()
+
+
+Change = Callable[[Files], None]
+
+
+def put(value: object, *place: str) -> Change:
+    """Sets a key of the manifest."""
+
+    def change(files: Files) -> None:
+        manifest = json.loads(files["manifest.json"])
+        inner = manifest
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = value
+        files["manifest.json"] = json.dumps(manifest).encode()
+
+    return change
+
+
+def rewrite(name: str, pattern: bytes, new: bytes) -> Change:
+    def change(files: Files) -> None:
+        files[name] = re.sub(pattern, new, files[name], count=1)
+
+    return change
+
+
+SCORES = "scores.json does not follow from the counts and the texts: results.0"
+CHANGES: dict[str, tuple[Change, str]] = {
+    "one count": (one_count, "counts.csv does not follow from the draws: gender, "),
+    "one text": (one_text, "counts.csv does not follow from the draws: gender, "),
+    "a score": (rewrite("scores.json", rb'"estimate": 0\.\d+', b'"estimate": 0.9'), f"{SCORES}.table"),
+    "the target": (rewrite("scores.json", rb'("shares": \[\s*\[\s*)0\.\d+', rb"\g<1>0.123"), SCORES),
+    "an identity": (
+        put("acme/Better-9B", "identity", "model"),
+        "the identity is not the one that was packed",
+    ),
+    "a prompt": (
+        rewrite("prompts.json", b'("content": "[^"]*)nurse', rb"\g<1>noble"),
+        "prompts.json does not have the prompts of the manifest",
+    ),
+    "a plan": (put([10], "plan"), "n = 10 for each of"),
+    "a state": (put("drawing", "state"), "not complete: drawing"),
+    "no versions": (put({}, "versions"), "does not say: version of python"),
+    "a path": (put("/srv/evil/task.yaml", "task_source"), "names paths or addresses"),
+    "hidden characters": (put("2.0\u202e", "versions", "numpy"), "a text that hides characters"),
+    "no prompts": (rewrite("prompts.json", b"(?s).*", b"{}"), "missing key"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_archive_is_refused_with_the_reason(name: str, packed: Path, tmp_path: Path) -> None:
+    """First as a careless hand leaves it, then with every hash renewed."""
+    change, reason = CHANGES[name]
+    files = files_of(packed)
+    change(files)
+    careless = verdict("x.zip", write(tmp_path / "x.zip", files, summed=False)).problem
+    assert careless.startswith("not as it was packed: ")
+    assert reason in verdict("x.zip", write(tmp_path / "y.zip", files)).problem
+
+
+@pytest.mark.parametrize("model", ["Twin", "Bad"])
+def test_a_swapped_manifest_is_refused(model: str, packed: Path, runs: Path, tmp_path: Path) -> None:
+    theirs = files_of(pack(one(runs, model), tmp_path / "theirs.zip"))
+    files = {**files_of(packed), "manifest.json": theirs["manifest.json"]}
+    careless = verdict("x", write(tmp_path / "x.zip", files, summed=False)).problem
+    assert careless.startswith("not as it was packed: manifest.json")
+    assert "scores.json of run" in verdict("x", write(tmp_path / "y.zip", files)).problem
+    # Even with scores that were made to fit, the draws are of another seed, or of another plan.
+    hashed = json.loads(files["manifest.json"])["run"]
+    files["scores.json"] = json.dumps({**json.loads(files["scores.json"]), "run": hashed}).encode()
+    found = verdict("x", write(tmp_path / "z.zip", files)).problem
+    assert ("were not made with the manifest's seed 1" if model == "Twin" else "n = 50 for each of") in found
+
+
+def test_draws_of_another_task_are_refused(packed: Path, tmp_path: Path) -> None:
+    files = files_of(packed)
+    put("no_such_task", "identity", "task")(files)
+    put(short_hash(json.loads(files["manifest.json"])), "run")(files)
+    assert "no task 'no_such_task'" in verdict("x", write(tmp_path / "x.zip", files)).problem
+
+
+def test_a_run_without_draws_is_believed_and_this_is_said(runs: Path, tmp_path: Path) -> None:
+    found = verdict("e.zip", pack(one(runs, "Exact"), tmp_path / "e.zip"))
+    assert found.problem == ""
+    assert "computed by the model and are believed" in found.note
+    assert "not checked: " in told([found])
+
+
+def test_archives_that_are_none_are_refused(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = files_of(packed)
+    cases: dict[str, bytes] = {"text": b"not a zip", "cut": packed.read_bytes()[:-200], "empty": b""}
+    for name in (
+        "../evil.json",
+        "/etc/passwd",
+        "draws/../../x.parquet",
+        "runs/manifest.json",
+        "draws/part-1.parquet",
+        "run.sh",
+    ):
+        cases[name] = write(tmp_path / "n.zip", {**good, name: b"x"}).read_bytes()
+    without = {k: v for k, v in good.items() if k not in ("counts.csv", SUMS)}
+    cases["no table"] = write(tmp_path / "n.zip", without).read_bytes()
+    twice = io.BytesIO(packed.read_bytes())
+    with zipfile.ZipFile(twice, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("counts.csv", b"x")
+    cases["twice"] = twice.getvalue()
+    slow = io.BytesIO()
+    with zipfile.ZipFile(slow, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("counts.csv", b"x" * 100)
+    cases["lzma"] = slow.getvalue()
+    for name, data in cases.items():
+        path = tmp_path / "case.zip"
+        path.write_bytes(data)
+        with pytest.raises(UserError):
+            read_archive(path)
+        assert verdict(name, path).problem
+    assert not list(tmp_path.glob("**/evil.json"))
+    monkeypatch.setattr(limits, "ARCHIVE_UNPACKED", 10_000)
+    with pytest.raises(UserError, match="too large when it is unpacked"):
+        read_archive(write(tmp_path / "bomb.zip", {**good, "counts.csv": b"0" * 1_000_000}))
+    monkeypatch.setattr(limits, "ARCHIVE_FILES", 3)
+    with pytest.raises(UserError, match="too many files"):
+        read_archive(packed)
+    monkeypatch.setattr(limits, "ARCHIVE_BYTES", 1_000)
+    with pytest.raises(UserError, match="too large"):
+        read_archive(packed)
+
+
+def test_a_size_that_is_lied_about_is_found(packed: Path, tmp_path: Path) -> None:
+    data = bytearray(packed.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    struct.pack_into("<I", data, at + 24, 7)
+    path = tmp_path / "lie.zip"
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError):
+        read_archive(path)
+
+
+def test_a_verdict_holds_no_markup(packed: Path, tmp_path: Path) -> None:
+    for text in HOSTILE[::7]:
+        files = files_of(packed)
+        put(text + "\u202e@everyone [x](http://x) |`", "versions", "numpy")(files)
+        row = told([verdict("a`|@x.zip", write(tmp_path / "h.zip", files))]).splitlines()[-1]
+        outside = re.sub(r"`[^`]*`", "", row)
+        assert outside == "|  |  | refused:  |"
+
+
+def local(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.chdir(folder)
+    return command(words)
+
+
+def steps(folder: Path, job: str) -> list[list[str]]:
+    """The commands of a job that are distalign's."""
+    workflow = yaml.safe_load((folder / ".github/workflows/board.yml").read_text(encoding="utf-8"))
+    found = [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
+    return [shlex.split(line)[1:] for line in found if line.startswith("distalign ")]
+
+
+def test_the_steps_of_a_board_run(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = tmp_path / "board"
+    assert command(["board", "new", str(board)]) == 0
+    monkeypatch.setenv("DISTALIGN_INCLUDE", "")
+    submitted = board / "submitted" / "runs"
+    submitted.mkdir(parents=True)
+    shutil.copy(packed, submitted / "good.zip")
+    (check,) = steps(board, "check")
+    assert local(check, board, monkeypatch) == 0
+    assert "**1 of 1 runs are accepted.**" in (board / "verdict.md").read_text(encoding="utf-8")
+    files = files_of(packed)
+    one_count(files)
+    write(submitted / "bad.zip", files)
+    assert local(check, board, monkeypatch) == 2
+    verdicts = (board / "verdict.md").read_text(encoding="utf-8")
+    assert "**1 of 2 runs are accepted.**" in verdicts
+    assert "| `bad.zip` |" in verdicts
+    shutil.copy(packed, board / "runs" / "good.zip")
+    (submitted / "bad.zip").unlink()
+    for words in steps(board, "publish"):
+        assert local(words, board, monkeypatch) == 0
+    assert "acme/Model-1B" in (board / "site" / "leaderboard.csv").read_text(encoding="utf-8")
+    assert '"checked": "draws"' in (board / "site" / "leaderboard.json").read_text(encoding="utf-8")
+    # What is on the board is not checked again, and is neither changed nor taken away.
+    assert judge(submitted, board / "runs") == []
+    write(submitted / "good.zip", files)
+    assert "under this name" in judge(submitted, board / "runs")[0].problem
+    (submitted / "good.zip").unlink()
+    assert "taken away" in judge(submitted, board / "runs")[0].problem
+
+
+def test_the_workflow_is_pinned_and_may_do_little(tmp_path: Path) -> None:
+    assert command(["board", "new", str(tmp_path / "b")]) == 0
+    text = (tmp_path / "b" / ".github/workflows/board.yml").read_text(encoding="utf-8")
+    used = re.findall(r"uses:\s*(\S+)", text)
+    assert used
+    assert [name for name in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)] == []
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
+    assert rights == {
+        "check": {"contents": "read"},
+        "comment": {"pull-requests": "write"},
+        "publish": {"contents": "read", "pages": "write", "id-token": "write"},
+    }
+    # No text of a pull request stands in a shell's line.
+    assert [
+        step["run"]
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if "${{" in step.get("run", "")
+    ] == []
+    assert command(["board", "new", str(tmp_path / "b")]) == 2
+
+
+def test_a_model_that_is_read_with_a_contract_keeps_it(runs: Path, tmp_path: Path) -> None:
+    tuned = Run.open(one(runs, "sft-bad"))
+    back = Run.open(unpack(pack(tuned.folder, tmp_path / "t.zip"), tmp_path / "out"))
+    assert back.contract == tuned.contract
+    assert back.contract.method == "sft"
