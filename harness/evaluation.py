@@ -14,7 +14,7 @@ from harness.progress import Progress, phase, say
 from harness.readings import reader_of
 from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
-from harness.runs.identity import engine_record, identity, manifest, server_record
+from harness.runs.identity import engine_record, identity, manifest, seed_of, server_record
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
@@ -252,7 +252,7 @@ def _draw(
     if sum(plan) > settings.n:
         say(f"the run already holds {sum(plan)} draws per prompt; all of them are used")
     part = slice(settings.shard[0] - 1, None, settings.shard[1]) if settings.shard else slice(None)
-    requests = missing(plan, rendered[part], run.chunks(), settings.seed)
+    requests = missing(plan, rendered[part], run.chunks(), seed_of(run.identity))
     if _unproven(run, engine):
         writer.note(probe=_probe(engine, rendered, settings, task))
     if requests:

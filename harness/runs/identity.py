@@ -59,6 +59,18 @@ def identity(task: Task, rendered: Sequence[Rendered], card: ModelCard, settings
     )
 
 
+def seed_of(who: Identity) -> int:
+    """The seed of a run's chunks: the one asked for, made another for each model and each way of asking.
+
+    With one seed for all, two checkpoints would meet the same random numbers, and their scores would vary together or
+    against one another, while comparisons and ranks take them for independent. Paths have no part in it, nor has the
+    machine: the same model asked the same way draws the same again elsewhere.
+    """
+    model = who.weights or who.model
+    asked = (who.seed, model, who.adapter_weights, who.template, who.contract.model_dump(mode="json"))
+    return int(digest([*asked, who.prompts_hash, who.sampling.model_dump(mode="json")])[:15], 16)
+
+
 def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, source: Path) -> Manifest:
     """A new run's manifest.
 

@@ -6,7 +6,10 @@ import itertools
 
 import numpy as np
 
+from harness.contract import Contract
+from harness.runs.identity import seed_of
 from harness.runs.seeds import BLOCK, chunk_seed
+from tests.runs.test_folder import MANIFEST
 
 NAMES = [f"{a}{b}" for a, b in itertools.product("abcdefghij", range(10))]
 
@@ -37,3 +40,24 @@ def test_seeds_look_random_in_every_bit_that_may_be_used() -> None:
     for bit in (*range(32), 33, 47, 62):
         ones = ((seeds >> np.uint64(bit)) & np.uint64(1)).mean()
         assert abs(ones - 0.5) < 4.5 * 0.5 / len(seeds) ** 0.5
+
+
+def test_two_models_or_two_ways_of_asking_share_no_random_numbers() -> None:
+    who = MANIFEST.identity.model_copy(update={"weights": "1a", "seed": 3})
+    others = [
+        who.model_copy(update=change)
+        for change in (
+            {"seed": 4},
+            {"weights": "2b"},
+            {"adapter_weights": "3c"},
+            {"template": "4d"},
+            {"prompts_hash": "5e"},
+            {"contract": Contract(strip_leading=("<a>",))},
+            {"sampling": who.sampling.model_copy(update={"temperature": 0.7})},
+        )
+    ]
+    assert len({seed_of(w) for w in [who, *others]}) == len(others) + 1
+    elsewhere = who.model_copy(update={"model": "/another/place", "device": "cuda", "task_hash": "f"})
+    assert seed_of(elsewhere) == seed_of(who)
+    unseen = who.model_copy(update={"weights": ""})
+    assert seed_of(unseen) != seed_of(unseen.model_copy(update={"model": "another"}))
