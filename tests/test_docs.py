@@ -14,7 +14,7 @@ import harness
 from harness.cli.main import group
 
 ROOT = Path(harness.__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 HERE = ("harness/", "baselines/", "reports/", "tests/", "docs/", "targets/", "tasks/")
 
 

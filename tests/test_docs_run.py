@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(harness.__file__).parent.parent
-RUN = ("docs/how-many-draws.md", "docs/adding-a-task.md")
+RUN = ("README.md", "docs/how-many-draws.md", "docs/adding-a-task.md")
 WITH_MODELS = ("docs/tutorial.md",)
 """Pages that load the tiny models."""
-TRANSLATED: dict[str, str] = {}
+TRANSLATED = {"README.zh.md": "README.md", "docs/tutorial.zh.md": "docs/tutorial.md"}
 _BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
