@@ -12,6 +12,7 @@ from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_t
 from harness.importers.grid import Grid, read_grids, tidy
 from harness.importers.shares import fill_zeros, plain
 from harness.importers.slug import slug
+from harness.tasks.figures import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ class TableOptions:
     """Class -> header of its column. One of them may be '': what the others leave of the whole."""
     provenance: Provenance
     context: str = "context"
-    """Header of the column with the contexts: ids, or titles that ids are made from (see ``slug``)."""
+    """Header of the column with the contexts: ids, or titles that ids are made from (see ``slug``); ``*`` is all others."""
     unit: Unit = "shares"
     precision: str = ""
     """The step of the published figures in their unit, such as 0.1. When given, a figure of zero is read as the
@@ -51,7 +52,8 @@ class TableOptions:
 def import_table(file: Path, out: Path, options: TableOptions) -> Path:
     """Writes the target in ``file`` (.csv, or the one sheet of an .xlsx).
 
-    The headers are the row that has most of those asked for; titles may stand above it. Rows without figures (not published) are left out and counted in the provenance.
+    The headers are the row that has most of those asked for; titles may stand above it, and headers that reach over
+    two rows. Rows without figures (not published) are left out and counted in the provenance.
 
     Raises:
         UserError: A column is missing, a cell holds no number, a row does not add up, a context stands twice.
@@ -101,7 +103,11 @@ def _check_step(precision: str) -> None:
 
 
 def _headers(grid: Grid, top: int) -> list[str]:
-    return [grid.text(top, column) for column in range(len(grid.rows[top]))]
+    """The texts of a row; where a cell is empty, the nearest text above it, as in cells that were merged."""
+    return [
+        next(filter(None, (grid.text(row, column) for row in range(top, -1, -1))), "")
+        for column in range(len(grid.rows[top]))
+    ]
 
 
 def _top(grid: Grid, options: TableOptions) -> int:
@@ -141,7 +147,7 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
             )
         if not any(grid.text(line, column) for column in range(len(grid.rows[line]))):
             continue
-        context = title if options.context == "context" else slug(title)
+        context = title if options.context == "context" or title == ALL else slug(title)
         if not context or context in rows:
             problem = "a context stands twice" if context else "a row without a context"
             raise UserError(problem, where=grid.where(line, columns[options.context]), found=title)

@@ -196,3 +196,26 @@ def test_titles_may_stand_above_the_headers(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="do not add up") as caught:
         imported(tmp_path, text.replace("0.25", "0.35"), OPTIONS)
     assert "row 5" in str(caught.value.where)
+
+
+def test_a_workbook_with_titles_merged_headers_and_a_row_for_all_others(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Table 7: colours of houses"],
+        [],
+        ["Town", "Share of houses", None],
+        [None, "red", "blue"],
+        ["Leeds", 0.25, 0.75],
+        ["*", 0.5, 0.5],
+        [],
+        ["Source: us"],
+    ):
+        sheet.append(row)
+    for cells in ("A1:C1", "A3:A4", "B3:C3"):
+        sheet.merge_cells(cells)
+    book.save(tmp_path / "in.xlsx")
+    import_table(tmp_path / "in.xlsx", tmp_path / "out", replace(OPTIONS, context="Town"))
+    figures = load_target(str(tmp_path / "out")).tables["colour"]
+    assert figures.rows == {"leeds": {"red": 0.25, "blue": 0.75}, "*": {"red": 0.5, "blue": 0.5}}
