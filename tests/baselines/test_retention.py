@@ -102,9 +102,9 @@ def test_a_step_moves_the_weights_by_the_terms_gradient(accumulation: int, tmp_p
 @pytest.mark.parametrize(
     ("method", "adapter"),
     [
-        pytest.param("sft", "full", marks=pytest.mark.slow),
+        ("sft", "full"),
         pytest.param("dpo", "lora", marks=pytest.mark.slow),
-        ("klkto", "full"),
+        pytest.param("klkto", "full", marks=pytest.mark.slow),
     ],
 )
 def test_a_training_with_it_stays_nearer_to_the_base(method: str, adapter: str, tmp_path: Path) -> None:

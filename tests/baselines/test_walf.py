@@ -216,9 +216,9 @@ def test_the_neutral_texts_name_no_gender() -> None:
 @pytest.mark.parametrize(
     ("kind", "adapter", "more"),
     [
-        ("bert", "full", ("adaptive=false", "gamma=0")),
+        pytest.param("bert", "full", ("adaptive=false", "gamma=0"), marks=pytest.mark.slow),
         ("bert", "lora", ("retention=ce", "retention_text=sentences")),
-        ("roberta", "full", ("retention=kl",)),
+        pytest.param("roberta", "full", ("retention=kl",), marks=pytest.mark.slow),
         ("llama", "full", ("retention=kl", "pairs=1")),
         pytest.param(
             "llama",

@@ -121,11 +121,11 @@ def shares_directly(engine: ChoicesEngine, job: str, quirks: Quirks) -> float:
     "quirks", [Quirks(), Quirks(pooled=True), Quirks(True, True), Quirks(True, True, True)], ids=str
 )
 def test_shares_are_those_of_a_slow_direct_computation(engine: ChoicesEngine, quirks: Quirks) -> None:
-    for job in ("nurse", "brick mason"):
-        scored = score(engine, [inputs_of(engine, job, t, quirks) for t in TEMPLATES]).view(1, 2, 2, 3)
-        log_shares = association.log_shares(scored, quirks)[0]
-        assert log_shares.exp().sum().item() == pytest.approx(1, abs=1e-6)
-        assert log_shares[0].exp().item() == pytest.approx(shares_directly(engine, job, quirks), abs=1e-5)
+    job = "brick mason"
+    scored = score(engine, [inputs_of(engine, job, t, quirks) for t in TEMPLATES]).view(1, 2, 2, 3)
+    log_shares = association.log_shares(scored, quirks)[0]
+    assert log_shares.exp().sum().item() == pytest.approx(1, abs=1e-6)
+    assert log_shares[0].exp().item() == pytest.approx(shares_directly(engine, job, quirks), abs=1e-5)
 
 
 def test_some_words_are_several_pieces(engine: ChoicesEngine) -> None:

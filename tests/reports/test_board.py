@@ -112,7 +112,8 @@ def test_changing_one_count_changes_what_it_should(site: Path, runs: Path, tmp_p
 
 
 def test_check_recomputes_counts_from_draws_and_scores_from_counts(runs: Path, tmp_path: Path) -> None:
-    site = leaderboard([str(runs)], tmp_path, recompute=True).parent
+    some = [str(folder_of(runs, name)) for name in ("Good", "Exact")]
+    site = leaderboard(some, tmp_path, recompute=True).parent
     how = {str(r["model"]): r["checked"] for r in results(site)}
     assert how["acme/Good-7B"] == "draws"
     assert how["acme/Exact-3B"] == "counts"

@@ -27,15 +27,15 @@ def one(runs: Path, model: str = "Bad") -> str:
     return str(next(p.parent for p in sorted(runs.glob("*/*/*/counts.csv")) if model in str(p)))
 
 
-SLOW = [(kind, suffix) for kind in ("calibration", "divergence") for suffix in (".pdf", ".png")]
+KINDS = ("shares", "forest", "calibration", "divergence")
+QUICK = [("shares", ".pdf"), ("forest", ".png"), *((kind, ".svg") for kind in KINDS)]
+SLOW = [(k, s) for k in KINDS for s in (".pdf", ".png") if (k, s) not in QUICK]
 
 
 @pytest.mark.parametrize(
     ("kind", "suffix"),
     [
-        *((kind, suffix) for kind in ("shares", "forest") for suffix in (".svg", ".pdf", ".png")),
-        ("calibration", ".svg"),
-        ("divergence", ".svg"),
+        *QUICK,
         *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW),
     ],
 )
