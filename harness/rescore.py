@@ -36,6 +36,7 @@ from harness.scoring.outcomes import (
     Counts,
     measure_outcomes,
     read_certain,
+    rescaled,
     score_outcomes,
     tally,
     to_csv,
@@ -204,13 +205,15 @@ def _result(
         others |= likeness.mean
     if texts is not None and not run.contract.labels:
         others |= measured.of_texts(texts, about)
+    table = score_outcomes(found, matrix, sizes, positions)
+    others |= rescaled(found, matrix, table.aggregate.scores["tv"])
     result = Result(
         attribute=attribute.name,
         classes=tuple(attribute.classes),
         positions=attribute.positions,
         context_ids=tuple(contexts),
         target=describe(attribute, target, contexts, matrix),
-        table=score_outcomes(found, matrix, sizes, positions),
+        table=table,
         metrics=others,
         people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
         totals=found.totals() if isinstance(found, Counts) else {},

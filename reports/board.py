@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.metrics import catalog
-from harness.metrics.base import Counted, Divergence, OfCounts, OfShares, Ordered
+from harness.metrics.base import Counted, Divergence, OfCounts, OfShares, OfTv, Ordered
+from harness.metrics.skill import SKILL
+from harness.metrics.tv import tv
 from harness.scoring.compare import Distances, distances
 from harness.scoring.outcomes import distances_of
 from harness.scoring.table import NOTHING, Score
@@ -97,6 +99,8 @@ class Board:
     cells: list[Cell]
     overall: dict[int, tuple[float, float, float]] = field(default_factory=dict)
     """Row -> mean of its corrected TVs with its 95% interval, for rows that are ranked in every column."""
+    overall_skill: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    """The same of the skills, which tasks with different classes can be averaged by."""
     overall_rank: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     def ranked(self, col: int) -> list[Cell]:
@@ -181,6 +185,8 @@ def _of_shares(metric: Metric, model: NDArray[np.float64], entry: Entry) -> floa
             if entry.positions is None
             else float(metric.value(model, target, entry.positions).mean())
         )
+    if isinstance(metric, OfTv):
+        return float(metric.compute(tv(model, target).mean(), target))
     if isinstance(metric, Divergence):
         return float(metric.value(model, target).mean())
     if isinstance(metric, OfCounts):
@@ -253,6 +259,11 @@ def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
     for row, cells in of.items():
         each = [c.score("tv") for c in cells]
         board.overall[row] = joint(*np.array([[one.low, one.estimate, one.high] for one in each]).T)
+        off = np.array(
+            [[1 - one.high, 1 - one.value, 1 - one.low] for one in (c.shown(SKILL) for c in cells)]
+        )
+        value, low, high = joint(*off.T)
+        board.overall_skill[row] = 1 - value, 1 - high, 1 - low
     found = rank(
         [stacked([c[r] for r in complete]) for c in columns],
         np.array([board.overall[r][0] for r in complete]),

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.metrics.base import About
 from harness.rescore import read
 from harness.scoring import measured
-from harness.scoring.outcomes import measure_outcomes, score_outcomes
+from harness.scoring.outcomes import measure_outcomes, rescaled, score_outcomes
 from harness.tasks.target import resolve
 from reports.samples import NEEDS_MODEL, find_task
 
@@ -53,7 +53,7 @@ def check(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, Checked], di
             found[run] = _read(entry, task)
         drawn = found[run]
         own = drawn[entry.attribute] if drawn is not None else None
-        metrics = _metrics(entry, own)
+        metrics = _metrics(entry, own) | rescaled(entry.table, entry.shares, again.scores["tv"])
         claimed = {key: asdict(value) for key, value in entry.metrics.items() if key in metrics}
         recomputed = {key: asdict(metrics[key]) for key in claimed}
         place = place or first_difference(claimed, recomputed, "metrics")

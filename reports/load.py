@@ -18,7 +18,7 @@ from harness.runs.manifest import PROMPTS
 from harness.runs.plan import lacking, told
 from harness.scores import SCORES, scores_of
 from harness.scoring.measured import Measured
-from harness.scoring.outcomes import Certain, read_certain, read_counts
+from harness.scoring.outcomes import Certain, read_certain, read_counts, rescaled
 from harness.scoring.ratio import OF_PEOPLE
 from reports.samples import texts
 
@@ -221,6 +221,8 @@ def _entry(
             hint=f"distalign score {run.folder}",
         )
     sample = result.target.sample
+    shares = np.array(result.target.shares, dtype=np.float64).reshape(contexts, len(result.classes))
+    mean = result.table.aggregate
     return Entry(
         run,
         result.attribute,
@@ -228,12 +230,12 @@ def _entry(
         np.array(result.positions) if result.positions else None,
         result.context_ids,
         result.target,
-        np.array(result.target.shares, dtype=np.float64).reshape(contexts, len(result.classes)),
+        shares,
         np.array(sample.independent) if sample else np.full(contexts, np.inf),
         table,
         table.by_context(),
-        result.table.aggregate,
-        {**result.metrics, **_replies(utility)},
+        mean,
+        {**rescaled(table, shares, mean.scores["tv"]), **result.metrics, **_replies(utility)},
         utility,
         _beside(utility),
         *read_by,

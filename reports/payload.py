@@ -137,6 +137,7 @@ def _rows(board: Board) -> list[dict[str, object]]:
     for row, person in enumerate(board.rows):
         mine = of[row]
         value, low, high = board.overall.get(row, (math.nan,) * 3)
+        skill, skill_low, skill_high = board.overall_skill.get(row, (math.nan,) * 3)
         rank = board.overall_rank.get(row, (None, None, None))
         made.append(
             {
@@ -155,6 +156,9 @@ def _rows(board: Board) -> list[dict[str, object]]:
                 "overall": short(value),
                 "overallLo": short(low),
                 "overallHi": short(high),
+                "skill": short(skill),
+                "skillLo": short(skill_low),
+                "skillHi": short(skill_high),
                 **dict(zip(("rankLo", "rankHi", "band"), rank, strict=True)),
             }
         )

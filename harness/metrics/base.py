@@ -166,6 +166,14 @@ class Ordered(OfShares):
     draws without a class."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfTv(Metric):
+    """Another scale of the mean TV over all draws; its interval is that of the TV on this scale."""
+
+    compute: Callable[[FloatArray, FloatArray], FloatArray]
+    """Of mean TVs, and the shares ``[contexts, K]`` of the target; falls as the TV rises."""
+
+
 class Said(NamedTuple):
     """One distinct output to one prompt."""
 

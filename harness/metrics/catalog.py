@@ -12,6 +12,7 @@ from harness.metrics.kl import KL_EPS, KL_HALF, KL_MODEL_TARGET, KL_TARGET_MODEL
 from harness.metrics.likeness import EXACT, F1, ROUGE_L, SELF_BLEU
 from harness.metrics.natural import BNG, COVERAGE, DENSITY, HCR, INSIDE, SUPPORT, W1, W1_LENGTH
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY, REPLY_BITS
+from harness.metrics.skill import SKILL
 from harness.metrics.tv import MAE, TV
 from harness.metrics.valid import VALID
 from harness.metrics.w1 import BETWEEN_CLASSES
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 METRICS: tuple[Metric, ...] = (
     *(TV, JS, KL_TARGET_MODEL, KL_MODEL_TARGET, MAE, KL_EPS, KL_HALF),
-    BETWEEN_CLASSES,
+    *(BETWEEN_CLASSES, SKILL),
     *(VALID, DISTINCT_1, DISTINCT_2, STEERED, CONSISTENT),
     *(W1, W1_LENGTH, SUPPORT, INSIDE, DENSITY, COVERAGE, BNG, HCR),
     *(REPLY_BITS, FRONTIER),

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.metrics.base import Counted, OfCounts, OfTexts
+from harness.metrics.base import Counted, OfCounts, OfTexts, OfTv
 from harness.metrics.catalog import of
 from harness.records import Number  # noqa: TC001  # read where scores.json is: these are its shapes
 from harness.scoring.floor import redrawn
 
 if TYPE_CHECKING:
     from harness.metrics.base import About, FloatArray, Texts
+    from harness.scoring.table import Score
 
 OF_DRAWS = "bootstrap of the draws"
 OF_PROMPTS = "bootstrap of the prompts"
+OF_TV = "that of the TV"
 _REPETITIONS = 1000
 _BUDGET = 2_000_000
 _NAN = float("nan")
@@ -99,6 +101,16 @@ def _mean(values: FloatArray) -> FloatArray:
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(there, values, 0.0).sum(axis=-1) / there.sum(axis=-1))
+
+
+def of_tv(found: Score, target: FloatArray) -> dict[str, Measured]:
+    """Other scales of the mean TV ``found`` over contexts with the shares ``target``."""
+    ends = np.array([found.estimate, found.high, found.low, found.plugin, found.floor])
+    made = {}
+    for key, metric in of(OfTv).items() if len(target) else ():
+        value, low, high, plugin, floor = map(float, metric.compute(ends, target))
+        made[key] = Measured(value, low, high, OF_TV, plugin, floor)
+    return made
 
 
 def of_texts(texts: Texts, about: About, seed: int = 0) -> dict[str, Measured]:

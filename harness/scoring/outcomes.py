@@ -126,6 +126,11 @@ def measure_outcomes(
     return measured.of_counts(Counted(rows[:, :-1], rows[:, -1], target), sizes, about)
 
 
+def rescaled(found: Counts | Certain, target: FloatArray, tv: table.Score) -> dict[str, measured.Measured]:
+    """Other scales of the mean TV, which is over the contexts that have draws."""
+    return measured.of_tv(tv, target[found.folded().sum(axis=1) > 0])
+
+
 def score_outcomes(
     found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
 ) -> table.TableScore:

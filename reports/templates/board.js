@@ -38,16 +38,19 @@ function focus(columns) {
   return wanted === undefined ? null : wanted;
 }
 
+/* Overall stands the TV, or the skill where this is what is shown: on its scale tasks with different classes can be averaged. */
+const bySkill = () => chosenMetric() === "skill";
+
 function overall(row, columns) {
   const found = columns.map((col) => cellOf(row, col)).filter(Boolean);
   if (!found.length) return { value: null, of: 0 };
-  return { value: mean(found.map((cell) => cell.tv)), of: found.length };
+  return { value: mean(found.map((cell) => (bySkill() ? cell.skill : cell.tv))), of: found.length };
 }
 
 /* Rows that lack a column come after those that have all: their mean is of other things. */
 function sortedOverall(row, columns) {
   const { value, of } = overall(row, columns);
-  return of ? value + (of < columns.length ? 10 : 0) : null;
+  return of ? (bySkill() ? -value : value) + (of < columns.length ? 1000 : 0) : null;
 }
 
 /* Columns of the table: key, heading, line under it, value to sort by, and what a cell shows. */
@@ -66,7 +69,7 @@ function fields(columns, inFocus) {
   ];
   if (inFocus !== null) return [...id, ...focusFields(inFocus), ...cost];
   const metric = chosenMetric();
-  const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t("overall_under"), value: (row) => sortedOverall(row, columns), show: (row) => overallCell(row, columns), num: true }] : [];
+  const many = columns.length > 1 ? [{ key: "overall", name: t("overall"), under: t(bySkill() ? "overall_skill" : "overall_under"), value: (row) => sortedOverall(row, columns), show: (row) => overallCell(row, columns), num: true }] : [];
   const tasks = columns.map((col) => ({
     key: "c" + col, col, name: P.columns[col].about, under: `→ ${P.columns[col].target}${P.columns[col].mark ? ` [${P.columns[col].mark}]` : ""}`, num: true,
     value: (row) => cellOf(row, col)?.[metric], show: (row) => taskCell(cellOf(row, col), metric),
@@ -79,7 +82,7 @@ function focusFields(col) {
   const plain = (key, digits = 3) => ({
     key, name: t("metric_" + key), under: t("under_" + key), num: true,
     value: (row) => cellOf(row, col)?.[key],
-    show: (row) => { const cell = cellOf(row, col); return cell && !missing(cell[key]) ? [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), interval(cell[key + "Lo"], cell[key + "Hi"], digits)] : "–"; },
+    show: (row) => { const cell = cellOf(row, col); return cell && !missing(cell[key]) ? [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), interval(cell[key + "Lo"], cell[key + "Hi"], digits, PERCENT.has(key))] : "–"; },
   });
   return [
     { key: "tv", name: t("metric_tv"), under: t("under_tv"), num: true, value: (row) => cellOf(row, col)?.tv, show: (row) => tvCell(cellOf(row, col), top) },
@@ -89,7 +92,7 @@ function focusFields(col) {
 
 /* ---- cells ---- */
 
-const interval = (lo, hi, digits) => (missing(lo) ? null : h("small", {}, span(lo, hi, digits)));
+const interval = (lo, hi, digits, percent) => (missing(lo) ? null : h("small", {}, percent ? t("to", { lo: pct(lo, 1), hi: pct(hi, 1) }) : span(lo, hi, digits)));
 const some = (values) => distinct(values).join(", ") || "–";
 
 function rankOf(row, columns, inFocus) {
@@ -122,7 +125,7 @@ function modelCell(row) {
 function taskCell(cell, metric) {
   if (!cell || missing(cell[metric])) return h("span", { class: "quiet" }, "–");
   const value = PERCENT.has(metric) ? pct(cell[metric], 1) : num(cell[metric]);
-  return [value, interval(cell[metric === "tv" ? "lo" : metric + "Lo"], cell[metric === "tv" ? "hi" : metric + "Hi"])];
+  return [value, interval(cell[metric === "tv" ? "lo" : metric + "Lo"], cell[metric === "tv" ? "hi" : metric + "Hi"], 3, PERCENT.has(metric))];
 }
 
 function tvCell(cell, top) {
@@ -135,7 +138,8 @@ function overallCell(row, columns) {
   if (!of) return "–";
   const r = P.rows[row];
   const full = columns.length === rankedColumns;
-  return [num(value), of < columns.length ? h("small", {}, t("of", { k: of, all: columns.length })) : full ? interval(r.overallLo, r.overallHi) : null];
+  const limits = bySkill() ? interval(r.skillLo, r.skillHi, 3, true) : interval(r.overallLo, r.overallHi);
+  return [bySkill() ? pct(value, 1) : num(value), of < columns.length ? h("small", {}, t("of", { k: of, all: columns.length })) : full ? limits : null];
 }
 
 function utilityCell(row) {
@@ -242,7 +246,7 @@ function referenceRows(shown, columns, inFocus) {
     const shownAs = (value, key) => (missing(value) ? "" : PERCENT.has(key) ? pct(value, 0) : num(value));
     const numbers = (field) => {
       if (field.col !== undefined) return shownAs(of(field.col)[chosenMetric()], chosenMetric());
-      if (field.key === "overall") return name === "people" ? "" : num(mean(columns.map((col) => of(col).tv)));
+      if (field.key === "overall") return name === "people" ? "" : bySkill() ? pct(mean(columns.map((col) => of(col).skill)), 0) : num(mean(columns.map((col) => of(col).tv)));
       if (inFocus === null) return "";
       return shownAs(of(inFocus)[field.key], field.key);
     };

@@ -34,7 +34,7 @@ const facts = (entries) => h("dl", { class: "facts" }, entries.filter(Boolean).m
 const section = (title, ...children) => h("section", {}, h("h3", {}, title), children);
 
 function numbersSection(cell) {
-  const line = (key, digits = 3) => (missing(cell[key]) ? null : [t("metric_" + key), [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), " ", interval(cell[key + "Lo"], cell[key + "Hi"], digits)]]);
+  const line = (key, digits = 3) => (missing(cell[key]) ? null : [t("metric_" + key), [PERCENT.has(key) ? pct(cell[key], 1) : num(cell[key], digits), " ", interval(cell[key + "Lo"], cell[key + "Hi"], digits, PERCENT.has(key))]]);
   return section(t("numbers"),
     h("p", { class: "verdict" }, verdictOf(cell)),
     pairs([

@@ -57,7 +57,7 @@ function t(key, values) {
 
 const missing = (x) => x === null || x === undefined || Number.isNaN(x);
 const num = (x, digits = 3) => (missing(x) ? "–" : x === "inf" ? "∞" : x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−"));
-const pct = (x, digits = 0) => (missing(x) ? "–" : (100 * x).toFixed(digits) + "%");
+const pct = (x, digits = 0) => (missing(x) ? "–" : num(100 * x, digits) + "%");
 const whole = (x) => (missing(x) ? "–" : Math.round(x).toLocaleString("en-US"));
 const span = (lo, hi, digits = 3) => (missing(lo) ? "" : t("to", { lo: num(lo, digits), hi: num(hi, digits) }));
 const rankText = (lo, hi) => (missing(lo) ? "–" : lo === hi ? String(lo) : `${lo}–${hi}`);
