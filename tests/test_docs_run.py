@@ -1,22 +1,14 @@
-"""The commands that the documents show run, and print what is shown.
-
-A block ``console`` holds commands behind ``$`` and what they print. ``…`` in it stands for anything. A block with
-``title="NAME"`` is a file of that name. The blocks of one page are taken in order, in one empty folder, in which
-``baselines`` are those of the checkout.
-"""
+"""The commands that the documents show run, and print what is shown (``python -m tests.shown`` writes it anew)."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-import harness
-from harness.cli.main import run as distalign
 from harness.contract import Contract
 from harness.reading import make_reader, read_draw
 from harness.reading.style import OUTCOMES
@@ -24,94 +16,31 @@ from harness.scoring.floor import tellable
 from harness.tasks.prompts import render
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
+from tests.shown import PAGES, ROOT, TRANSLATED, WITH_MODELS, fits, page_blocks, plain, renewed, run_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(harness.__file__).parent.parent
-RUN = ("README.md", "docs/how-many-draws.md", "docs/adding-a-task.md")
-WITH_MODELS = ("docs/tutorial.md",)
-"""Pages that load the tiny models."""
-TRANSLATED = {"README.zh.md": "README.md", "docs/tutorial.zh.md": "docs/tutorial.md"}
-_BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-
-class Block(NamedTuple):
-    """A file to write, or commands with what they print."""
-
-    kind: str
-    title: str
-    text: str
-
-    def commands(self) -> list[tuple[str, str]]:
-        """Each command with what is shown under it."""
-        parts = re.split(r"^\$ ", self.text.replace("\\\n", " "), flags=re.MULTILINE)[1:]
-        return [(command.strip(), shown) for command, _, shown in (part.partition("\n") for part in parts)]
-
-
-def blocks(page: str) -> list[Block]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = [Block(*match) for match in _BLOCK.findall(text)]
-    return [block for block in found if block.kind == "console" or block.title]
-
-
-def words(command: str) -> list[str]:
-    """The words of a command behind its name, with ``*`` replaced by what is there."""
-    name, *rest = shlex.split(command)
-    assert name == "distalign", command
-    return [str(found) for word in rest for found in (sorted(Path().glob(word)) if "*" in word else [word])]
-
-
-def plain(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
-def fits(shown: str, printed: str) -> bool:
-    pattern = ".*?".join(re.escape(part) for part in plain(shown).split("…"))
-    return re.fullmatch(pattern, plain(printed), re.DOTALL) is not None
-
-
-def run_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("baselines").symlink_to(ROOT / "baselines")
-    for block in blocks(page):
-        if block.title:
-            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
-            Path(block.title).write_text(block.text, encoding="utf-8")
-            continue
-        for command, shown in block.commands():
-            code = distalign(words(command))
-            out, err = capsys.readouterr()
-            assert code == 0, f"{command}\n{err}"
-            if not fits(shown, out):
-                assert plain(out) == plain(shown), command
-
-
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize("page", [*PAGES, *(pytest.param(p, marks=pytest.mark.slow) for p in WITH_MODELS)])
 def test_a_page_s_commands_print_what_it_shows(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert blocks(page)
-    run_page(page, capsys)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", WITH_MODELS)
-def test_a_page_s_commands_with_models_print_what_it_shows(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert blocks(page)
-    run_page(page, capsys)
+    ran = run_page((ROOT / page).read_text(encoding="utf-8"))
+    assert ran
+    for command, shown, printed in ran:
+        if not fits(shown, printed):
+            assert plain(printed) == plain(shown), f"{command}: python -m tests.shown writes it anew"
 
 
 @pytest.mark.parametrize(("translated", "page"), TRANSLATED.items())
 def test_a_translation_shows_the_same_commands(translated: str, page: str) -> None:
-    assert blocks(translated) == blocks(page)
+    assert page_blocks(translated) == page_blocks(page)
 
 
 def test_the_method_that_is_shown_is_the_one_that_is_tested() -> None:
-    shown = {Path(block.title).name: block.text for block in blocks("docs/adding-a-method.md")}
+    shown = {Path(block.title).name: block.text for block in page_blocks("docs/adding-a-method.md")}
     nudge = ROOT / "tests" / "baselines" / "nudge"
     assert shown == {
         name: (nudge / name).read_text(encoding="utf-8") for name in ("recipe.yaml", "__init__.py")
@@ -123,6 +52,12 @@ def test_what_is_not_printed_does_not_fit() -> None:
     assert fits("a\n…\nd  ", "a\nb\nc\nd")
     assert not fits("a\nc", "a\nb\nc")
     assert not fits("a …\nc", "a b\nd")
+
+
+def test_what_is_printed_now_is_shown_as_far_as_it_was() -> None:
+    assert renewed("a\nb\n", "c\nd\n") == "c\nd\n"
+    assert renewed("a\n…\nz\n", "b\nc\nd\ny\n") == "b\n…\ny\n"
+    assert renewed("a\n…\n", "runs/m/t@1/0123456789ab\nc\n") == "runs/m/t@1/…\n…\n"
 
 
 GENDER = {"male": ["man", "men"], "female": ["woman", "women"]}
