@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TASK, ATTRIBUTE = "gender_us", "gender"
 QUESTIONS = 4
-PIECE = 100
+PIECE = 25
 """Draws of a question at once."""
 SLOTS = 8
 TOKENS = 12
@@ -45,6 +45,15 @@ TOKENS = 12
 Way = Literal["server", "ours"]
 WAYS: tuple[Way, Way] = ("server", "ours")
 Counted = dict[str, dict[str, int]]
+
+
+class Given(argparse.Namespace):
+    """What the command was given."""
+
+    out: Path
+    model: str
+    n: int
+    seconds: float
 
 
 class LawRecord(Record):
@@ -98,19 +107,19 @@ def questions(piece: int) -> list[Request]:
     ]
 
 
-def draw(way: Way, model: str, record: LawRecord, n: int, end: float) -> LawRecord:
+def draw(way: Way, given: Given, record: LawRecord, end: float) -> LawRecord:
     """The record with more pieces, until there are ``n`` draws a question or the time is over."""
     task = load_task(TASK)
     done = record.pieces.get(way, 0)
-    if done * PIECE >= n:
+    if done * PIECE >= given.n:
         return record
-    for engine in opened(way, model):
+    for engine in opened(way, given.model):
         first = questions(0)[0]
         reader = DrawReader.of(task, Contract(), engine.render(first))
-        progress = Progress(way, (n - done * PIECE) * QUESTIONS)
+        progress = Progress(way, (given.n - done * PIECE) * QUESTIONS)
         counted, words = record.outcomes.setdefault(way, {}), record.words.setdefault(way, {})
         short = replace(task.sampling, max_tokens=TOKENS)
-        while done * PIECE < n and time.monotonic() < end:
+        while done * PIECE < given.n and time.monotonic() < end:
             for request, draws in engine.draw(questions(done), short):
                 found, said = (Counter(kept.get(request.context, {})) for kept in (counted, words))
                 for one, reading in zip(draws, reader.read((d.text, d.finish) for d in draws), strict=True):
@@ -121,6 +130,7 @@ def draw(way: Way, model: str, record: LawRecord, n: int, end: float) -> LawReco
                 progress.advance(request.n, 0, sum(d.count * d.tokens for d in draws))
             done += 1
             record.pieces[way] = done
+            write(given.out, record)
         progress.close()
         served = engine.card().server
         if served is not None:
@@ -142,15 +152,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", required=True)
-    parser.add_argument("-n", type=int, default=500, help="draws a question, a multiple of 100")
+    parser.add_argument("-n", type=int, default=500, help="draws a question, a multiple of 25")
     parser.add_argument("--seconds", type=float, default=240.0)
-    given = parser.parse_args()
+    given = parser.parse_args(namespace=Given())
     end = time.monotonic() + given.seconds
     record = LawRecord(model=Path(given.model).name)
     if given.out.is_file():
         record = read(given.out, LawRecord, hint="another OUT.json")
     for way in WAYS:
-        record = draw(way, given.model, record, given.n, end)
+        record = draw(way, given, record, end)
         write(given.out, record)
     if record.pieces.get("server") == record.pieces.get("ours"):
         p = {"outcomes": alike(record.outcomes), "words": alike(record.words)}
