@@ -13,6 +13,8 @@ from harness.measuring import shares
 from harness.reading import DrawReader
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
+from harness.sampling.independence import FIRST
+from harness.sampling.open import proven
 from harness.scoring.floor import tellable
 from harness.tasks.target import targets_of
 
@@ -52,6 +54,10 @@ def forecast(
         f"{model} on {task.name}@{task.version}: "
         + (drawn if measure == "draws" else f"{count} prompts, the {measure} measure")
     ]
+    if measure == "draws" and not proven(engine.card()):
+        lines.append(
+            f"before them {FIRST} draws that are not counted, to see whether seeds are honoured; more in doubt"
+        )
     for request in missing([1], rendered[:SHOWN], [], 0):
         lines += [f"prompt {request.prompt} in {request.context}:", engine.render(request)]
     if measure != "choices":

@@ -14,7 +14,7 @@ from harness.progress import Progress, phase, say
 from harness.readings import reader_of
 from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
-from harness.runs.identity import engine_record, identity, manifest, seed_of, server_record
+from harness.runs.identity import engine_record, identity, manifest, same_server, seed_of, server_record
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from harness.runs.manifest import Manifest
     from harness.sampling.base import Draws, Engine
     from harness.sampling.spec import Named
     from harness.scores import Scores
@@ -146,7 +145,7 @@ def _run(
         settings.out / folder_name(card.adapter or card.model) / f"{task.name}@{task.version}" / record.run
     )
     with writing(folder, record) as writer:
-        _same_server(writer.run, record)
+        same_server(writer.run, record)
         _save_prompts(writer, engine, rendered)
         seen = seen_of((card.model, card.adapter), task, [(r.context, r.prompt) for r in rendered])
         if seen != writer.run.manifest.seen_people:
@@ -170,21 +169,6 @@ def _run(
                 hint="the same command draws them again; what was drawn is kept",
             )
         return writer.run
-
-
-def _same_server(run: Run, now: Manifest) -> None:
-    """Refuse to go on with a run at other software than it began with: its law may be another."""
-    before, found = run.manifest.server, now.server
-    if before and found and before.kind and found.kind and before.kind != found.kind:
-        raise UserError(
-            "this run was begun at a server of another kind",
-            where=str(run.folder),
-            found=f"{found.kind} {found.version}".strip(),
-            expected=f"{before.kind} {before.version}".strip(),
-            hint="-o another folder",
-        )
-    if before and found and before.version != found.version:
-        say(f"the run was begun with {before.kind} {before.version}, now {found.version} answers")
 
 
 def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:

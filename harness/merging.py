@@ -9,6 +9,7 @@ from harness.files import write_atomic
 from harness.records import to_text
 from harness.rescore import score
 from harness.runs.folder import Run, find_runs, writing
+from harness.runs.identity import same_server
 from harness.runs.manifest import PROMPTS
 from harness.runs.plan import missing
 from harness.tasks.prompts import Rendered
@@ -59,6 +60,8 @@ def _merge(runs: list[Run], out: Path, targets: Sequence[str]) -> tuple[Run, int
             found=", ".join(str(sum(p)) for p in sorted(plans)),
             expected="one n",
         )
+    for run in runs[1:]:
+        same_server(first, run.manifest)
     folder = out / first.folder.parent.parent.name / first.folder.parent.name / first.folder.name
     with writing(folder, first.manifest.model_copy(update={"state": "merging"})) as writer:
         present = {(c.context, c.prompt, c.chunk) for c in writer.run.chunks()}

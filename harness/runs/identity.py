@@ -8,7 +8,9 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from harness.errors import UserError
 from harness.files import digest
+from harness.progress import say
 from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord, ServerRecord
 from harness.sampling.engines import all_packages
 from harness.tasks import prompts
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.runs.folder import Run
     from harness.sampling.base import ModelCard
     from harness.settings import Settings
     from harness.tasks.prompts import Rendered
@@ -106,6 +109,31 @@ def engine_record(card: ModelCard) -> EngineRecord:
 def server_record(card: ModelCard) -> ServerRecord | None:
     """What the card says of a server, as the manifest keeps it."""
     return ServerRecord(**asdict(card.server)) if card.server else None
+
+
+def same_server(run: Run, now: Manifest) -> None:
+    """Refuse to join draws of two kinds of server, whose laws may differ; tell of another version.
+
+    Args:
+        run: what was drawn.
+        now: the manifest of what is to be added.
+
+    Raises:
+        UserError: the kinds are known, and not the same.
+    """
+    before, found = run.manifest.server, now.server
+    if not (before and found):
+        return
+    if before.kind and found.kind and before.kind != found.kind:
+        raise UserError(
+            "this run was begun at a server of another kind",
+            where=str(run.folder),
+            found=f"{found.kind} {found.version}".strip(),
+            expected=f"{before.kind} {before.version}".strip(),
+            hint="-o another folder",
+        )
+    if before.version != found.version:
+        say(f"the run was begun with {before.kind} {before.version}, now {found.version} answers")
 
 
 def versions() -> dict[str, str]:

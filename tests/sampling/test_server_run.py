@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import evaluate
+from harness.dryrun import forecast
 from harness.errors import UserError
+from harness.merging import merge
 from harness.runs.folder import Run
+from harness.sampling.open import Engines
+from harness.settings import Settings
+from harness.tasks.task import load_task
 from reports.leaderboard import leaderboard
 from tests.sampling.faulty_server import FaultyServer
 from tests.sampling.ollama_server import OllamaServer
@@ -74,6 +79,30 @@ def test_a_run_goes_on_at_no_other_kind_of_server(tmp_path: Path) -> None:
             f"server:tiny@{server.url}", "gender_us", n=4, contexts=("software_developers",), out=tmp_path
         )
     assert (err.value.found, err.value.expected) == ("SGLang", "vLLM")
+
+
+def test_parts_of_a_run_at_two_kinds_of_server_are_not_joined(tmp_path: Path) -> None:
+    for i, owner in ((1, "vllm"), (2, "sglang")):
+        with FaultyServer({"female": 0.6, "male": 0.4}, owner=owner) as server:
+            evaluate(
+                f"server:tiny@{server.url}",
+                "gender_us",
+                n=2,
+                contexts=("software_developers",),
+                shard=(i, 2),
+                out=tmp_path / owner,
+            )
+    with pytest.raises(UserError, match="of another kind"):
+        merge([str(tmp_path)], tmp_path / "runs")
+
+
+def test_a_dry_run_tells_of_the_probe() -> None:
+    with FaultyServer({"female": 0.6, "male": 0.4}) as server:
+        task, asked = load_task("gender_us"), Settings(n=2, contexts=("software_developers",))
+        lines = forecast(f"server:tiny@{server.url}", task, ["labor"], asked, Engines())
+        known = forecast("known:target", task, ["labor"], asked, Engines())
+    assert any("20 draws that are not counted" in line for line in lines)
+    assert not any("not counted" in line for line in known)
 
 
 def test_software_that_changes_while_it_draws_ends_the_run(tmp_path: Path) -> None:
