@@ -116,7 +116,7 @@ def test_a_task_of_the_same_name_elsewhere_is_not_taken(
 def test_files_that_are_cut_or_changed_give_one_message(run: Run, name: str) -> None:
     path, rng = run.folder / name, random.Random(1)
     text, told = path.read_text(), list[str]()
-    for _ in range(20 if name == "scores.json" else 60):
+    for _ in range(8 if name == "scores.json" else 30):
         path.write_text(spoiled(text, rng))
         try:
             score(run.folder)
