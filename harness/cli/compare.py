@@ -16,7 +16,7 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def command(run_a: str, run_b: str, targets: tuple[str, ...], as_json: bool) -> None:
-    """Compare two runs of one task, or two folders of runs, paired over contexts.
+    """Compare two runs of one task, or two folders of runs: in each context, and on average.
 
     Exit code 3 when they are not comparable; the message names the setting that differs.
     """

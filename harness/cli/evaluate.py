@@ -65,26 +65,27 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
 @click.option(
     "--measure",
     default="",
-    help="draws, exact (enumerated, certified bounds) or choices; default: the task's.",
+    help="How the distribution is found: draws (n samples), exact (the likely outputs are listed with their probabilities), "
+    "or choices (the probabilities of the classes' wordings are compared); default: the task's.",
 )
 @click.option(
     "--epsilon",
     type=float,
     default=1e-3,
     show_default=True,
-    help="Undecided mass at which the exact measure stops.",
+    help="The exact measure stops when outputs that it has not followed have less probability than this.",
 )
 @click.option(
     "--max-seconds",
     type=float,
     default=None,
-    help="End the exact measure then, with the bounds it has; the same command goes on.",
+    help="Stop the exact measure after so many seconds and score the bounds found so far; the same command continues it.",
 )
 @click.option(
     "--max-forwards",
     type=int,
     default=None,
-    help="End the exact measure after so many forward passes, likewise.",
+    help="Stop it after so many forward passes in the same way.",
 )
 @click.option("--split", default="all", show_default=True, help="Contexts: all, train, validation or test.")
 @click.option(
@@ -136,7 +137,7 @@ SAMPLING_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens")
     "until",
     type=float,
     default=None,
-    help="Draw in blocks until the mean TV's 95% interval is this tight to either side; -n is then the most.",
+    help="Draw until neither end of the mean TV's 95% interval is farther than this from the estimate, and no more than -n.",
 )
 @click.option(
     "--dry-run",

@@ -17,7 +17,7 @@ VERBS = {
     "score": "Read and score a run's draws again, without a model.",
     "show": "Show what a model said in a run: texts, draws, class and reason.",
     "label": "Write a random sample of a run's texts, to be labelled by hand.",
-    "compare": "Compare two runs, paired over contexts.",
+    "compare": "Compare two runs: in each context, and on average.",
     "leaderboard": "Write the HTML leaderboard from runs.",
     "figure": "Draw figures for papers from runs.",
     "train": "Train a remedy into a checkpoint, from a task and a target.",

@@ -1,4 +1,4 @@
-"""PeopleFigures of people's replies per context: quantiles of each feature, and a sample of feature vectors. No text."""
+"""What people's replies are like in each context: quantiles of each feature, and a sample of feature vectors. No text."""
 
 from __future__ import annotations
 

@@ -91,7 +91,10 @@ def is_roll(text: str, mentions: Sequence[Mention]) -> bool:
 
 
 def initial(text: str, labels: Iterable[str]) -> str:
-    """The class of an answer that is one letter, *F* or *Gender: F*; '' where two classes begin so, or options are so named."""
+    """The class that an answer of one letter means, *F* or *Gender: F*.
+
+    '' where two classes begin with this letter, or where the options are called by letters.
+    """
     letter = _LETTER.match(_FIELD.sub("", text))
     found = [c for c in set(labels) if letter and c.startswith(letter[1])]
     return found[0] if letter and letter[1] > "e" and len(found) == 1 else ""

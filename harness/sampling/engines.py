@@ -16,7 +16,7 @@ DTYPE = Option("dtype", "auto (the checkpoint's own; float32 on a CPU), float32,
 DEVICE = Option("device", "auto, cpu, cuda, cuda:1, …")
 TRUST = Option("trust_remote_code", "Run code that comes with the model; recorded in the manifest.", bool)
 TIMEOUT = Option("timeout", "Seconds that one answer may take, and that may pass until the first draws.", int)
-CONNECT = Option("connect_timeout", "Seconds until a connection stands.", int)
+CONNECT = Option("connect_timeout", "Seconds to wait for a connection.", int)
 REPLICAS = Option("replicas", "Copies that run side by side; default: one per GPU or machine.", int)
 
 

@@ -67,7 +67,7 @@ class ServerEngine:
             per_call: Choices per call. A call that fails costs at most these.
             concurrency: Calls in flight at most; lowered while the server answers 429.
             timeout: Seconds that one answer may take, and that may pass until the first draws.
-            connect_timeout: Seconds until a connection stands.
+            connect_timeout: Seconds to wait for a connection.
             tries: Calls for the same draws before they are counted as failed.
             pause: Seconds of the first wait between tries, doubled from try to try.
             only_ollama: Refuse any other server.
