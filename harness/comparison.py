@@ -18,7 +18,7 @@ from harness.retained.record import bits_and_bytes, utility_of
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scores import scored_targets
-from harness.scoring.compare import Difference, Distances, adjusted, difference
+from harness.scoring.compare import LEVEL, Difference, Distances, adjusted, difference
 from harness.scoring.outcomes import distances_of, distances_of_valid, read_certain, read_counts
 from harness.scoring.ratio import Ratio, ratio
 from harness.tasks.target import check_names, resolve
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from harness.scoring.outcomes import Certain, Counts
     from harness.tasks.target import Target
     from harness.tasks.task import Attribute, Task
-
-LEVEL = 0.05
 
 MODEL_FILES = (CONTRACT, "config.json", "adapter_config.json")
 
@@ -47,7 +45,7 @@ class Compared:
     contexts: tuple[str, ...]
     n: tuple[int, int]
     adjusted_p: float
-    """Benjamini-Hochberg over everything compared in one call."""
+    """Holm over everything compared in one call."""
     names: tuple[str, str]
     valid: tuple[float, float]
     """Share of the draws that name a class, in the mean over contexts."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from harness.metrics import catalog
 from harness.metrics.base import Counted, Divergence, OfCounts, OfShares, OfTv, Ordered
-from harness.metrics.skill import SKILL
+from harness.metrics.skill import SKILL, nothing_known
 from harness.metrics.tv import tv
-from harness.scoring.compare import Distances, distances
-from harness.scoring.outcomes import distances_of
+from harness.scoring.compare import Distances
 from harness.scoring.table import NOTHING, Score
-from reports.ranks import Corrected, certain_tv, corrected_tv, joint, rank, stacked
+from reports.distances import each_distance
+from reports.ranks import joint, rank
 from reports.standing import Reason, Who, column_key, reasons, who
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.metrics.base import Metric
     from reports.load import Entry
+    from reports.ranks import Ranking
 
 
 class Shown(NamedTuple):
@@ -49,6 +50,8 @@ class Cell:
     col: int
     entry: Entry
     apart: list[Reason]
+    distances: Distances
+    """TV of each of its contexts, with its chance."""
     rank: tuple[int, int, int] | None = None
     """Least and greatest rank, and band."""
 
@@ -97,10 +100,12 @@ class Board:
     rows: list[Who]
     columns: list[Column]
     cells: list[Cell]
+    rankings: dict[int, Ranking] = field(default_factory=dict)
+    """Column -> the ranking of its ranked cells, in their order."""
+    shared: tuple[int, ...] = ()
+    """The columns that the overall mean is over; empty where no two rows share two."""
     overall: dict[int, tuple[float, float, float]] = field(default_factory=dict)
-    """Row -> mean of its corrected TVs with its 95% interval, for rows that are ranked in every column."""
-    overall_skill: dict[int, tuple[float, float, float]] = field(default_factory=dict)
-    """The same of the skills, which tasks with different classes can be averaged by."""
+    """Row -> mean of its skills over these with its 95% interval, for rows that are ranked in all of them."""
     overall_rank: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     def ranked(self, col: int) -> list[Cell]:
@@ -123,12 +128,16 @@ def build(entries: Sequence[Entry], mismatches: Mapping[str, str] | None = None)
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, entry in enumerate(entries):
         groups.setdefault(column_key(entry), []).append(i)
+    away = each_distance(entries)
     cells: list[Cell] = []
     columns: list[Column] = []
     for col, key in enumerate(sorted(groups)):
         members = groups[key]
         found = reasons([entries[i] for i in members])
-        group = [Cell(row_of[people[i]], col, entries[i], why) for i, why in zip(members, found, strict=True)]
+        group = [
+            Cell(row_of[people[i]], col, entries[i], why, away[i])
+            for i, why in zip(members, found, strict=True)
+        ]
         for cell in group:
             wrong = (mismatches or {}).get(cell.entry.run.manifest.run)
             if wrong:
@@ -194,79 +203,64 @@ def _of_shares(metric: Metric, model: NDArray[np.float64], entry: Entry) -> floa
     return math.nan
 
 
+def first_column(board: Board) -> int:
+    """The column that most models share; of several one with a target that is not even, then the first."""
+
+    def order(col: int) -> tuple[int, bool, int]:
+        return -len(board.ranked(col)), board.columns[col].entry.target.kind == "uniform", col
+
+    return min(range(len(board.columns)), key=order)
+
+
 def _rank(board: Board) -> None:
-    columns: list[dict[int, Corrected]] = []
     for col in range(len(board.columns)):
         cells = board.ranked(col)
         if not cells:
             continue
-        each = [corrected(c.entry) for c in cells]
-        found = rank([stacked(each)], np.array([c.score("tv").estimate for c in cells]))
+        found = rank([[c.distances for c in cells]], np.array([c.score("tv").estimate for c in cells]))
         for i, cell in enumerate(cells):
             cell.rank = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
-        columns.append({cell.row: one for cell, one in zip(cells, each, strict=True)})
-    _rank_overall(board, columns)
+        board.rankings[col] = found
+    _rank_overall(board)
 
 
-def corrected(entry: Entry) -> Corrected:
-    """TV of each context of one result, with its error."""
-    if entry.certain:
-        return certain_tv(np.asarray(entry.rows, dtype=np.float64), entry.shares, entry.sizes)
-    return corrected_tv(np.asarray(entry.rows, dtype=np.int64), entry.shares, entry.sizes)
-
-
-def board_distances(board: Board) -> list[Distances | None]:
-    """TV of each context with its chance for every ranked cell, in the order of the board's cells."""
-    found: dict[int, Distances] = {}
-    for col in range(len(board.columns)):
-        alike: dict[tuple[int, bytes, bytes], list[Cell]] = {}
-        for cell in board.ranked(col):
-            entry = cell.entry
-            if entry.certain:
-                found[id(cell)] = distances_of(entry.table, entry.shares, entry.sizes)
-            else:
-                key = (entry.n, entry.shares.tobytes(), entry.sizes.tobytes())
-                alike.setdefault(key, []).append(cell)
-        for cells in alike.values():
-            found |= _distances([id(c) for c in cells], [c.entry for c in cells])
-    return [found.get(id(cell)) for cell in board.cells]
-
-
-def _distances(keys: Sequence[int], group: Sequence[Entry]) -> dict[int, Distances]:
-    """Of counts against the same target, all at once."""
-    first, size = group[0], len(group)
-    k, contexts = len(first.classes), len(first.contexts)
-    rows = np.concatenate([np.asarray(e.rows, dtype=np.int64) for e in group])
-    counts = np.concatenate([rows[:, :k], rows[:, k:].sum(axis=1, keepdims=True)], axis=1)
-    full = np.concatenate([first.shares, np.zeros((contexts, 1))], axis=1)
-    value, variance, shift = distances(counts, np.tile(full, (size, 1)), np.tile(first.sizes, size))
-    made = {}
-    for i, key in enumerate(keys):
-        own = slice(i * contexts, (i + 1) * contexts)
-        made[key] = Distances(value[own], variance[own], None if shift is None else shift[own])
-    return made
-
-
-def _rank_overall(board: Board, columns: list[dict[int, Corrected]]) -> None:
-    """Rank the rows that every column ranks, by the mean over columns."""
-    complete = [r for r in range(len(board.rows)) if all(r in c for c in columns)]
-    if not complete or not columns:
-        return
-    of: dict[int, list[Cell]] = {r: [] for r in complete}
+def _rank_overall(board: Board) -> None:
+    """Rank the rows that share most columns by the mean over these."""
+    of: dict[int, dict[int, Cell]] = {}
     for cell in board.cells:
-        if not cell.apart and cell.row in of:
-            of[cell.row].append(cell)
-    for row, cells in of.items():
-        each = [c.score("tv") for c in cells]
-        board.overall[row] = joint(*np.array([[one.low, one.estimate, one.high] for one in each]).T)
-        off = np.array(
-            [[1 - one.high, 1 - one.value, 1 - one.low] for one in (c.shown(SKILL) for c in cells)]
-        )
+        if not cell.apart:
+            of.setdefault(cell.row, {})[cell.col] = cell
+    board.shared = _shared([frozenset(cells) for cells in of.values()])
+    if not board.shared:
+        return
+    complete = [row for row in sorted(of) if of[row].keys() >= set(board.shared)]
+    for row in complete:
+        skills = [of[row][col].shown(SKILL) for col in board.shared]
+        off = np.array([[1 - one.high, 1 - one.value, 1 - one.low] for one in skills])
         value, low, high = joint(*off.T)
-        board.overall_skill[row] = 1 - value, 1 - high, 1 - low
+        board.overall[row] = 1 - value, 1 - high, 1 - low
     found = rank(
-        [stacked([c[r] for r in complete]) for c in columns],
-        np.array([board.overall[r][0] for r in complete]),
+        [[_scaled(of[row][col]) for row in complete] for col in board.shared],
+        np.array([-board.overall[row][0] for row in complete]),
     )
     for i, row in enumerate(complete):
         board.overall_rank[row] = (int(found.low[i]), int(found.high[i]), int(found.band[i]))
+
+
+def _scaled(cell: Cell) -> Distances:
+    """Distances on the scale of the skill, as shares of the way that a model has to go that knows nothing."""
+    way = nothing_known(cell.entry.shares)
+    value, variance, shift = cell.distances
+    return Distances(value / way, variance / way**2, None if shift is None else shift / way)
+
+
+def _shared(ran: Sequence[frozenset[int]]) -> tuple[int, ...]:
+    """Two columns or more that at least two rows share, so that rows times columns is greatest."""
+    distinct = Counter(ran)
+    candidates = {a & b for a in distinct for b in distinct}
+    best: tuple[int, int, list[int]] = (0, 0, [])
+    for columns in candidates:
+        rows = sum(often for one, often in distinct.items() if one >= columns)
+        if len(columns) > 1 and rows > 1:
+            best = min(best, (-rows * len(columns), -len(columns), sorted(columns)))
+    return tuple(best[2])

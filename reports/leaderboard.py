@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from reports.check import Checked
 
 
-def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed: int = 0) -> Path:
+def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool | None = None, seed: int = 0) -> Path:
     """Write ``index.html``, ``leaderboard.csv``, ``leaderboard.json`` and ``counts.csv``; returns the page.
 
     Args:
         runs: run folders, or folders of them.
         out: folder to write.
-        recompute: compute every score again from the counts, and the counts from the draws that are there.
+        recompute: compute every score again from the counts, and the counts from the draws that are there (True); none
+            (False); or, by default, the runs whose draws are there.
         seed: which texts are shown.
 
     Raises:
-        IncompleteError: runs that cannot be read were left out, or, with ``recompute``, numbers do not follow; the
-            page is written, and says of the latter.
+        IncompleteError: runs that cannot be read were left out, or numbers do not follow; the page is written, and
+            says of the latter.
     """
     damaged: list[UserError] = []
     found, unscored = entries(runs, seed, damaged)
@@ -51,8 +52,8 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool = False, seed
         )
     checked: dict[str, Checked] = {}
     wrong: dict[str, str] = {}
-    if recompute:
-        found, checked, wrong = check(found)
+    if recompute is not False:
+        found, checked, wrong = check(found, every=recompute is True)
     board = build(found, wrong)
     make_folder(out)
     rows = [row.flat() for row in records(board, checked)]

@@ -5,23 +5,34 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.metrics.base import OfCounts, OfTexts
-from reports.board import page_metrics
+from reports.board import first_column
 from reports.standing import Reason
+from reports.words import TEMPLATES, all_words, method_name, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.board import Board
+    from reports.board import Board, Cell
 
-TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("util.js", "stats.js", "charts.js", "board.js", "detail.js", "views.js", "main.js")
+SCRIPTS = (
+    "util.js",
+    "stats.js",
+    "charts.js",
+    "first.js",
+    "board.js",
+    "table.js",
+    "contexts.js",
+    "compare.js",
+    "methods.js",
+    "detail.js",
+    "views.js",
+    "main.js",
+)
 FILES = ("leaderboard.csv", "leaderboard.json", "counts.csv")
 
 
@@ -54,18 +65,6 @@ def render(board: Board, data: Mapping[str, object]) -> str:
     )
 
 
-def all_words() -> dict[str, dict[str, str]]:
-    """The page's words by language; those of the metrics come from their list."""
-    words: dict[str, dict[str, str]] = json.loads((TEMPLATES / "i18n.json").read_text(encoding="utf-8"))
-    for metric in page_metrics():
-        for kind, texts in (("metric", metric.title), ("under", metric.under), ("about", metric.about)):
-            for language, text in texts._asdict().items():
-                drawn = isinstance(metric, OfTexts) or (isinstance(metric, OfCounts) and not metric.in_table)
-                more = words[language]["bootstrap"] if drawn and kind == "about" else ""
-                words[language][f"{kind}_{metric.key}"] = text + more
-    return words
-
-
 def _hash(text: str) -> Markup:
     """What a content-security-policy lets run: this text and no other."""
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
@@ -81,34 +80,29 @@ def as_data(value: object) -> Markup:
 
 
 def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) -> dict[str, object]:
-    """The table for readers without scripts: every column's corrected TV, best overall first."""
+    """What readers without scripts see: every column's verdict, and its corrected TVs with their ranks."""
     rows, columns = data["rows"], data["columns"]
     assert isinstance(rows, list)  # noqa: S101  # made by payload(); narrows for the type checker
     assert isinstance(columns, list)  # noqa: S101
     names = [_name(c) for c in columns]
     shown = [col for col, column in enumerate(columns) if column["ranked"]]
     cells = {(c.row, c.col): c for c in board.cells if not c.apart}
-    ranked = {c.row for c in board.cells if not c.apart}
-    order = sorted(ranked, key=lambda r: (board.overall.get(r, (9.0,))[0], r))
-    lines = []
-    for row in order:
-        mine = [cells.get((row, col)) for col in shown]
-        lines.append(
-            {
-                "rank": _range(*board.overall_rank[row][:2]) if row in board.overall_rank else "–",
-                "model": rows[row]["model"],
-                "method": method_name(rows[row]["method"], words),
-                "cells": [
-                    {
-                        "value": f"{c.score('tv').estimate:.3f}" if c else "–",
-                        "range": f"{c.score('tv').low:.3f} to {c.score('tv').high:.3f}" if c else "",
-                    }
-                    for c in mine
-                ],
-                "n": ", ".join(sorted({str(c.entry.n or "–") for c in mine if c})) or "–",
-                "engine": rows[row]["engine"],
-            }
-        )
+    first = first_column(board)
+
+    def nearest(row: int) -> tuple[float, float, int]:
+        own = cells.get((row, first))
+        return -board.overall.get(row, (-9.0,))[0], own.score("tv").estimate if own else 9.0, row
+
+    lines = [
+        {
+            "model": rows[row]["model"],
+            "method": method_name(rows[row]["method"], words),
+            "cells": [_static_cell(cells.get((row, col)), words) for col in shown],
+            "n": ", ".join(sorted({str(c.entry.n or "–") for c in cells.values() if c.row == row})),
+            "engine": rows[row]["engine"],
+        }
+        for row in sorted({row for row, _ in cells}, key=nearest)
+    ]
     apart = [
         {
             "model": rows[c.row]["model"],
@@ -118,32 +112,22 @@ def _static(board: Board, data: Mapping[str, object], words: Mapping[str, str]) 
         for c in board.cells
         if c.apart
     ]
-    head = [
-        words["rank"],
-        words["model"],
-        words["method"],
-        *(names[col] for col in shown),
-        "n",
-        words["engine"],
-    ]
-    return {"head": head, "rows": lines, "apart": apart}
+    head = [words["model"], words["method"], *(names[col] for col in shown), "n", words["engine"]]
+    said = [{"column": names[col], "says": columns[col]["says"]["en"]} for col in shown]
+    return {"head": head, "rows": lines, "apart": apart, "says": said}
+
+
+def _static_cell(cell: Cell | None, words: Mapping[str, str]) -> dict[str, str]:
+    if cell is None or cell.rank is None:
+        return {"value": words["not_run"], "range": "", "rank": ""}
+    score = cell.score("tv")
+    low, high, _ = cell.rank
+    return {
+        "value": f"{score.estimate:.3f}",
+        "range": f"{score.low:.3f} to {score.high:.3f}",
+        "rank": words["rank_is"].format(rank=str(low) if low == high else f"{low}–{high}"),
+    }
 
 
 def _name(column: Mapping[str, object]) -> str:
     return f"{column['about']} → {column['target']}" + (f" [{column['mark']}]" if column["mark"] else "")
-
-
-def method_name(method: str, words: Mapping[str, str]) -> str:
-    """A method in words: ``prompting/persona`` is "prompting: persona"."""
-    name, _, arm = method.partition("/")
-    known = words.get(f"method_{name}", name)
-    return f"{known}: {arm}" if arm else known
-
-
-def reason(why: Reason, words: Mapping[str, str]) -> str:
-    """Why a result is shown apart, in words."""
-    return words[f"apart_{why.kind}"].replace("{detail}", why.detail)
-
-
-def _range(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}–{high}"

@@ -20,9 +20,9 @@ from harness.tasks.task import load_task
 from reports.board import build
 from reports.leaderboard import leaderboard
 from reports.load import entries
-from reports.page import all_words, reason
 from reports.page_runs import short
 from reports.payload import payload
+from reports.words import all_words, reason
 from tests.baselines.tiny import write_tiny
 from tests.importers.test_held_out import OPTIONS, corpus, shape
 from tests.reports.runs import Made, make

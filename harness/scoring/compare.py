@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NAN = float("nan")
 _UNDECIDED = float(stats.norm.ppf(0.975))
 """The mass that a run without draws left undecided counts as a 95% error."""
+LEVEL = 0.05
+"""Below this an adjusted p tells two models apart."""
 
 
 class Distances(NamedTuple):
@@ -129,16 +131,84 @@ def difference(a: Distances, b: Distances) -> Difference:
     if not count:
         return Difference(NAN, NAN, NAN, NAN, 0, rows)
     value = float(each[used].mean())
-    within = float(variance[used].mean()) / count
-    degrees = max(count - 1, 1)
-    between = max(float(((each[used] - value) ** 2).sum() / degrees) / count - within, 0.0)
-    error = float(np.sqrt(within + between))
-    freedom = degrees * ((between + within) / between) ** 2 if between else np.inf
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    p = float(2 * stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
-    return Difference(value, value - half, value + half, p, count, rows)
+    spread = float(((each[used] - value) ** 2).sum())
+    found = judged([Mean(*np.array([value, variance[used].sum() / count**2, spread, count]))])
+    return Difference(value, float(found.low), float(found.high), float(found.p), count, rows)
 
 
-def adjusted(p: Sequence[float]) -> list[float]:
-    """Benjamini-Hochberg: p-values such that calling those below q different is wrong in a share q of the calls."""
-    return [float(v) for v in stats.false_discovery_control(p)] if len(p) else []
+class Mean(NamedTuple):
+    """Mean difference over the contexts of one task; an entry for each pair that is compared."""
+
+    value: FloatArray
+    within: FloatArray
+    """Its variance by the draws."""
+    spread: FloatArray
+    """Sum of the squares by which contexts differ from it."""
+    contexts: FloatArray
+
+
+class Differences(NamedTuple):
+    """Differences with 95% intervals and p, unadjusted."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    p: FloatArray
+
+
+def judged(tasks: Sequence[Mean]) -> Differences:
+    """The difference in the mean over tasks that err independently."""
+    value, variance, loose = np.zeros((3, *np.shape(tasks[0].value)))
+    for mean in tasks:
+        degrees = np.maximum(mean.contexts - 1, 1)
+        between = np.maximum(mean.spread / degrees / mean.contexts - mean.within, 0.0)
+        value, variance = value + mean.value, variance + mean.within + between
+        loose = loose + between**2 / degrees
+    value, error = value / len(tasks), np.sqrt(variance) / len(tasks)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = np.where(loose > 0, variance**2 / loose, np.inf)
+        half = stats.t.ppf(0.975, freedom) * error
+        p = np.where(error > 0, 2 * stats.t.sf(np.abs(value) / error, freedom), value == 0)
+    return Differences(value, value - half, value + half, p)
+
+
+def pairs(tasks: Sequence[Sequence[Distances]]) -> Differences:
+    """Every model less every other, ``[models, models]``, as ``difference`` has it for two; nan where none is shared.
+
+    Args:
+        tasks: for each task the same models in the same order, over the same contexts.
+    """
+    return judged([_pairs(models) for models in tasks])
+
+
+def _pairs(models: Sequence[Distances]) -> Mean:
+    drawn = ~np.isnan(np.stack([m.value for m in models]))
+    used = drawn.astype(np.float64)
+    value = np.stack([m.value for m in models])
+    # Only differences matter: near 0 the squares below lose no digits.
+    value = np.where(drawn, value - np.nanmean(np.where(drawn, value, np.nan), axis=0), 0.0)
+    variance = np.where(drawn, np.stack([m.variance for m in models]), 0.0)
+    count = used @ used.T
+    total = value @ used.T - used @ value.T
+    squares = (value**2) @ used.T + used @ (value**2).T - 2 * value @ value.T
+    within = variance @ used.T + used @ variance.T
+    shifts = [m.shift for m in models if m.shift is not None]
+    if len(shifts) == len(models):
+        moved = np.where(drawn[..., None], np.stack(shifts), 0.0)
+        own = (moved**2).sum(axis=-1)
+        flat = moved.reshape(len(models), -1)
+        within = within + own @ used.T + used @ own.T - 2 * flat @ flat.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / count
+        spread = np.maximum(squares - count * mean**2, 0.0)
+        return Mean(mean, np.maximum(within, 0.0) / count**2, spread, count)
+
+
+def adjusted(p: Sequence[float] | FloatArray) -> list[float]:
+    """Holm: p-values such that the chance to call any two equal ones different is 5% when those below 0.05 are called so."""
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    scaled = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    found = np.empty_like(values)
+    found[order] = np.minimum(scaled, 1.0)
+    return [float(v) for v in found]

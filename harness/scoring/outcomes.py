@@ -143,6 +143,20 @@ def score_outcomes(
     return table.score(counts[:, :-1], counts[:, -1], target, sizes=sizes, seed=0, positions=positions)
 
 
+def score_again(
+    found: Counts | Certain,
+    target: FloatArray,
+    sizes: FloatArray,
+    before: table.AggregateScore,
+    positions: FloatArray | None = None,
+) -> table.AggregateScore:
+    """The means over contexts, without what rests on simulation where there are draws; see ``table.again``."""
+    if isinstance(found, Certain):
+        return score_outcomes(found, target, sizes, positions).aggregate
+    counts = found.folded()
+    return table.again(counts[:, :-1], counts[:, -1], target, sizes, before, positions)
+
+
 def distances_of(
     found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
 ) -> compare.Distances:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,8 @@ from harness.scoring.interval import Limits, share_limits
 from harness.scoring.reference import sample_limits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.metrics.base import FloatArray, IntArray
 
 NAN = float("nan")
@@ -130,6 +132,67 @@ class TableScore:
     """Of each context, in the order of ``context_ids``."""
     aggregate: AggregateScore
     """Of their mean."""
+
+
+def again(
+    counts: IntArray,
+    invalid: IntArray,
+    target: FloatArray,
+    sizes: FloatArray,
+    before: AggregateScore,
+    positions: FloatArray | None = None,
+) -> AggregateScore:
+    """The means over contexts computed again, but for what rests on simulation: that is taken from ``before``.
+
+    Args:
+        counts: see ``score``.
+        invalid: see ``score``.
+        target: see ``score``.
+        sizes: see ``score``.
+        before: scores of this table; its floors, p and fit stay.
+        positions: see ``score``.
+    """
+    counts, invalid, target = _checked(counts, invalid, target)
+    everything = np.concatenate([counts, invalid[:, None]], axis=1)
+    full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
+    names, outside = tuple(of(Divergence)), headline()
+    shown = outside if positions is None else (*outside, W1)
+    inside = _means_again(names, (counts, target, sizes), before.scores | before.conditional, positions)
+    over_all = inside
+    if invalid.any():
+        over_all = _means_again(outside, (everything, full_target, sizes), before.scores, positions)
+    best, worst = best_and_worst_tv(counts, invalid, target)
+    return replace(
+        before,
+        valid=_mean_share(np.stack([counts.sum(axis=1), invalid], axis=1)),
+        scores={name: (over_all if name in shown else inside)[name] for name in inside},
+        conditional={name: inside[name] for name in shown},
+        unsmoothed={name: _mean(unsmoothed(name, counts, target)) for name in smoothed()},
+        best_tv=_mean(best),
+        worst_tv=_mean(worst),
+    )
+
+
+def _means_again(
+    names: tuple[str, ...],
+    table: tuple[IntArray, FloatArray, FloatArray],
+    before: Mapping[str, Score],
+    positions: FloatArray | None,
+) -> dict[str, Score]:
+    """The divergences ``names``, of ordered classes W1 too, of counts, their target and its sizes."""
+    used = table[0].sum(axis=1) > 0
+    counts, target, sizes = (part[used] for part in table)
+    if not used.any():
+        return dict.fromkeys((*names, *(() if positions is None else (W1,))), NOTHING)
+    found = sample_limits(counts, target, sizes, names, positions)
+    return {
+        name: replace(
+            before.get(name, NOTHING),
+            plugin=float(value.mean()),
+            **{key: float(limit) for key, limit in found[name][1]._asdict().items()},
+        )
+        for name, value in plugins(names, counts, target, positions).items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

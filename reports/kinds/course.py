@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import UserError
+from harness.scoring.compare import distances
 from harness.scoring.divergence import plugin
 from harness.scoring.floor import simulate
 from reports.kinds.marks import GREY, label, mark
-from reports.ranks import corrected_tv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,8 +92,10 @@ def course_of(entry: Entry) -> Course:
             ],
             axis=1,
         )
-        shares = np.broadcast_to(entry.shares, (REPEATS, *entry.shares.shape))
         made.raw.append(float(plugin("tv", drawn, full).mean()))
-        made.corrected.append(float(corrected_tv(drawn, shares, entry.sizes).value.mean()))
+        again = distances(
+            drawn.reshape(-1, k + 1), np.tile(full, (REPEATS, 1)), np.tile(entry.sizes, REPEATS)
+        )
+        made.corrected.append(float(again.value.mean()))
         made.floor.append(float(simulate(n, full, ["tv"], sizes=entry.sizes).values["tv"].mean()))
     return made

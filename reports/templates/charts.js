@@ -28,11 +28,11 @@ function shareBar(share, lo, hi, target, index) {
 }
 
 /* One context: every class's share beside its target. */
-function contextFigure(cell, context) {
+function contextFigure(cell, context, name = contextNames(cell)[context], href = null) {
   const column = P.columns[cell.col];
   const counts = contextCounts(cell, context);
   const n = sum(counts);
-  const shares = targetShares(cell.col, context);
+  const shares = targetShares(cell, context);
   const rows = column.classes.map((name, i) => {
     const [lo, hi] = shareLimits(cell, context, i);
     return h("tr", {},
@@ -43,7 +43,7 @@ function contextFigure(cell, context) {
   });
   const invalid = sum(counts.slice(column.classes.length));
   return h("figure", { class: "context" },
-    h("figcaption", {}, h("strong", {}, column.contexts[context]), " ", h("span", { class: "quiet" }, `TV ${num(contextTv(cell, context))}`)),
+    h("figcaption", {}, h("strong", {}, href ? h("a", { href }, name) : name), " ", h("span", { class: "quiet" }, `TV ${num(contextTv(cell, context))}`)),
     h("table", { class: "mini" },
       h("thead", { class: "unseen" }, h("tr", {}, [t("class"), t("chart"), t("share"), t("target")].map((words) => h("th", { scope: "col" }, words)))),
       h("tbody", {}, rows)),

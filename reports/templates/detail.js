@@ -7,7 +7,7 @@ function openedCell(row) {
   return cells.find((cell) => P.runs[cell.run].id === state.run && (!state.col || P.columns[cell.col].id === state.col))
     || cells.find((cell) => P.columns[cell.col].id === state.col && !cell.apart.length)
     || cells.find((cell) => P.columns[cell.col].id === state.col)
-    || cells.find((cell) => !cell.apart.length) || cells[0];
+    || cells.find((cell) => cell.col === P.first && !cell.apart.length) || cells.find((cell) => !cell.apart.length) || cells[0];
 }
 
 function rowView() {
@@ -22,10 +22,10 @@ function rowView() {
     heading(r.model),
     h("p", { class: "lead" }, methodName(r.method), !r.untuned && r.baseName ? ` — ${t("from_base", { base: r.baseName })}` : ""),
     h("div", { class: "controls" }, select(t("task_target"), choices, `${P.runs[cell.run].id}|${P.columns[cell.col].id}`, choose, "f-cell"),
-      h("a", { class: "button", href: address({ view: "compare", a: r.id, col: P.columns[cell.col].id, row: "", run: "", seed: "", every: "" }) }, t("compare_with"))),
+      h("a", { class: "button", href: address({ view: "compare", a: cell.apart.length ? apartId(cell) : r.id, b: "", col: P.columns[cell.col].id, row: "", run: "", seed: "", every: "" }) }, t("compare_with"))),
     !cell.apart.length && cell.seen.length ? h("p", { class: "notice" }, cell.seen.map((what) => t("seen_" + what + "_note")).join(" ")) : null,
     cell.apart.length ? h("p", { class: "notice" }, h("strong", {}, t("apart_short"), ": "), cell.apart.map(reason).join("; ")) : null,
-    numbersSection(cell), peopleSection(cell), contextsSection(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
+    numbersSection(cell), peopleSection(cell), contextsSection(cell), wordingsOfRow(cell), accountSection(cell), samplesSection(cell), settingsSection(cell, r), targetSection(cell),
   ];
 }
 
@@ -65,7 +65,7 @@ function verdictOf(cell) {
 
 function contextsSection(cell) {
   const column = P.columns[cell.col];
-  const off = column.contexts.map((_, i) => contextTv(cell, i));
+  const off = contextNames(cell).map((_, i) => contextTv(cell, i));
   const order = off.map((_, i) => i).sort((a, b) => off[b] - off[a] || a - b);
   const shown = state.every ? order : order.slice(0, FIRST);
   const more = order.length > shown.length ? h("p", {}, h("button", { type: "button", id: "f-every", onclick: () => go({ every: "1" }) }, t("show_all", { k: order.length }))) : null;
@@ -73,6 +73,15 @@ function contextsSection(cell) {
     h("p", { class: "quiet small legend" }, t("contexts_legend")),
     h("div", { class: "contexts" }, shown.map((context) => contextFigure(cell, context))), more,
     h("details", { id: "f-counts" }, h("summary", {}, t("counts_table")), countsTable(cell, order)));
+}
+
+/* The TV of each wording of the question. */
+function wordingsOfRow(cell) {
+  const found = wordingsOf(cell);
+  if (found.length < 2) return null;
+  return section(t("wordings"), h("p", { class: "quiet small" }, t("wordings_lead")),
+    scroller(t("wordings"), h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("wording")), h("th", { scope: "col", class: "num" }, t("metric_tv")))),
+      h("tbody", {}, found.map(({ name, value }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "num" }, num(value))))))));
 }
 
 /* A count; of a run without draws, a share. */
@@ -85,14 +94,14 @@ function countsTable(cell, order) {
     h("thead", {}, h("tr", {}, [t("context"), ...outcomes, t("draws")].map((words, i) => h("th", { scope: "col", class: i ? "num" : null }, words)))),
     h("tbody", {}, order.map((context) => {
       const counts = contextCounts(cell, context);
-      return h("tr", {}, h("th", { scope: "row" }, column.contexts[context]), [...counts, sum(counts)].map((count) => h("td", { class: "num" }, amount(cell, count))));
+      return h("tr", {}, h("th", { scope: "row" }, contextNames(cell)[context]), [...counts, sum(counts)].map((count) => h("td", { class: "num" }, amount(cell, count))));
     }))));
 }
 
 function accountSection(cell) {
   const column = P.columns[cell.col];
   const names = [...column.classes, ...P.invalid.map((name) => t("outcome_" + name))];
-  const totals = names.map((name, i) => [name, sum(column.contexts.map((_, context) => contextCounts(cell, context)[i])), i < column.classes.length ? `fill class${i % 8}` : `fill invalid${i - column.classes.length}`]);
+  const totals = names.map((name, i) => [name, sum(contextNames(cell).map((_, context) => contextCounts(cell, context)[i])), i < column.classes.length ? `fill class${i % 8}` : `fill invalid${i - column.classes.length}`]);
   const all = sum(totals.map(([, count]) => count));
   return section(t("account"), accountBar(totals),
     h("ul", { class: "account-list" }, totals.map(([name, count, style]) => h("li", {},

@@ -1,6 +1,6 @@
 /* Puts the views on the page and keeps keyboard focus where it was. */
 
-const VIEWS = { board: boardView, compare: compareView, methods: methodsView, course: courseView, guide: guideView, row: rowView };
+const VIEWS = { board: boardView, contexts: contextsView, compare: compareView, methods: methodsView, course: courseView, guide: guideView, row: rowView };
 const say = (words) => { document.getElementById("said").textContent = words; };
 
 function render(moved) {
@@ -11,7 +11,7 @@ function render(moved) {
   for (const node of document.querySelectorAll("[data-words]")) node.textContent = t(node.dataset.words, P.meta);
   for (const link of document.querySelectorAll("nav a")) {
     const own = link.dataset.view;
-    link.setAttribute("href", address({ view: own === "board" ? "" : own, row: "", run: "", seed: "", every: "" }));
+    link.setAttribute("href", address({ view: own === "board" ? "" : own, row: "", run: "", seed: "", every: "", context: "", cls: "", sort: "" }));
     if (own === view) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
   document.getElementById("language").value = language();
@@ -44,7 +44,7 @@ function start() {
   tongue.addEventListener("change", () => go({ ui: tongue.value }));
   const theme = document.getElementById("theme");
   theme.addEventListener("change", () => go({ theme: theme.value }));
-  const moved = () => { const was = [state.view, state.row]; readState(); render(was[0] !== state.view || was[1] !== state.row); };
+  const moved = () => { const was = [state.view, state.row, state.context]; readState(); render(was.some((part, i) => part !== [state.view, state.row, state.context][i])); };
   window.addEventListener("hashchange", moved);
   readState();
   render(false);

@@ -32,10 +32,13 @@ function shareLimits(cell, context, index) {
   return wilson(counts[index], sum(counts));
 }
 
-const targetShares = (col, context) => {
-  const column = P.columns[col];
+/* A result whose contexts are not its column's has its own. */
+const contextNames = (cell) => cell.own?.contexts ?? P.columns[cell.col].contexts;
+
+const targetShares = (cell, context) => {
+  const column = P.columns[cell.col];
   const k = column.classes.length;
-  return column.shares.slice(context * k, (context + 1) * k);
+  return (cell.own?.shares ?? column.shares).slice(context * k, (context + 1) * k);
 };
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -43,7 +46,7 @@ const mean = (values) => sum(values) / values.length;
 
 /* TV of one context as it was drawn (or computed). */
 function contextTv(cell, context) {
-  const shares = targetShares(cell.col, context);
+  const shares = targetShares(cell, context);
   const counts = contextCounts(cell, context);
   const grouped = [...counts.slice(0, shares.length), sum(counts.slice(shares.length))];
   const mass = sum(grouped) || 1;
@@ -53,9 +56,11 @@ function contextTv(cell, context) {
 /* Mean difference of two rows' corrected TVs over the contexts of a column; positive: a is further from the target.
    The distances of each context with their errors are the harness's; here they are added up as in its compare.py. */
 function paired(a, b) {
-  const rows = P.columns[a.col].contexts.map((name, i) => {
-    const value = missing(a.each[i]) || missing(b.each[i]) ? null : a.each[i] - b.each[i];
-    const error = Math.hypot(a.errors[i], b.errors[i], ...sampledTarget(a, b, i));
+  const there = new Map(contextNames(b).map((name, j) => [name, j]));
+  const rows = contextNames(a).map((name, i) => {
+    const j = a.own || b.own ? there.get(name) : i;
+    const value = j === undefined || missing(a.each[i]) || missing(b.each[j]) ? null : a.each[i] - b.each[j];
+    const error = value === null ? null : Math.hypot(a.errors[i], b.errors[j], ...sampledTarget(a, i, b, j));
     return { name, value, error, lo: value - Z * error, hi: value + Z * error };
   }).filter((row) => row.value !== null);
   const k = rows.length;
@@ -70,10 +75,10 @@ function paired(a, b) {
 }
 
 /* By how much the chance of a sampled target moves the two apart, in independent directions. */
-function sampledTarget(a, b, context) {
+function sampledTarget(a, i, b, j) {
   if (!a.shift.length || !b.shift.length) return [];
   const width = a.shift.length / a.each.length;
-  return a.shift.slice(context * width, (context + 1) * width).map((x, i) => x - b.shift[context * width + i]);
+  return a.shift.slice(i * width, (i + 1) * width).map((x, cell) => x - b.shift[j * width + cell]);
 }
 
 /* A generator that a seed decides (mulberry32): the same five texts for everyone who opens the same link. */
@@ -94,14 +99,13 @@ function pick(items, weights, k, seed) {
   return keyed.sort((a, b) => b[0] - a[0]).slice(0, k).map(([, item]) => item);
 }
 
-/* Benjamini-Hochberg: p-values adjusted for how many were looked at. */
+/* Holm: p-values adjusted so that equal ones are called different in 5% of all tables, whichever of them it is. */
 function adjusted(ps) {
-  const order = ps.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
   const out = [];
-  let least = 1;
-  order.forEach(([p, i], k) => {
-    least = Math.min(least, (p * ps.length) / (ps.length - k));
-    out[i] = least;
+  let most = 0;
+  ps.map((p, i) => [p, i]).sort((a, b) => a[0] - b[0]).forEach(([p, i], k) => {
+    most = Math.max(most, Math.min(1, p * (ps.length - k)));
+    out[i] = most;
   });
   return out;
 }

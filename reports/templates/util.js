@@ -58,6 +58,7 @@ function t(key, values) {
 const missing = (x) => x === null || x === undefined || Number.isNaN(x);
 const num = (x, digits = 3) => (missing(x) ? "–" : x === "inf" ? "∞" : x.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−"));
 const pct = (x, digits = 0) => (missing(x) ? "–" : num(100 * x, digits) + "%");
+const share = (x) => pct(x, 1).replace("100.0%", "100%");
 const whole = (x) => (missing(x) ? "–" : Math.round(x).toLocaleString("en-US"));
 const span = (lo, hi, digits = 3) => (missing(lo) ? "" : t("to", { lo: num(lo, digits), hi: num(hi, digits) }));
 const rankText = (lo, hi) => (missing(lo) ? "–" : lo === hi ? String(lo) : `${lo}–${hi}`);
@@ -103,8 +104,8 @@ function methodName(method) {
   const known = WORDS.en["method_" + name] ? t("method_" + name) : name;
   return arm ? `${known}: ${arm}` : known;
 }
-function columnName(col, long) {
-  const c = P.columns[col];
-  if (long && c.title) return `${c.title} (${c.about}) → ${c.ttitle || c.target}`;
-  return `${c.about} → ${c.target}${c.mark ? ` [${c.mark}]` : ""}`;
-}
+const targetName = (col) => P.columns[col].ttitle.split(":")[0].trim() || P.columns[col].target;
+const questionTitle = (col) => P.columns[col].title || P.columns[col].about;
+const columnName = (col) => `${questionTitle(col)} → ${targetName(col)}${P.columns[col].mark ? ` [${P.columns[col].mark}]` : ""}`;
+/* Every question, the one that most models share first. */
+const byFirst = () => P.columns.map((_, col) => col).sort((a, b) => (b === P.first) - (a === P.first) || a - b);

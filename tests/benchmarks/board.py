@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -29,7 +30,13 @@ from reports.leaderboard import leaderboard
 CONTEXTS = 25
 CLASSES = ("male", "female")
 N = 100
-GOALS = {"build_s": 10.0, "page_mb": 6.0, "first_paint_ms": 1500.0, "sort_ms": 100.0}
+GOALS = {
+    "build_s": 10.0,
+    "build_of_counts_s": 10.0,
+    "page_mb": 6.0,
+    "first_paint_ms": 1500.0,
+    "sort_ms": 100.0,
+}
 
 
 def write_tasks(out: Path, tasks: int) -> None:
@@ -139,9 +146,11 @@ def in_browser(page_file: Path) -> dict[str, float]:
             document.querySelector(`th[data-key="${key}"] button`).click();
             requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
         })"""
-        times = [
-            page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "method", "overall")
-        ]
+        times = [page.evaluate(sort, key) for key in ("model", "tv", "rank", "valid", "tv")]
+        page.goto(page_file.as_uri() + "#col=all")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        times += [page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "overall")]
         return {"first_paint_ms": paint, "ready_ms": ready, "sort_ms": max(times)}
 
 
@@ -160,7 +169,7 @@ def main() -> None:
             write_tasks(place / "tasks", given.tasks)
         os.environ[INCLUDE] = str(place)
         start, busy = time.perf_counter(), time.process_time()
-        page = leaderboard([str(place / "runs")], place / "site")
+        page = leaderboard([str(place / "runs")], place / "site", recompute=False)
         figures = {
             "build_s": time.perf_counter() - start,
             "build_cpu_s": time.process_time() - busy,
@@ -168,6 +177,11 @@ def main() -> None:
         }
         if not given.no_browser:
             figures |= in_browser(page)
+        for draws in (place / "runs").glob("*/*/*/draws"):
+            shutil.rmtree(draws)
+        start = time.perf_counter()
+        leaderboard([str(place / "runs")], place / "counts")
+        figures["build_of_counts_s"] = time.perf_counter() - start
     print(f"{given.models} models x {given.tasks} tasks x {CONTEXTS} contexts, n = {N}")
     for name, value in figures.items():
         goal = f"(goal: at most {GOALS[name]:g})" if name in GOALS else ""

@@ -46,17 +46,18 @@ def test_its_interval_is_that_of_the_tv_turned_around() -> None:
 
 def test_models_that_are_known_stand_where_they_should(tmp_path: Path) -> None:
     for model, truth in (("known:uniform", 0.0), ("known:target", 1.0)):
+        evaluate(model, "rating_5", "stated", Settings(n=400, out=tmp_path))
         run = evaluate(model, "coin", "stated", Settings(n=400, out=tmp_path))
         found = scores_of(run).results[0].metrics["skill"]
         assert found.low <= truth <= found.high
     worse = evaluate("known:uniform,unparsed=0.5", "coin", "stated", Settings(n=400, out=tmp_path))
     assert scores_of(worse).results[0].metrics["skill"].high < 0
     board = build(entries([str(tmp_path)])[0])
-    (column,) = board.columns
+    column, _ = board.columns
     assert (column.uniform["skill"], column.ideal["skill"]) == pytest.approx((0, 1))
     rows = payload(board, {})["rows"]
     assert isinstance(rows, list)
-    overall = {row["model"]: (row["skillLo"], row["skill"], row["skillHi"]) for row in rows}
+    overall = {row["model"]: (row["overallLo"], row["overall"], row["overallHi"]) for row in rows}
     assert overall["known:uniform"][0] <= 0 <= overall["known:uniform"][2]
     leaderboard([str(tmp_path)], tmp_path / "site", recompute=True)
     assert ",skill,skill_low,skill_high," in (tmp_path / "site" / "leaderboard.csv").read_text(

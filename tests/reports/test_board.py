@@ -91,14 +91,15 @@ def test_a_board_does_not_depend_on_where_or_in_which_order_runs_lie(
         assert (moved / name).read_bytes() == (site / name).read_bytes()
 
 
-def test_changing_one_count_changes_what_it_should(site: Path, runs: Path, tmp_path: Path) -> None:
+def test_changing_one_count_changes_what_it_should(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs, tmp_path / "runs")
     folder = folder_of(tmp_path / "runs", "Bad")
     lines = (folder / "counts.csv").read_text().splitlines()
     cells = lines[1].split(",")
     lines[1] = ",".join([*cells[:-1], str(int(cells[-1]) + 1)])
     (folder / "counts.csv").write_text("\n".join(lines) + "\n")
-    changed = leaderboard([str(tmp_path / "runs")], tmp_path / "site").parent
+    changed = leaderboard([str(tmp_path / "runs")], tmp_path / "site", recompute=False).parent
+    site = leaderboard([str(runs)], tmp_path / "unchanged", recompute=False).parent
     assert (changed / "leaderboard.json").read_text().count("\n") == (
         site / "leaderboard.json"
     ).read_text().count("\n")
@@ -162,16 +163,52 @@ def test_check_finds_a_number_that_does_not_follow(runs: Path, tmp_path: Path, n
     assert [r["ranked"] for r in results(tmp_path / "site")] == [False]
 
 
-def test_without_check_rows_are_claimed(site: Path) -> None:
-    assert {r["checked"] for r in results(site)} == {"claimed"}
+def test_what_has_its_draws_is_computed_again_by_default(site: Path, runs: Path, tmp_path: Path) -> None:
+    how = {(str(r["model"]), r["measure"]): r["checked"] for r in results(site)}
+    assert how.pop(("acme/Exact-3B", "exact")) == "counts"
+    assert set(how.values()) == {"draws"}
+    none = leaderboard([str(runs)], tmp_path, recompute=False).parent
+    assert {r["checked"] for r in results(none)} == {"claimed"}
 
 
 def test_draws_may_be_missing(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(folder_of(runs, "Good"), tmp_path / "runs" / "one")
     shutil.rmtree(tmp_path / "runs" / "one" / "draws")
-    site = leaderboard([str(tmp_path / "runs")], tmp_path / "site", recompute=True).parent
+    site = leaderboard([str(tmp_path / "runs")], tmp_path / "site").parent
+    assert results(site)[0]["checked"] == "claimed"
+    leaderboard([str(tmp_path / "runs")], site, recompute=True)
     assert results(site)[0]["checked"] == "counts"
     assert page_data(site)["runs"][0]["texts"] == {}  # type: ignore[index]  # the page's own layout
+
+
+def test_a_default_board_believes_no_count_that_the_draws_do_not_give(runs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "one"
+    shutil.copytree(folder_of(runs, "Bad"), folder)
+    scores = json.loads((folder / "scores.json").read_text())
+    honest = scores["results"][0]["table"]["aggregate"]["scores"]["tv"]["estimate"]
+    scores["results"][0]["table"]["aggregate"]["scores"]["tv"]["estimate"] = 0.001
+    (folder / "scores.json").write_text(json.dumps(scores))
+    shown = results(leaderboard([str(tmp_path / "runs")], tmp_path / "site").parent)[0]
+    assert (shown["tv"], shown["checked"]) == (pytest.approx(honest, rel=1e-6), "draws")
+    text = (folder / "counts.csv").read_text()
+    (folder / "counts.csv").write_text(
+        re.sub(r"(female,)(\d+)", lambda m: m[1] + str(int(m[2]) + 1), text, count=1)
+    )
+    with pytest.raises(IncompleteError, match=r"counts\.csv: gender"):
+        leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+
+
+def test_draws_that_cannot_be_read_are_told_and_the_run_is_not_ranked(runs: Path, tmp_path: Path) -> None:
+    for name in ("Bad", "Good"):
+        shutil.copytree(folder_of(runs, name), tmp_path / "runs" / name)
+    for part in (tmp_path / "runs" / "Bad" / "draws").glob("part-*"):
+        shutil.copyfile(part, part.with_name("part-999999.parquet"))
+    with pytest.raises(IncompleteError, match="claim what does not follow"):
+        leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    assert {r["model"]: r["ranked"] for r in results(tmp_path / "site")} == {
+        "acme/Bad-1.5B": False,
+        "acme/Good-7B": True,
+    }
 
 
 def test_texts_stand_under_the_class_they_were_counted_as(runs: Path) -> None:

