@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from baselines.real.record import RealRecord
 from harness.contract import Contract
 from harness.reading import make_reader, read_draw
 from harness.reading.style import OUTCOMES
+from harness.records import read
 from harness.scoring.floor import tellable
 from harness.tasks.prompts import render
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
+from tests.benchmarks import labels, real_models
 from tests.shown import PAGES, ROOT, TRANSLATED, WITH_MODELS, fits, page_blocks, plain, renewed, run_page
 
 if TYPE_CHECKING:
@@ -133,3 +137,13 @@ def test_the_table_of_draws_is_what_the_tool_says() -> None:
         assert [f"{value:.3f}" for value in found] == figures, (asked, n)
         checked += 1
     assert checked == 16
+
+
+def test_pages_of_results_follow_from_their_records() -> None:
+    assert (real_models.page(read(real_models.RECORD, RealRecord, hint="make real"))) == _page("real.md")
+    told = json.loads(_page("labels.json"))
+    assert labels.page(told["repeats"], [labels.Row(**cell) for cell in told["cells"]]) == _page("labels.md")
+
+
+def _page(name: str) -> str:
+    return (real_models.FOLDER / name).read_text(encoding="utf-8")

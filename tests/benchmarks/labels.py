@@ -3,7 +3,7 @@
 Simulates runs of which a person would say one thing and a reader another: readers that are right, rarely wrong, biased
 to one class, random, wrong throughout in a quarter of the contexts, and wrong where the model is on target. A part of
 the draws is labelled as ``distalign label`` samples them. Counted: how often the limits hold the truth by hand, for the
-mean TV and for the worst covered class share; and how wide they are, beside those of as many labels without a reader.
+mean TV and for the worst covered class share; and how wide they are, beside those of as many labels without a reader. OUT gets labels.json and labels.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from harness.progress import Steps
 from harness.scoring.interval import limits
 from harness.scoring.labelled import Drawn, Labelled, LabelledDraws, labelled
 from harness.scoring.table import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Floats = NDArray[np.float64]
 READERS = ("right", "rare", "biased", "random", "adversarial", "on target")
@@ -139,8 +142,39 @@ def cell(contexts: int, classes: int, reader: str, labels: int, repeats: int) ->
     )
 
 
+HEAD = """\
+# How often hand labels hold the truth
+
+Made by `python -m tests.benchmarks.labels docs/results --repeats {repeats}`, from [labels.json](labels.json). Do not edit.
+
+Simulated runs of {draws} draws a context, {repeats} of each kind, in {shapes} shapes (1 to 14 contexts, 2 to 4 classes).
+*Hold* is the least share of runs, over the shapes, in which the 95% limits hold what a person would say of all draws.
+*Width* is the mean width of the limits. *Labels alone* is that of a share found from as many labels without a reader.
+
+| reader | labels | limits of TV hold | of a share | width of TV | of a share | labels alone |
+|---|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def page(repeats: int, rows: Sequence[Row]) -> str:
+    """The page of all cells."""
+    kinds: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        kinds.setdefault((row.reader, row.labels), []).append(row)
+    lines = [HEAD.format(repeats=repeats, draws=DRAWS, shapes=len(SHAPES))]
+    for (reader, labels), found in kinds.items():
+        held = f"{min(r.tv_covered for r in found):.1%} | {min(r.share_covered for r in found):.1%}"
+        wide = (
+            np.mean([r.tv_width for r in found]),
+            np.mean([r.share_width for r in found]),
+            np.mean([r.labels_alone for r in found]),
+        )
+        lines.append(f"| {reader} | {labels} | {held} | {' | '.join(f'{w:.3f}' for w in wide)} |\n")
+    return "".join(lines)
+
+
 def main() -> None:
-    """All cells; the table is printed, the JSON kept."""
+    """All cells; the page is printed, and kept beside the JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -156,12 +190,8 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     told = {"draws": DRAWS, "repeats": given.repeats, "cells": [row._asdict() for row in rows]}
     (given.out / "labels.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    print("| " + " | ".join(Row._fields) + " |\n|" + " --- |" * len(Row._fields))
-    for row in rows:
-        print("| " + " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row) + " |")
-    print(
-        f"least coverage: TV {min(r.tv_covered for r in rows):.3f}, shares {min(r.share_covered for r in rows):.3f}"
-    )
+    (given.out / "labels.md").write_text(page(given.repeats, rows), encoding="utf-8")
+    print((given.out / "labels.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
