@@ -5,13 +5,14 @@ ENGINES := .venv-engines
 LOWEST := .venv-lowest
 FORMATS := .venv-formats
 DOCS := .venv-docs
+BARE := .venv-bare
 CORE_TESTS := tests/tasks tests/runs tests/scoring tests/metrics tests/importers tests/cli tests/test_evaluate.py tests/test_compare.py
 BIN := $(VENV)/bin
 # Pinned exactly: a range may take gigabytes of CUDA builds.
 TORCH := 2.13.0
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: demo real docs test test-lowest lint types lock bench test-slow test-faults test-formats test-engines test-browser wheel clean
+.PHONY: demo real docs test test-lowest lint types lock bench test-slow test-faults test-formats test-engines test-browser wheel test-wheel clean
 
 $(VENV)/.made: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -88,7 +89,16 @@ docs: $(DOCS)/.made
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 wheel: $(VENV)/.made
-	$(BIN)/python -m build --wheel
+	$(BIN)/python -m build
+
+# Two builds give the same bytes; the wheel is whole without anything beside it.
+test-wheel: $(VENV)/.made
+	rm -rf build/once build/twice
+	for each in once twice; do $(BIN)/python -m build -q --wheel --no-isolation -o build/$$each || exit 1; done
+	cmp build/once/*.whl build/twice/*.whl
+	$(BIN)/uv venv -q --clear $(BARE) --python $(BIN)/python
+	$(BIN)/uv pip install -q --python $(BARE) build/once/*.whl
+	$(BARE)/bin/python -P tests/wheel.py
 
 clean:
-	rm -rf $(VENV) $(ENGINES) $(LOWEST) $(FORMATS) $(DOCS) build dist
+	rm -rf $(VENV) $(ENGINES) $(LOWEST) $(FORMATS) $(DOCS) $(BARE) build dist

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from baselines.driver import Options, share_first_stage, train
 from baselines.methods import named
+from baselines.processes import processes
 from baselines.recipe import TINY
 from baselines.seed import causal_path, held_out_path, masked_path
 from baselines.seed.people import generate, shorten
@@ -57,6 +58,7 @@ def demo(out: Path) -> Path:
     for path in (causal_path(), masked_path()):
         if not (path / "config.json").is_file():
             raise UserError("a tiny model is missing", where=str(path), hint="python -m baselines.seed.make")
+    processes()  # names a package of the training that is not installed
     say("The tiny models show the path; they are no evidence about real models.")
     with _one_thread():
         return _whole_path(out)

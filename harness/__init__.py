@@ -1,6 +1,6 @@
 """distalign: does a language model that is asked again and again answer with the distribution it should?
 
-The names below are loaded on first use, so that ``import harness`` costs nothing.
+The names below are loaded on first use, so that importing costs nothing. Who uses them types ``import distalign``.
 """
 
 from __future__ import annotations
@@ -34,5 +34,9 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+        raise AttributeError(f"module 'distalign' has no attribute {name!r}")
     return getattr(import_module(f"harness.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

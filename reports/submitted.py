@@ -10,6 +10,7 @@ from harness.errors import UserError
 from harness.plaintext import line
 from harness.rescore import score
 from harness.runs.folder import Run
+from harness.runs.identity import seed_of
 from harness.runs.plan import missing
 from harness.runs.seeds import chunk_seed
 from harness.runs.source import task_of
@@ -25,8 +26,9 @@ from reports.packing import portable
 from reports.samples import NEEDS_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from harness.runs.folder import Chunk
     from harness.tasks.task import Task
 
 NEEDED = ("model", "task_hash", "prompts_hash", "split", "paraphrases")
@@ -100,7 +102,10 @@ def _unseen(run: Run, task: Task) -> str:
     """What nobody can check here."""
     notes = []
     if not run.identity.weights:
-        notes.append("the weights were not seen")
+        named = _stranger(run, run.chunks()) is not None
+        notes.append(
+            "the weights were not seen" + (", nor the name that the model was asked by" if named else "")
+        )
     if run.identity.measure != "draws":
         notes.append("the shares were computed by the model and are believed")
     elif _by_model(task):
@@ -154,20 +159,25 @@ def _prompts(run: Run) -> list[Rendered]:
 
 
 def _drawn(run: Run) -> str:
-    """Whether the draws are those of the plan, by the seeds of the manifest."""
-    seed = run.identity.seed
-    if run.identity.measure != "draws" or seed is None:
+    """Whether the draws are those of the plan, made with the seeds that this identity gives."""
+    if run.identity.measure != "draws":
         return ""
     chunks = list(run.chunks())
-    for chunk in chunks:
-        if chunk.seed != chunk_seed(seed, chunk.context, chunk.prompt, chunk.chunk):
-            return (
-                f"the draws of {chunk.context}/{chunk.prompt} were not made with the manifest's seed {seed}"
-            )
+    stranger = _stranger(run, chunks)
+    if stranger is not None and run.identity.weights:
+        where = f"{stranger.context}/{stranger.prompt}"
+        return f"the draws of {where} are not those of the manifest: its model, settings and seed give other seeds"
     asked = _prompts(run)
-    if sum(chunk.n for chunk in chunks) != run.n * len(asked) or missing(run.plan, asked, chunks, seed):
+    whole = sum(chunk.n for chunk in chunks) == run.n * len(asked)
+    if not whole or missing(run.plan, asked, chunks, 0):
         return f"the draws are not those of the manifest's plan: n = {run.n} for each of {len(asked)} prompts"
     return ""
+
+
+def _stranger(run: Run, chunks: Iterable[Chunk]) -> Chunk | None:
+    """The first chunk whose seed is not of this identity. Weights are part of it, or else the model's name."""
+    seed = seed_of(run.identity)
+    return next((c for c in chunks if c.seed != chunk_seed(seed, c.context, c.prompt, c.chunk)), None)
 
 
 def _counted(run: Run, task: Task) -> str:

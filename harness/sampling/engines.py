@@ -94,6 +94,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         _hf,
         (REVISION, TEMPLATE, DTYPE, DEVICE, TRUST),
         ("torch", "transformers", "peft"),
+        extra="hf",
         own_randomness=True,
         on_gpu=True,
     ),
@@ -104,6 +105,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         _vllm,
         (REVISION, TEMPLATE, DTYPE, TRUST),
         ("vllm", "torch", "transformers"),
+        extra="vllm",
         on_gpu=True,
     ),
     EngineSpec(
@@ -113,6 +115,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         _llamacpp,
         (TEMPLATE,),
         ("xllamacpp", "transformers"),
+        extra="gguf",
         on_gpu=True,
     ),
     EngineSpec(
@@ -138,6 +141,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         _ray,
         (REPLICAS,),
         ("ray",),
+        extra="ray",
         carries=True,
     ),
     EngineSpec(
@@ -147,6 +151,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         _lm_eval,
         (),
         ("lm_eval", "torch", "transformers"),
+        extra="lm-eval",
         on_gpu=True,
     ),
     EngineSpec(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.errors import missing_package
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -63,6 +65,8 @@ class EngineSpec:
     options: tuple[Option, ...] = ()
     packages: tuple[str, ...] = ()
     """Packages whose versions are recorded with a run."""
+    extra: str = ""
+    """The extra of the installation that brings what it imports; '' where the core does."""
     own_randomness: bool = False
     """Its random numbers are ours, and held by tests: a run begins without a probe of the engine's seeds."""
     on_gpu: bool = False
@@ -84,7 +88,12 @@ class Opener:
 
     def __call__(self) -> Engine:
         """Open the engine."""
-        return self.spec.open(self.opening)
+        try:
+            return self.spec.open(self.opening)
+        except ModuleNotFoundError as error:
+            if not self.spec.extra or error.name is None or error.name.startswith("harness"):
+                raise
+            raise missing_package(f"the engine {self.spec.name}", error.name, self.spec.extra) from error
 
 
 class Named(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from harness.contract import Contract
 from harness.rescore import score
 from harness.runs.folder import Run, folder_name, writing
-from harness.runs.identity import identity, manifest
+from harness.runs.identity import identity, manifest, seed_of
 from harness.runs.manifest import GitRecord
 from harness.runs.seeds import chunk_seed
 from harness.sampling.base import ModelCard
@@ -68,6 +68,8 @@ class Made:
     """Fields of the manifest to overwrite."""
     base: str = ""
     """Weights that it was made from; '' for its own."""
+    weights: str | None = None
+    """Its hash; None for one made of its name, '' for a model that cannot be seen."""
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TEXTS)
 
 
@@ -78,7 +80,10 @@ def make(out: Path, made: Made) -> Run:
     settings = replace(Settings(n=made.n, seed=made.seed, split="all"), **made.settings)  # type: ignore[arg-type]  # test values
     contract = made.contract.model_copy(update={"base": made.base}) if made.base else made.contract
     card = ModelCard(
-        model=made.model, weights="w" + made.model, contract=contract, engine={"name": "hf", "device": "cpu"}
+        model=made.model,
+        weights="w" + made.model if made.weights is None else made.weights,
+        contract=contract,
+        engine={"name": "hf", "device": "cpu"},
     )
     rendered = prompts.render(task, *prompts.select(task, settings.split, settings.paraphrases))
     record = manifest(
@@ -114,7 +119,7 @@ def make(out: Path, made: Made) -> Run:
             draws = [
                 d for label, k in zip(labels, counts, strict=True) for d in _draws(made, label, int(k), rng)
             ]
-            seed = chunk_seed(settings.seed, one.context, one.prompt, 0)
+            seed = chunk_seed(seed_of(record.identity), one.context, one.prompt, 0)
             writer.add(Request(one.context, one.prompt, 0, made.n, seed), draws)
         writer.flush()
         score(writer.run, [made.target], task)

@@ -259,11 +259,24 @@ def test_a_swapped_manifest_is_refused(model: str, packed: Path, runs: Path, tmp
     careless = verdict("x", write(tmp_path / "x.zip", files, summed=False)).problem
     assert careless.startswith("not as it was packed: manifest.json")
     assert "scores.json of run" in verdict("x", write(tmp_path / "y.zip", files)).problem
-    # Even with scores that were made to fit, the draws are of another seed, or of another plan.
+    # Even with scores that were made to fit, the draws are not those that this model and its seed give.
     hashed = json.loads(files["manifest.json"])["run"]
     files["scores.json"] = json.dumps({**json.loads(files["scores.json"]), "run": hashed}).encode()
     found = verdict("x", write(tmp_path / "z.zip", files)).problem
-    assert ("were not made with the manifest's seed 1" if model == "Twin" else "n = 50 for each of") in found
+    assert "its model, settings and seed give other seeds" in found
+
+
+def test_a_server_s_model_is_accepted_with_what_could_not_be_seen(
+    tmp_path: Path,
+) -> None:
+    whole = make(tmp_path / "runs", Made("gpt-4o-2024-08-06", law=Law(0.1), n=20, weights=""))
+    kept = verdict("a", pack(whole.folder, tmp_path / "a.zip"))
+    assert (kept.problem, kept.note) == ("", "the weights were not seen")
+    renamed = verdict("b", pack(whole.folder, tmp_path / "b.zip", "acme/Other"))
+    assert (renamed.problem, renamed.note) == (
+        "",
+        "the weights were not seen, nor the name that the model was asked by",
+    )
 
 
 def test_draws_of_another_task_are_refused(packed: Path, tmp_path: Path) -> None:
