@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,8 @@ def test_it_says_what_it_is(engine: ServerEngine) -> None:
     assert card.server is not None
     assert card.server.kind == "llama.cpp"
     assert card.server.version
-    assert card.server.not_stated == ("weights",)
+    assert card.server.not_stated == card.server.not_taken == ()
+    assert card.weights == hashlib.sha256(Path(told["model_path"]).read_bytes()).hexdigest()
     assert len(card.template) == 64
     assert engine.concurrency <= SLOTS
 

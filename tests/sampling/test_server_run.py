@@ -47,7 +47,7 @@ def test_the_manifest_and_the_board_say_what_answered(
     assert "20 draws that are not counted" in capsys.readouterr().err
     leaderboard([str(tmp_path / "runs")], tmp_path / "site")
     page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
-    assert "Ollama 0.12.6; not taken: n; set aside: top_k 20, repeat_penalty 1.3" in page
+    assert "Ollama 0.12.6; set aside: top_k 20, repeat_penalty 1.3" in page
 
 
 def test_what_a_server_refuses_stands_in_the_manifest_of_its_run(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def _from_gguf(model: str, file: Path, weights: bool) -> Source:
     files = parts(file)
     for part in files:
         read_header(part)
-    sha256 = _file_digest(file) if len(files) == 1 else _digest(files)
+    sha256 = file_digest(file) if len(files) == 1 else _digest(files)
     make = model_folder if weights else tokenizer_folder
     return Source(model, make(file, sha256), file=file)
 
@@ -246,12 +246,13 @@ def _digest(found: Collection[Path]) -> str:
     if not files:
         return ""
     with ThreadPoolExecutor(4) as pool:
-        digests = pool.map(_file_digest, files)
+        digests = pool.map(file_digest, files)
     lines = "".join(f"{p.name} {d}\n" for p, d in zip(files, digests, strict=True))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
     # The hub's cache names a large file by its sha256: nothing to read then.
     target = path.resolve().name
     if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", target):

@@ -40,7 +40,7 @@ class Dialect:
     def __init__(self, model: str, software: Software = UNKNOWN) -> None:
         self.model = model
         self.software = software
-        self.dropped: set[str] = {"n"} if software.single else set()
+        self.dropped: set[str] = set()
         self.version = 0
         """Grows with each lesson, so that a call sent before it is sent again and not counted."""
         self._taken: set[str] = set()

@@ -21,7 +21,7 @@ from harness.sampling.base import ModelCard, Served
 from harness.sampling.server import ollama
 from harness.sampling.server.dialect import Dialect, not_by_v1
 from harness.sampling.server.kind import fetched, parsed, recognise
-from harness.sampling.server.local import is_here, seen
+from harness.sampling.server.local import is_here, seen, weights_of
 from harness.sampling.server.ollama import OllamaDialect, OllamaModel, prove_continuing
 from harness.sampling.server.reply import error_message
 from harness.sampling.server.session import Manners, Memory, RefusedError, Session, describe
@@ -142,7 +142,9 @@ class ServerEngine:
                 with self.client() as client:
                     self._seen = seen(root, client, dialect.model)
             else:
-                self._seen = ModelCard(dialect.model, template=dialect.software.template_digest)
+                software = dialect.software
+                weights = weights_of(software.file) if is_here(self._url.host) else ""
+                self._seen = ModelCard(dialect.model, weights=weights, template=software.template_digest)
         return self._seen
 
     @property

@@ -54,6 +54,8 @@ class Software:
     """Answers that it computes at the same time; 0 where it does not say."""
     template: str = ""
     """Its chat template, '' where it does not say."""
+    file: str = ""
+    """The file that it loaded, '' where it does not say."""
 
     @property
     def unsaid(self) -> tuple[str, ...]:
@@ -163,11 +165,10 @@ def whole(value: object, most: int = 2**31) -> int:
 def _llamacpp(found: Mapping[str, object]) -> Software | None:
     if not found.keys() & {"default_generation_settings", "total_slots"}:
         return None
-    template = found.get("chat_template")
+    said = (found.get(key) for key in ("chat_template", "model_path"))
+    template, file = (value if isinstance(value, str) else "" for value in said)
     slots = whole(found.get("total_slots"), 4096)
-    return Software(
-        "llama.cpp", text(found.get("build_info")), slots, template if isinstance(template, str) else ""
-    )
+    return Software("llama.cpp", text(found.get("build_info")), slots, template, file)
 
 
 def _ollama(found: Mapping[str, object]) -> Software | None:

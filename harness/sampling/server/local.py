@@ -10,6 +10,8 @@ import httpx
 
 from harness.errors import UserError
 from harness.sampling.base import ModelCard
+from harness.sampling.gguf.header import parts
+from harness.sampling.hf.source import file_digest
 from harness.terms import Message, Request
 
 _PROBE = Request("", "", 0, 1, 0, (Message("user", "hello"),))
@@ -44,6 +46,17 @@ def seen(folder: str, client: httpx.Client, model: str) -> ModelCard:
     alike = chat.encode([_PROBE])[0] == _tokens(client, model)
     card = card_of(source, template=chat.digest if alike else "", engine={})
     return card if source.base else replace(card, model=model)
+
+
+def weights_of(file: str) -> str:
+    """sha256 of the GGUF file that a server loads; '' where it is one of several, or cannot be read."""
+    path = Path(file)
+    try:
+        if path.suffix != ".gguf" or not path.is_file() or len(parts(path)) > 1:
+            return ""
+        return file_digest(path)
+    except (OSError, ValueError, UserError):
+        return ""
 
 
 def _tokens(client: httpx.Client, model: str) -> list[int]:
