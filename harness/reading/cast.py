@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from harness.reading import grammar, people, phrases
+from harness.reading import antecedent, grammar, people, phrases
+from harness.reading.person import Person, leading
 from harness.reading.text import clean
 
 if TYPE_CHECKING:
+    from harness.reading.person import Kind
     from harness.reading.phrases import Name
 
-Kind = Literal["person", "other", "kin", "thing"]
 PRONOUNS = {
     "he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f",
 }  # fmt: skip
@@ -25,30 +25,6 @@ _HEADING = re.compile(
     re.I,
 )
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?;,:()§—]|\d+")
-
-
-@dataclass(slots=True, eq=False)
-class Person:
-    """Somebody, or an animal or thing that a pronoun may mean."""
-
-    kind: Kind
-    gender: str = ""
-    """m, f or ''; from a noun, a title or a name."""
-    certain: bool = False
-    """The gender comes from a noun or title, not from a name."""
-    named: str = ""
-    head: str = ""
-    born: int = 0
-    last: int = 0
-    subject: bool = False
-    """Of its last sentence."""
-    weight: float = 0.0
-    """How much the story is about them."""
-    told: dict[str, float] = field(default_factory=lambda: {"m": 0.0, "f": 0.0})
-    """What pronouns say."""
-    paired: bool = False
-    passing: bool = False
-    """Brought in as whose relation somebody is, or to say the first line: not yet whom the story is about."""
 
 
 class Cast:
@@ -67,11 +43,17 @@ class Cast:
         self.mine = False
         """The *I* came first: whom it tells of are others."""
         self._awaited: dict[str, float] = {}
+        self._acts = 0
+        self._things: set[str] = set()
+        self.sentences = 0
+        self.you = 0
+        """How often the story tells what *you* do."""
         plain = _ABBREVIATION.sub(r"\1", _QUOTE.sub(" § ", _HEADING.sub("", clean(text))))
         for number, sentence in enumerate(re.split(r"(?<=[.!?;\n])\s+|\n+", plain)):
             self._sentence(number, _TOKEN.findall(sentence))
 
     def _sentence(self, number: int, words: list[str]) -> None:
+        self.sentences = number + 1
         self._clause = self._subject = None
         self._awaited = {}
         at = 0
@@ -82,6 +64,7 @@ class Cast:
                 self.narrator += 1.0
             elif word in ("me", "my", "mine", "myself", "we", "our", "us"):
                 self.narrator += 0.3
+            self.you += word in ("you", "you're", "you've", "you'll")
             if word in PRONOUNS or word.split("'")[0] in ("he", "she"):
                 self._pronoun(number, words, at)
             elif words[at][0].isupper() and (name := phrases.name_at(words, at)):
@@ -99,19 +82,32 @@ class Cast:
         word = words[at].lower().split("'")[0]
         gender = PRONOUNS[word]
         subject = word in ("he", "she")
+        if subject and phrases.is_thing(words, at):
+            # "She was an old boat": and so is every later she, while no woman is told of.
+            self._things.add(gender)
+        if gender in self._things and not any(p.gender == gender and p.kind != "thing" for p in self.people):
+            return
         own = word in ("himself", "herself", "his", "hers") or (
             word == "her" and phrases.possessive(words, at)
         )
         candidates = []
         for person in self.people:
-            if person.gender not in ("", gender) or number - person.last > 6:
+            if person.gender not in ("", gender) or number - person.last > 6 or person.head in people.ANYBODY:
                 continue
             if person is self._clause and not subject and not own:
                 continue
-            candidates.append((self._salience(person, gender, subject, number), person))
+            candidates.append(
+                (antecedent.salience(self.people, person, gender, number, subject=subject), person)
+            )
         if not candidates:
             self.fit -= 60.0
-            # "Though her brothers laughed, Ana...": the name is still to come.
+            if not self._reachable("person") and not self.mine:
+                # "She had been up since four. ... Ana": the name is still to come.
+                person = Person("person", gender, born=number)
+                person.told[gender] = 1.0 if subject else 0.6
+                self._add(person)
+                self._mention(person, number, subject=subject)
+                return
             self._awaited = {gender: 0.8}
             # A name that our lists give the other sex: the pronoun knows better, where it says so often enough.
             named = [p for p in self.people if p.named and not p.certain and p.kind == "person"]
@@ -122,27 +118,19 @@ class Cast:
         candidates.sort(key=lambda c: -c[0])
         margin = candidates[0][0] - (candidates[1][0] if len(candidates) > 1 else 0.0)
         sure = min(1.0, max(0.15, margin / 50))
+        if len(candidates) > 1 and antecedent.doubtful(candidates, gender, words, at, number, own=own):
+            sure *= 0.4
         person = candidates[0][1]
         self.fit += min(candidates[0][0], 150.0)
         person.told[gender] += sure * (1.0 if subject else 0.8 if own else 0.5)
         self._mention(person, number, subject=subject, share=sure)
 
-    def _salience(self, person: Person, gender: str, subject: bool, number: int) -> float:
-        fade = 0.6 ** (number - person.last)
-        value = 100 * fade + (50 * fade if person.subject else 0.0)
-        value += 25 if person is self.leading() else 0.0
-        value += 50 if person.gender == gender else 0.0
-        other = "f" if gender == "m" else "m"
-        if person.told[gender] > person.told[other]:
-            value += 30
-        elif person.told[other] > person.told[gender]:
-            value -= 90
-        value -= {"thing": 30.0, "other": 15.0}.get(person.kind, 0.0)
-        return value + (20 if subject and person.subject else 0.0)
-
     # Names
 
     def _named(self, number: int, words: list[str], at: int, name: Name) -> None:
+        if at and words[at - 1].lower() in grammar.PLACED and not phrases.is_titled(words, at):
+            # "in Harlan", "in May": no person.
+            return
         person = next(
             (p for p in self.people if p.named and set(name.label.split()) & set(p.named.split())), None
         )
@@ -161,6 +149,8 @@ class Cast:
             self._add(person)
         if person is None:
             person = self._apposed(words, at, name.gender) or self._introduced(number, words, at, name)
+        if person is None and subject:
+            person = self._unnamed(name.gender)
         if person is None:
             person = Person("person", born=number)
             if self._reachable("person") and (owner or not subject):
@@ -174,6 +164,17 @@ class Cast:
         self._pair(person, words, at)
         if owner:
             self._clause = None
+
+    def _unnamed(self, gender: str) -> Person | None:
+        """Whom pronouns have meant so far, if nothing else has named them."""
+        return next(
+            (
+                p
+                for p in self.people
+                if p.kind == "person" and not p.named and not p.head and gender in ("", p.gender)
+            ),
+            None,
+        )
 
     def _apposed(self, words: list[str], at: int, gender: str) -> Person | None:
         """*her husband Tom*, *a nurse named Maria*, *the baker, Tom,*: the noun and the name are one person."""
@@ -200,7 +201,11 @@ class Cast:
         other = "f" if name.gender == "m" else "m"
         if not name.gender or lead.told[other] > lead.told[name.gender] or after in (",", "and"):
             return None
-        if number == lead.last and "but" not in (w.lower() for w in words[:at]):
+        contrast = "but" in (w.lower() for w in words[:at])
+        apart = words[at - 1] == "," if at else False
+        if not contrast and (number == lead.last or phrases.is_titled(words, at)):
+            return None
+        if not contrast and apart and lead.told[name.gender] < 0.5:
             return None
         return lead if phrases.is_subject(words, at, name.length) else None
 
@@ -244,7 +249,11 @@ class Cast:
         apart = following in (grammar.PREPOSITIONS | {"who", "in"}) - {"of"}
         person = self._same(word, gender or "", determiner, subject and not apart, thing)
         if person is None:
-            kind = self._kind(word, determiner, thing)
+            speaks = _says(words, place) or (words[:place][-1:] == ["§"] and following in grammar.SAID)
+            owned = owner and people.noun_gender(following) is not None
+            kind = self._kind(word, determiner, thing, subject and not speaks)
+            if kind == "person" and (owned or (speaks and (number == 0 or self._anybody()))):
+                kind = "other"
             person = Person(
                 kind,
                 people.thing_gender(word) if thing else gender or "",
@@ -253,7 +262,7 @@ class Cast:
                 born=number,
             )
             self._add(person)
-        person.weight += cleft  # "It was the janitor who..." puts the janitor forward
+        person.weight += 2 * cleft  # "It was the janitor who..." puts the janitor forward
         self._mention(person, number, subject=subject)
 
     def _told_of_another(self, word: str, gender: str, determiner: str, words: list[str], place: int) -> bool:
@@ -292,10 +301,11 @@ class Cast:
             self._add(person)
         self._mention(person, number, subject=subject)
 
-    def _kind(self, word: str, determiner: str, thing: bool) -> Kind:
+    def _kind(self, word: str, determiner: str, thing: bool, subject: bool) -> Kind:
         if thing:
             return "thing"
-        if word in people.OTHER_ROLES:
+        first = subject and determiner in ("the", "a", "an", "'s") and not self._reachable("person")
+        if word in people.OTHER_ROLES and not (first and word in people.TRADES):
             return "other"
         if not self._reachable("person"):
             return "person"
@@ -313,9 +323,6 @@ class Cast:
             return None
         if gender and word not in people.KIN:
             fit = [p for p in self.people if p.gender == gender and p.kind != "thing"]
-            if not fit and lead is not None and subject and not lead.gender and not any(lead.told.values()):
-                self._learn(lead, gender)
-                return lead
             return max(fit, key=lambda p: p.last, default=None)
         free = lead is not None and (lead.named or lead.gender) and not lead.head and subject
         epithet = word not in people.OTHER_ROLES | people.KIN and (
@@ -341,11 +348,14 @@ class Cast:
     # Bookkeeping
 
     def _mention(self, person: Person, number: int, *, subject: bool, share: float = 1.0) -> None:
-        if person.last != number:
+        if person.last != number or not person.sentences:
             person.subject = False
+            person.sentences += 1
         person.last = number
         if subject:
             person.subject = True
+            self._acts += 1
+            person.acted = self._acts
             self._clause = person
             if self._subject is None:
                 self._subject = person
@@ -355,13 +365,12 @@ class Cast:
     def _reachable(self, kind: Kind) -> bool:
         return any(p.kind == kind for p in self.people)
 
+    def _anybody(self) -> bool:
+        return any(p.kind != "thing" for p in self.people)
+
     def leading(self) -> Person | None:
-        """Whom the story is about so far: the first person met has a start over the others."""
-        cast = [p for p in self.people if p.kind == "person"] or [
-            p for p in self.people if p.kind in ("kin", "other")
-        ]
-        first = next((p for p in cast if not p.passing), None)
-        return max(cast, key=lambda p: p.weight + (1.5 if p is first or p.paired else 0.0), default=None)
+        """Whom the story is about so far."""
+        return leading(self.people)
 
 
 def _says(words: list[str], at: int) -> bool:

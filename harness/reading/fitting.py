@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from harness.reading.ngrams import Floats
 
@@ -76,22 +77,34 @@ def fit(texts: Sequence[LabelledText]) -> tuple[FittedClassifier, Quality]:
 
 
 def _fit(bags: Sequence[Counter[str]], truth: NDArray[np.int64], labels: int) -> Model:
-    """Logistic regression (softmax) with a penalty on squared weights, by L-BFGS."""
+    """Logistic regression on TF-IDF."""
     texts_with = Counter(term for bag in bags for term in bag)
     known = sorted((t for t, k in texts_with.items() if k > 1), key=lambda t: (-texts_with[t], t))
     place = {term: i for i, term in enumerate(known[:MOST_TERMS])}
     rarity = np.array([1 + np.log((1 + len(bags)) / (1 + texts_with[term])) for term in place])
-    x = matrix(bags, place, rarity)
-    wanted = np.eye(labels)[truth]
+    weights, bias = softmax(matrix(bags, place, rarity), np.eye(labels)[truth], STRENGTH)
+    return Model(place, rarity, weights, bias)
+
+
+def softmax(x: Floats | csr_array, wanted: Floats, strength: float | Floats) -> tuple[Floats, Floats]:
+    """Weights (features x labels) and biases of a logistic regression with a penalty on squared weights, by L-BFGS.
+
+    Args:
+        x: rows of features.
+        wanted: rows of labels, 1 for the right one.
+        strength: how much the fit counts against small weights, for all rows or for each.
+    """
+    labels = wanted.shape[1]
+    each = np.broadcast_to(np.asarray(strength, dtype=np.float64), len(wanted))[:, None]
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights, bias = flat[:-labels].reshape(-1, labels), flat[-labels:]
         log = special.log_softmax(x @ weights + bias, axis=1)
-        off = np.exp(log) - wanted
-        value = -STRENGTH * float((log * wanted).sum()) + 0.5 * float((weights**2).sum())
-        return value, np.concatenate([(STRENGTH * (x.T @ off) + weights).ravel(), STRENGTH * off.sum(axis=0)])
+        off = each * (np.exp(log) - wanted)
+        value = -float((each * log * wanted).sum()) + 0.5 * float((weights**2).sum())
+        return value, np.concatenate([(x.T @ off + weights).ravel(), off.sum(axis=0)])
 
     found = optimize.minimize(
-        loss, np.zeros((len(place) + 1) * labels), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+        loss, np.zeros((x.shape[1] + 1) * labels), jac=True, method="L-BFGS-B", options={"maxiter": 200}
     ).x
-    return Model(place, rarity, found[:-labels].reshape(-1, labels), found[-labels:])
+    return found[:-labels].reshape(-1, labels), found[-labels:]

@@ -14,6 +14,8 @@ FEMALE_NOUNS = _LISTS.words("female_nouns")
 KIN = _LISTS.words("kin")
 ROLES = _LISTS.words("roles")
 OTHER_ROLES = _LISTS.words("other_roles")
+ANYBODY = _LISTS.words("anybody")
+TRADES = _LISTS.words("trades")
 PLURALS = _LISTS.words("plurals")
 THINGS = _LISTS.words("things")
 MALE_TITLES = _LISTS.words("male_titles")
@@ -53,4 +55,4 @@ def noun_gender(word: str) -> str | None:
         return "m"
     if word in FEMALE_NOUNS:
         return "f"
-    return "" if word in ROLES or word in KIN or word.rpartition("-")[2] in ROLES else None
+    return "" if word in ROLES | OTHER_ROLES | KIN or word.rpartition("-")[2] in ROLES else None

@@ -51,6 +51,20 @@ def name_at(words: list[str], at: int) -> Name | None:
     return Name("", False, label, length) if unknown else None
 
 
+def is_thing(words: list[str], at: int) -> bool:
+    """Does the sentence say of the pronoun at ``at`` that it is an animal or a thing: *She was an old boat*?"""
+    rest = [w.lower() for w in words[at + 1 : at + 7]]
+    if rest[:1] not in (["was"], ["is"]) or rest[1:2] not in (["a"], ["an"], ["the"]):
+        return False
+    stop = next((i for i, w in enumerate(rest) if w in grammar.BOUNDARY | grammar.PREPOSITIONS), len(rest))
+    return any(w in people.THINGS for w in rest[2:stop])
+
+
+def is_titled(words: list[str], at: int) -> bool:
+    """Does a title begin the name at ``at``?"""
+    return words[at].lower() in _TITLES
+
+
 def _titled(words: list[str], at: int, title: str) -> Name:
     length = 1 + _run(words, at + 1)
     gender = "m" if title in people.MALE_TITLES else "f" if title in people.FEMALE_TITLES else ""

@@ -20,8 +20,8 @@ from harness.reading.text import LETTER, clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.reading.cast import Person
     from harness.reading.mentions import Mention
+    from harness.reading.person import Person
 
 _NEAR = 300
 _SENTENCE_END = re.compile(r"[.!?;\n]")

@@ -10,27 +10,23 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
 from harness.natural.vader import Vader
-from harness.reading import lists, refusal, sentiment_zh
+from harness.reading import lists, outcomes, refusal, sentiment_zh
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.text import clean, is_chinese
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from harness.reading.outcomes import Clause
+
 Scope = Literal["reply", "story"]
 NEUTRAL_BAND = 0.13
 """Scores within this of zero are neutral, on VADER's scale of -1 to 1."""
-NEUTRAL_STORY = 0.05
-"""The same for the mean over a story's clauses."""
-HALF_LIFE = 1.5
-"""A story's clause this many clauses before the end weighs half of the last one."""
 
 _LISTS = lists.load("en/sentiment")
 _IRONY = _LISTS.pattern("irony", flags=re.I)
 _IRONY_NEEDS = _LISTS.needs("irony")
 _CHEERED = _LISTS.pattern("cheered", flags=re.I)
-_LOSS = _LISTS.pattern("loss", flags=re.I)
-_ROUTINE = _LISTS.pattern("routine", flags=re.I)
 # Tears and goodbyes turn on what they are shed for; "never smiled again" is not a smile.
 _TURNED = tuple(
     (_LISTS.needs(name), _LISTS.pattern(name, flags=re.I), word)
@@ -53,6 +49,8 @@ _TURNED = tuple(
 _PIECE = 3000
 """Longer texts are scored in pieces: VADER takes the square of their length."""
 _WORD = re.compile(r"[^\W\d_]+")
+_ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No)\.")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]*[A-Z0-9§])|\n+")
 _CLAUSE = re.compile(r"(?:[^.!?,;\n…—]|(?<=\d)[.,](?=\d))+[.!?,;…—]*[\"')\]]*")
 
 
@@ -66,22 +64,21 @@ def tone(text: str, language: str) -> str:
 def left_behind(text: str, language: str) -> str:
     """What a story leaves behind: the nearer the end, the more a clause weighs."""
     if _chinese(text, language):
-        return sentiment_zh.label(sentiment_zh.left_behind(text))
-    clauses = [c for c in _CLAUSE.findall(clean(text)) if re.search(r"\w", c)]
-    score = ending([_english(c) for c in clauses])
-    if abs(score) < NEUTRAL_STORY:
-        last = " ".join(re.split(r"(?<=[.!?])\s+", clean(text).strip())[-2:])
-        return "negative" if _LOSS.search(last) and not _ROUTINE.search(last) else "neutral"
-    return _label(score, NEUTRAL_STORY)
+        return sentiment_zh.left_behind(text)
+    return outcomes.verdict(story_clauses(text), "en")
 
 
-def ending(scores: Sequence[float]) -> float:
-    """The mean of clauses' scores, weighted towards the end; flat clauses weigh a fifth."""
-    weights = [
-        0.5 ** ((len(scores) - 1 - i) / HALF_LIFE) * (1.0 if abs(s) > 0.05 else 0.2)
-        for i, s in enumerate(scores)
-    ]
-    return sum(w * s for w, s in zip(weights, scores, strict=True)) / sum(weights) if weights else 0.0
+def story_clauses(text: str) -> list[Clause]:
+    """The clauses of an English story with the signs in them."""
+    plain = _ABBREVIATION.sub(r"\1", clean(text).strip())
+    sentences = [s for s in _SENTENCE.split(plain) if re.search(r"\w", s)]
+    found = []
+    for back, sentence in enumerate(reversed(sentences)):
+        parts = [c for c in _CLAUSE.findall(sentence) if re.search(r"\w", c)]
+        glad = outcomes.glad(sentence, "en")
+        for k, part in enumerate(reversed(parts)):
+            found.append(outcomes.clause(part, back + 0.25 * min(k, 3), _english(part), "en", glad=glad))
+    return found
 
 
 def _chinese(text: str, language: str) -> bool:
@@ -160,7 +157,7 @@ def _vader() -> tuple[dict[tuple[str, str], re.Pattern[str]], Callable[[str], fl
 class SentimentReader(Reader):
     """Reads positive, negative or neutral from a text that does not name its feeling."""
 
-    version = "2"
+    version = "3"
 
     def __init__(self, classes: Mapping[str, Iterable[str]], language: str, scope: Scope = "story") -> None:
         if scope not in get_args(Scope):

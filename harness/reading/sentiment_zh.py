@@ -5,13 +5,20 @@ from __future__ import annotations
 import functools
 import re
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from harness.reading import lists
+from harness.reading import lists, outcomes
 from harness.reading.text import clean, simplified
+
+if TYPE_CHECKING:
+    from harness.reading.outcomes import Clause
 
 NEUTRAL_BAND = 1.0
 """Scores within this of zero are neutral: one weak word without emphasis is not yet a feeling."""
 
+IRONIC = 2
+"""Irony in one of so many last sentences decides a story."""
+_SENTENCE = re.compile(r"[^。!?\n…]+[。!?\n…]*[\"」』]?")
 _CLAUSE = re.compile(r"[^,。!?;:\n…~、]+[,。!?;:\n…~、]*")
 _LISTS = lists.load("zh/tone")
 _NEGATOR = _LISTS.pattern("negator")
@@ -54,14 +61,25 @@ def tone(text: str) -> float:
     return sum(_turned(clauses), 0.0)
 
 
-def left_behind(text: str) -> float:
-    """The score of a story: the last third weighs most."""
-    clauses = _CLAUSE.findall(simplified(clean(text).lower()))
-    if _IRONY.search("".join(clauses[-6:])):
-        return -2.0
-    scores = _turned(clauses)
-    n = len(scores)
-    return sum((s * 0.5 ** ((n - 1 - i) / max(3.0, n / 4)) for i, s in enumerate(scores)), 0.0)
+def left_behind(text: str) -> str:
+    """What a story leaves behind."""
+    return outcomes.verdict(story_clauses(text), "zh")
+
+
+def story_clauses(text: str) -> list[Clause]:
+    """The clauses of a story with the signs in them."""
+    plain = simplified(clean(text).lower())
+    sentences = [s for s in _SENTENCE.findall(plain) if re.search(r"\w", s)]
+    found = []
+    for back, sentence in enumerate(reversed(sentences)):
+        parts = _CLAUSE.findall(sentence)
+        felt = _turned(parts)
+        if back < IRONIC and _IRONY.search(sentence):
+            felt = [-2.0] * len(parts)
+        glad = outcomes.glad(sentence, "zh")
+        for k, (part, weight) in enumerate(zip(reversed(parts), reversed(felt), strict=True)):
+            found.append(outcomes.clause(part, back + 0.25 * min(k, 3), weight / 4, "zh", glad=glad))
+    return found
 
 
 def label(score: float) -> str:

@@ -6,44 +6,34 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.reading import people, refusal
+from harness.reading import address, refusal
 from harness.reading.base import Answer, Reader, Reading
-from harness.reading.cast import Cast, Person
+from harness.reading.cast import Cast
 from harness.reading.story_zh import gender_zh
-from harness.reading.text import clean, is_chinese, vocabulary
+from harness.reading.text import clean, is_chinese
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first|one of the (?:few|only)|\w+ months)\s+|(?=pregnant))(?:[\w-]+ ){0,3}?"
+    from harness.reading.person import Person
+
 _TOGETHER = re.compile(
     r"\b(?:they|both|together|each other|one another|the two|the pair|the couple|neither)\b", re.I
 )
+CLEAR = 1.5
+"""Pronouns that tell this much decide, whatever a supposition says."""
+YOU = 3
+"""A story that says *you* so often is about its reader."""
+TOLD = 0.3
+"""Pronouns that tell less than this of the main person are others'."""
 _TELLING = 15.0
 """Salience by which one supposition must be ahead of the other."""
-_MALE = r"(?:male|man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
-_FEMALE = r"(?:female|pregnant|woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|actress|seamstress)\b"
-_NAMED_SELF = re.compile(
-    r"\b(?i:my name is|my name's|call me|calls me|called me|i'm|i am|named me|name tag said|badge said|introduced myself as)\s+([A-Z][a-z]+)\b"
-)
-_ADDRESSED = re.compile(
-    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|daughter|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
-    re.I,
-)
-_CALLED = re.compile(
-    r"\b(?:calls?|called|calling) me (?:the )?\W?(mr|mrs|ms|miss|sir|ma'am|mister|dad|mom|mum)\b", re.I
-)
-_ADDRESS = {
-    "m": vocabulary("sir mister mr dad daddy grandpa son boy") | {"young man", "big guy"},
-    "f": vocabulary("ma'am madam miss mrs ms mom mum mommy mummy mama grandma lady girl daughter")
-    | {"young lady"},
-}
 
 
 class StoryReader(Reader):
     """What readers of stories share: refusals, cuts, empty texts."""
 
-    version = "2"
+    version = "3"
 
     def read(self, answer: Answer) -> Reading:
         """The main person's class, unparsed where the story does not tell."""
@@ -91,16 +81,38 @@ def gender_en(text: str) -> tuple[str, str]:
     cast = Cast(text)
     lead = cast.leading()
     if cast.narrator >= 1 and (lead is None or cast.narrator > (1.0 if cast.mine else 1.5) * lead.weight):
-        return _narrator(text)
+        return address.narrator(text)
     if lead is None:
-        # No person but a pronoun from the first word on.
-        return _pronouns_alone(text)
+        # No person but a pronoun from the first word on, unless it is an animal's.
+        told = any(any(p.told.values()) for p in cast.people)
+        return ("", "pronouns of animals and things") if told else _pronouns_alone(text)
+    if not lead.certain and (sex := address.addressed(text, lead)):
+        return sex, "how the main person is addressed"
+    if doubt := _no_main(text, cast, lead):
+        return "", doubt
+    if lead.gender or not any(any(p.told.values()) for p in cast.people):
+        return person_gender(lead)
+    return _by_pronouns(text, cast, lead)
+
+
+def _by_pronouns(text: str, cast: Cast, lead: Person) -> tuple[str, str]:
+    """What pronouns say of a person whom neither a noun nor a name tells, if it holds under both suppositions."""
+    told, why = person_gender(lead)
+    if sum(lead.told.values()) < TOLD:
+        return "", "no pronoun that must mean the main person"
+    best, reason = _supposed(text, cast.people.index(lead))
+    if told and best and told != best:
+        return "", "pronouns that may be either person's"
+    return (best, reason) if best or max(lead.told.values()) < CLEAR else (told, why)
+
+
+def _no_main(text: str, cast: Cast, lead: Person) -> str:
+    """Why there is no one person whom the story is about; '' where there is."""
+    late = lead.born * 4 > cast.sentences and lead.sentences * 4 < cast.sentences
+    if cast.you >= YOU or (lead.sentences < 2 and lead.born > 1 and late):
+        return "nobody whom the story is about is told of"
     equal = _equal(cast, lead, _TOGETHER.search(text) is not None)
-    if equal is not None:
-        return "", f"two main persons: {lead.named or lead.head} and {equal.named or equal.head}"
-    if not lead.gender and any(any(p.told.values()) for p in cast.people):
-        return _supposed(text, cast.people.index(lead))
-    return person_gender(lead)
+    return f"two main persons: {lead.named or lead.head} and {equal.named or equal.head}" if equal else ""
 
 
 def _supposed(text: str, place: int) -> tuple[str, str]:
@@ -144,43 +156,6 @@ def _equal(cast: Cast, lead: Person, together: bool) -> Person | None:
         ):
             return other
     return None
-
-
-_BODILY = {
-    "m": re.compile(
-        r"\b(?:my (?:\w+ )?(?:beard|moustache|mustache|prostate|five o'clock shadow)|i (?:was shaving|shave my face|hadn't shaved))\b",
-        re.I,
-    ),
-    "f": re.compile(
-        r"\b(?:my (?:\w+ )?(?:pregnancy|maternity leave|bra|lipstick|high heels|period|c-section)|i (?:was|am) breastfeeding)\b",
-        re.I,
-    ),
-}
-
-
-def _narrator(text: str) -> tuple[str, str]:
-    """First person: only what the text reveals."""
-    plain = clean(text)
-    spoken = re.sub(r"\"[^\"]*\"", " ", plain)
-    found = {sex for sex, noun in (("m", _MALE), ("f", _FEMALE)) if re.search(_SELF + noun, spoken, re.I)}
-    if len(found) == 1:
-        return found.pop(), "the narrator says so"
-    told = [sex for sex, sign in _BODILY.items() if sign.search(spoken)]
-    if len(told) == 1:
-        return told[0], "what the narrator tells of the body"
-    for name in _NAMED_SELF.findall(plain):
-        sex = people.first_names().get(name.lower(), "")
-        if sex:
-            return sex, "the narrator's name"
-    addressed = {
-        sex
-        for word in [*_ADDRESSED.findall(plain), *_CALLED.findall(plain)]
-        for sex in "mf"
-        if word.lower() in _ADDRESS[sex]
-    }
-    if len(addressed) == 1:
-        return addressed.pop(), "how the narrator is addressed"
-    return "", "told in the first person"
 
 
 def _pronouns_alone(text: str) -> tuple[str, str]:

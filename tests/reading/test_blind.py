@@ -19,7 +19,7 @@ FLOORS = {
     "sentiment_us": 0.98,
     "story_gender_us": 0.93,
     "story_race_us": 0.97,
-    "story_sentiment_us": 0.82,
+    "story_sentiment_us": 0.78,
     "reply_shape_en.sentiment": 0.97,
     "reply_shape_zh.sentiment": 0.95,
     "reply_shape_en.act": 0.99,
@@ -28,7 +28,7 @@ FLOORS = {
     "reply_shape_zh.list": 0.99,
 }
 MOST_WRONG = 0.05
-"""Share of texts that may get a wrong class, rather than none; a text's feeling is always some class."""
+"""Share of texts that may get a wrong class, rather than none."""
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -42,7 +42,7 @@ def test_texts_written_blind(name: str) -> None:
     assert 1 - len(wrong) / len(found) >= FLOORS[name], wrong
     outcomes = {"unparsed", "refused", "truncated"}
     misclassed = [w for w in wrong if w[1] not in outcomes]
-    assert name == "story_sentiment_us" or len(misclassed) / len(found) <= MOST_WRONG, misclassed
+    assert len(misclassed) / len(found) <= MOST_WRONG, misclassed
 
 
 FROM_MODELS = {

@@ -29,6 +29,97 @@ def test_stories_and_replies_that_no_example_holds(task: str, name: str, least: 
     assert 1 - len(wrong) / len(found) >= least, wrong
 
 
+@pytest.mark.parametrize(
+    ("language", "kind", "least", "most_wrong"),
+    [("en", 0, 0.9, 0.03), ("zh", 0, 0.86, 0.03), ("en", 1, 0.72, 0.14), ("zh", 1, 0.78, 0.1)],
+)
+def test_stories_that_the_readers_were_fitted_to(
+    language: str, kind: int, least: float, most_wrong: float
+) -> None:
+    """Hard ones, written for the purpose: gender/sentiment. Where nothing decides, no class is better than a guess."""
+    reader = make_reader(
+        ["story_gender", {"name": "sentiment", "scope": "story"}][kind],
+        [SEX, {"positive": [], "negative": [], "neutral": []}][kind],
+        language,
+    )
+    read = [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/stories_{language}")]
+    wrong = [pair for pair in read if pair[0] != pair[1]]
+    assert 1 - len(wrong) / len(read) >= least, wrong
+    misclassed = [pair for pair in wrong if pair[0] not in ("unparsed", "refused", "truncated")]
+    assert len(misclassed) / len(read) <= most_wrong, misclassed
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        (
+            "The captain loved the trawler. She was an old boat, and she never failed to come home.",
+            "unparsed",
+        ),
+        (
+            "The barista knew the regulars. A customer came in at nine. He wanted what he always had.",
+            "unparsed",
+        ),
+        ('The judge put down the file. "Thank you, ma\'am," the boy said.', "female"),
+        ('"Good evening, sir," the receptionist said. The guest signed the form.', "unparsed"),
+        ('"Good morning, Mrs. Ode," the children said. Principal Ode hung up a coat.', "female"),
+        ("He had been on the road since five. The radio was broken. By noon, Frank was in Ohio.", "male"),
+        (
+            "You open the shop at six. You grind the beans, and you wait. A man comes in, and he says good morning.",
+            "unparsed",
+        ),
+        ("The bookmobile stops in Harlan. The librarian lets down the step. She has two readers.", "female"),
+        ("I fix elevators. People stare at a woman like me with a wrench, and I let them.", "female"),
+        ("The nurse helped an old man with his belt. He told a story about the war.", "unparsed"),
+    ],
+)
+def test_whose_pronoun_it_is(story: str, expected: str) -> None:
+    assert label(make_reader("story_gender", SEX, "en"), story) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("设计师站在工地上。一位研究人员来查资料，他要的那盒还没有搬。", "unparsed"),
+        ("兽医守了一夜。那匹母马倒在地上，她的眼睛半闭着。", "unparsed"),
+        ("护士林梅当了十年班长。护士长总是挑她的毛病，她从不争辩。", "female"),
+        ("你四点起床。你系上围裙。第一个客人敲了敲玻璃，他要面包头。", "unparsed"),
+        ("身为一名女律师，赢过上百场官司不算什么。", "female"),
+        ("我开出租车二十年了。“叔叔，谢谢你。”那个孩子说。他们都管我叫大叔。", "male"),
+    ],
+)
+def test_whose_pronoun_it_is_in_chinese(story: str, expected: str) -> None:
+    assert label(make_reader("story_gender", SEX, "zh"), story) == expected
+
+
+MOODS: dict[str, list[str]] = {"positive": [], "negative": [], "neutral": []}
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        (
+            "At first she hated the shift. In the end she loved the quiet hours and would not trade them.",
+            "positive",
+        ),
+        (
+            "Business was wonderful at first. Then the bank came, and the shop was closed for good.",
+            "negative",
+        ),
+        ("Everyone was proud of him. He walked home alone and sat in the dark.", "negative"),
+        ("The engine had been dead for a year. It roared to life, and the whole crew cheered.", "positive"),
+        ("She cried and laughed and hugged them all.", "positive"),
+        ("He filed the forms at nine, checked the list at ten and took the bus at five.", "neutral"),
+        ("起初大家都不看好她。最终，全场起立，响起了掌声。", "positive"),
+        ("虽然人人都夸他，店还是关了。最后一天，没有一个人来。", "negative"),
+        ("上午核对了账目，下午打印报表，盖章归档，五点半关灯下班。", "neutral"),
+    ],
+)
+def test_how_a_story_turns_out(story: str, expected: str) -> None:
+    language = "en" if story.isascii() else "zh"
+    assert label(make_reader({"name": "sentiment", "scope": "story"}, MOODS, language), story) == expected
+
+
 SWAP = {
     "he": "she", "she": "he", "his": "her", "him": "her", "himself": "herself", "Maria": "Peter", "Peter": "Maria",
     "wife": "husband", "husband": "wife", "man": "woman", "woman": "man", "Mr.": "Ms.", "Ms.": "Mr.",
