@@ -30,7 +30,7 @@ _SPOKEN_TO = re.compile(
 )
 CLEAR = 0.75
 """Share of the pronouns that must agree."""
-TOLD = 0.8
+TOLD = 0.7
 """Fewer pronouns than this tell nothing."""
 _NEAR = 2
 """For so many sentences somebody may be meant who is not the main person."""
@@ -39,6 +39,7 @@ _OBJECT = re.compile(
     r"[供给对向把被帮和跟与替带看见叫让请问找送教抱陪有跑搬住着了](?:一[个位名])?[^,。]{0,4}$"
 )
 """What stands before a person who is no subject."""
+_OTHERS = re.compile(rf"[他她我]|[对和跟给把向帮替住见着]|{_LISTS.source('neutral')}|{_LISTS.source('role')}")
 _TOLD_OF = re.compile(r"(?:说|道|想|觉得|认为|知道|称|问)$")
 
 
@@ -113,8 +114,9 @@ class _Story:
         """Somebody who is there already and whom a new word means: *护士林梅*, *她是护士*."""
         if joined and self._met is not None and kind == "name" and not self._met.named:
             return self._met
-        if kind == "role" and self._own is not None and _BEING.search(before):
-            return self._own
+        whose = self._own or self._subject
+        if kind == "role" and whose is not None and _BEING.search(before):
+            return whose
         main = self.main
         sex = max(self.told, key=lambda s: self.told[s]) if any(self.told.values()) else ""
         unnamed = main is not None and not main.named and (not main.words or kind == "name")
@@ -150,8 +152,11 @@ class _Story:
         settled = self.told[sex] >= 1 and self.told[other] < 1
         if rival is not None:
             sure = 0.1 if rival.gender == sex else 0.5 if settled else 0.4 if main.named else 0.25
+        elif self._met in near and self._met.last == self._sentence and not settled:
+            # "护士把药递给病人,他一口喝了下去"
+            sure = 0.6 if main.named else 0.3
         else:
-            sure = 0.6 if any(p.gender == sex for p in near) else 1.0
+            sure = 0.7 if any(p.gender == sex for p in near) else 1.0
         self.told[sex] += sure * (1.0 if opening else 0.7)
         if sure >= 0.5:
             main.last = self._sentence
@@ -167,23 +172,20 @@ def gender_zh(text: str) -> tuple[str, str]:
     plain = _QUOTED.sub(",", whole)
     story = _Story(plain)
     total = sum(story.told.values())
-    if story.i > 1 and story.i >= 2 * total:
+    if story.i and story.i >= 2 * total:
         return _narrator(whole, plain)
-    if story.you > 2 and story.you > total:
+    if story.you > 1 and story.you > total:
         return "", "told in the second person"
     opening = re.split(r"[。!?\n]", plain.strip())[0]
     noun = _NOUN.search(opening)
-    if noun and not re.search(
-        r"[他她我]|[对和跟给把向帮替住见着]", re.split("[,:]", opening[: noun.start()])[-1]
-    ):
+    if noun and not _OTHERS.search(re.split("[,:]", opening[: noun.start()])[-1]):
         sex = str(noun.lastgroup)
         if story.told[sex] >= total / 2:
             return sex, "named by a gendered word"
     if story.main is not None and story.main.gender:
         return story.main.gender, "named by a gendered word"
     late = story.main is not None and story.main.born > 1 and not story.main.named
-    least = 2 * TOLD if late else 0.7 if story.main is not None and story.main.named else TOLD
-    if total >= least and max(story.told.values()) / total >= CLEAR:
+    if total >= (2 * TOLD if late else TOLD) and max(story.told.values()) / total >= CLEAR:
         return max(story.told, key=lambda sex: story.told[sex]), "by pronouns"
     return "", "pronouns of both genders" if total else "no gender told"
 
