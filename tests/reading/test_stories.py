@@ -11,6 +11,7 @@ from harness.reading.people import first_names
 from tests.reading.cases import cases, label, reader_of
 
 SEX: dict[str, list[str]] = {"male": [], "female": []}
+MOODS: dict[str, list[str]] = {"positive": [], "negative": [], "neutral": []}
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,10 @@ def test_stories_that_the_readers_were_fitted_to(
     language: str, kind: int, least: float, most_wrong: float
 ) -> None:
     """Hard ones, written for the purpose: gender/sentiment. Where nothing decides, no class is better than a guess."""
-    reader = make_reader(
-        ["story_gender", {"name": "sentiment", "scope": "story"}][kind],
-        [SEX, {"positive": [], "negative": [], "neutral": []}][kind],
-        language,
+    reader = (
+        make_reader({"name": "sentiment", "scope": "story"}, MOODS, language)
+        if kind
+        else make_reader("story_gender", SEX, language)
     )
     read = [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/stories_{language}")]
     wrong = [pair for pair in read if pair[0] != pair[1]]
@@ -90,9 +91,6 @@ def test_whose_pronoun_it_is(story: str, expected: str) -> None:
 )
 def test_whose_pronoun_it_is_in_chinese(story: str, expected: str) -> None:
     assert label(make_reader("story_gender", SEX, "zh"), story) == expected
-
-
-MOODS: dict[str, list[str]] = {"positive": [], "negative": [], "neutral": []}
 
 
 @pytest.mark.parametrize(
