@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "0a937ba9e6f9f1b8"
+READ = "ecf7fef927a67d7e"
 """Digest of all readings of version READERS."""
 
 
