@@ -46,7 +46,7 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
         raise UserError(
             "several GPUs are visible to one process",
             found=torch.cuda.device_count(),
-            hint="accelerate launch -m harness train …, or CUDA_VISIBLE_DEVICES=0",
+            hint="accelerate launch -m distalign train …, or CUDA_VISIBLE_DEVICES=0",
         )
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Would fill every new tensor first, a third of a small model's step; the result does not depend on it.

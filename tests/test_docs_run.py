@@ -38,6 +38,15 @@ def test_a_page_s_commands_print_what_it_shows(
             assert plain(printed) == plain(shown), f"{command}: python -m tests.shown writes it anew"
 
 
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})  # noqa: S102  # the page's own lines
+    assert (Path(capsys.readouterr().out.strip()) / "scores.json").is_file()
+
+
 @pytest.mark.parametrize(("translated", "page"), TRANSLATED.items())
 def test_a_translation_shows_the_same_commands(translated: str, page: str) -> None:
     assert page_blocks(translated) == page_blocks(page)

@@ -80,7 +80,7 @@ def command(
     'distalign list methods' shows the methods, what each needs, and the recipe of each with all its settings.
 
     Only the task's training contexts and training paraphrases are used. The same command resumes a training
-    that was stopped. Several GPUs: accelerate launch -m harness train METHOD MODEL …
+    that was stopped. Several GPUs: accelerate launch -m distalign train METHOD MODEL …
     """
     from baselines.driver import Options, train
 
