@@ -29,7 +29,9 @@ def spans(text: str) -> list[str]:
 def commands(text: str) -> list[list[str]]:
     """``distalign …`` in blocks and in the text, without comments; lines that end in a backslash are one."""
     lines = [line.strip() for block in blocks(text) for line in block.replace("\\\n", " ").splitlines()]
-    pieces = [piece for line in [*lines, *spans(text)] for piece in re.split(r"(?=\bdistalign )", line)]
+    pieces = [
+        piece for line in [*lines, *spans(text)] for piece in re.split(r"(?<!from )(?=\bdistalign )", line)
+    ]
     return [shlex.split(piece, comments=True)[1:] for piece in pieces if piece.startswith("distalign ")]
 
 
