@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
@@ -45,8 +45,9 @@ class Contract(Record):
     @model_serializer(mode="wrap")
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Only what was stated: a contract of nothing is ``{}``."""
-        data: dict[str, JsonValue] = handler(self)
-        return {name: value for name, value in data.items() if name in self.model_fields_set}
+        data: dict[str, Any] = handler(self)
+        stated = {name: value for name, value in data.items() if name in self.model_fields_set}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in stated.items()}
 
 
 class BaseRecord(Record):

@@ -146,3 +146,8 @@ def test_a_distinct_draw_is_read_once() -> None:
     assert reader.outcome(Draw("y")) == "y\x1fy"
     assert counting.seen == ["x", "y", "x"]
     assert not reader.settled("x")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_contract_is_written_without_a_warning() -> None:
+    assert STEERED.model_dump() == {"strip_leading": ["0", "1"], "attribute": "gender"}
