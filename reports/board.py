@@ -204,10 +204,11 @@ def _of_shares(metric: Metric, model: NDArray[np.float64], entry: Entry) -> floa
 
 
 def first_column(board: Board) -> int:
-    """The column that most models share; of several one with a target that is not even, then the first."""
+    """The column that most models share; of several one with a target that is not even, then a task's main target."""
 
-    def order(col: int) -> tuple[int, bool, int]:
-        return -len(board.ranked(col)), board.columns[col].entry.target.kind == "uniform", col
+    def order(col: int) -> tuple[int, bool, int, int]:
+        entry = board.columns[col].entry
+        return -len(board.ranked(col)), entry.target.kind == "uniform", entry.place, col
 
     return min(range(len(board.columns)), key=order)
 

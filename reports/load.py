@@ -79,6 +79,8 @@ class Entry:
     """The same of texts that the reader was not written on."""
     labelled: Labelled | None = None
     """Scores with hand labels; None where nobody labelled texts of the run."""
+    place: int = 0
+    """Which of the run's results it is: a task names its main target first."""
     texts: Texts | None = None
     """Some of the texts that were drawn, by class; None where none were read."""
 
@@ -166,12 +168,13 @@ def _entries(run: Run, seed: int | None) -> list[Entry]:
     return [
         replace(
             entry,
+            place=place,
             lacks=lacks[entry.attribute],
             told=scores.told,
             first=prompts.first_rendered if prompts else None,
             texts=pools.get(entry.attribute),
         )
-        for entry in scored
+        for place, entry in enumerate(scored)
     ]
 
 

@@ -18,6 +18,7 @@ from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.runs.folder import Run
 from harness.scoring.table import AggregateScore
+from reports.board import build, first_column
 from reports.check import check
 from reports.leaderboard import leaderboard
 from reports.load import entries
@@ -309,3 +310,11 @@ def test_a_known_model_is_one_row_whatever_it_states_for_a_task(tmp_path: Path) 
     rows = page_data(site)["rows"]
     assert isinstance(rows, list)
     assert [row["model"] for row in rows] == models
+
+
+def test_a_task_is_shown_first_against_its_main_target(tmp_path: Path) -> None:
+    for model in ("known:target", "known:uniform"):
+        evaluate(model, "gender_us", ("uniform", "labor", "labor_2022"), n=5, out=tmp_path / "runs")
+    board = build(entries([str(tmp_path / "runs")])[0])
+    named = [board.columns[col].entry.target.name for col in range(len(board.columns))]
+    assert named[first_column(board)] == "labor_us_2025", "the first of those asked for that is not even"
