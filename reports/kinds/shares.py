@@ -21,7 +21,9 @@ def shares(found: list[Entry]) -> Figure:
     entry = _only(found)
     from matplotlib.figure import Figure
 
-    names = [*(line(c, 40) for c in entry.classes), "no class"]
+    # The choices measure shares all probability out among the classes.
+    rest = [] if entry.run.identity.measure == "choices" else ["no class"]
+    names = [*(line(c, 40) for c in entry.classes), *rest]
     limits = shares_of(entry)
     order = np.argsort(entry.shares[:, 0], kind="stable")
     made = Figure(figsize=(1.6 + 1.9 * len(names), 1.1 + 0.2 * len(order)), layout="constrained")

@@ -39,6 +39,7 @@ SLOW = [(k, s) for k in KINDS for s in (".pdf", ".png") if (k, s) not in QUICK]
         *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW),
     ],
 )
+@pytest.mark.usefixtures("quick")
 def test_a_figure_is_the_same_bytes_each_time(runs: Path, tmp_path: Path, kind: str, suffix: str) -> None:
     first, second = (figure(kind, [one(runs)], tmp_path / f"{i}{suffix}").read_bytes() for i in (1, 2))
     assert first == second
@@ -122,6 +123,13 @@ def test_parquet_holds_the_records(runs: Path, tmp_path: Path) -> None:
     assert json.dumps(back, sort_keys=True) == json.dumps([row.flat() for row in rows], sort_keys=True)
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A course of few sizes, each drawn few times."""
+    monkeypatch.setattr("reports.kinds.course.STEPS", 3)
+    monkeypatch.setattr("reports.kinds.course.REPEATS", 5)
+
+
 def texts(svg: Path) -> list[str]:
     """The texts of a figure, from top to bottom of the file."""
     return [
@@ -155,6 +163,7 @@ def test_a_forest_of_several_tasks_is_refused(
     assert "one task, attribute and target" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_floor_and_what_is_as_drawn_stand_once_in_the_legend(runs: Path, tmp_path: Path) -> None:
     several = [
         one(runs, "Bad"),
@@ -180,3 +189,17 @@ def test_shares_are_of_all_draws_with_those_that_name_no_class(runs: Path) -> No
 
 def test_marks_tell_56_models_apart() -> None:
     assert len({mark(i) for i in range(56)}) == 56
+
+
+@pytest.mark.usefixtures("quick")
+def test_runs_by_choices_join(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "choices"
+    words = ["evaluate", "known:target,shift=0.1", "--task", "gender_us", "--target", "labor"]
+    assert command([*words, "--measure", "choices", "-o", str(out)]) == 0
+    both = [str(out), one(runs)]
+    for kind in ("forest", "calibration", "divergence"):
+        said = texts(figure(kind, both, tmp_path / f"{kind}.svg"))
+        assert "known:target,shift=0.1 (choices)" in said
+        assert [t for t in said if t.startswith("acme/Bad-1.5B")]
+    assert "no class" not in texts(figure("shares", [str(out)], tmp_path / "s.svg"))
+    assert "no class" in texts(figure("shares", [one(runs)], tmp_path / "t.svg"))
