@@ -9,6 +9,7 @@ import numpy as np
 from scipy import optimize, special
 
 from harness.errors import UserError
+from harness.progress import Progress
 from harness.reading.ngrams import FittedClassifier, Model, matrix, terms
 from harness.reading.quality import Quality
 
@@ -57,10 +58,13 @@ def fit(texts: Sequence[LabelledText]) -> tuple[FittedClassifier, Quality]:
     order = shuffled[np.argsort(truth[shuffled], kind="stable")]
     fold_of[order] = np.arange(len(texts)) % FOLDS
     read_as = np.empty(len(texts), dtype=np.int64)
+    progress = Progress("fitting, without each tenth of the texts in turn", FOLDS, "fits")
     for k in range(FOLDS):
         kept, out = np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)
         model = _fit([bags[i] for i in kept], truth[kept], len(labels))
         read_as[out] = model.scores([bags[i] for i in out]).argmax(axis=1)
+        progress.advance(1)
+    progress.close()
     model = _fit(bags, truth, len(labels))
     table = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(table, (truth, read_as), 1)

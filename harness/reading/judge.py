@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.progress import Steps
 from harness.reading import thinking
 from harness.reading.base import Answer, Reader, Reading
 from harness.reading.words import WordsReader
@@ -104,7 +105,10 @@ class JudgeReader(Reader):
             Request("judge", key, 0, 1, 0, messages=(Message("user", self._prompt(key, text)),))
             for key, text in missing.items()
         ]
-        for request, draws in self._engine.draw(requests, Sampling(temperature=0.0, max_tokens=MAX_TOKENS)):
+        steps = Steps(f"asking the judge {self._model}", len(requests), "texts")
+        asked = self._engine.draw(requests, Sampling(temperature=0.0, max_tokens=MAX_TOKENS))
+        for done, (request, draws) in enumerate(asked, 1):
+            steps.reach(done)
             for draw in draws:
                 if draw.finish == "failed":
                     continue
