@@ -19,8 +19,16 @@ from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scores import scored_targets
 from harness.scoring.compare import LEVEL, Difference, Distances, adjusted, difference
-from harness.scoring.outcomes import distances_of, distances_of_valid, read_certain, read_counts
+from harness.scoring.outcomes import (
+    by_wording,
+    distances_of,
+    distances_of_valid,
+    read_certain,
+    read_counts,
+    with_none,
+)
 from harness.scoring.ratio import Ratio, ratio
+from harness.scoring.wordings import MOST, WordingDifference, difference_over_wordings
 from harness.tasks.target import check_names, resolve
 
 if TYPE_CHECKING:
@@ -54,6 +62,8 @@ class Compared:
     w1: Difference | None = None
     """Of ordered classes: the same as ``difference`` of W1."""
     w1_among_valid: Difference | None = None
+    wordings: WordingDifference | None = None
+    """For wordings like these, where three or more were asked in every context."""
 
     @property
     def judged(self) -> Difference:
@@ -85,6 +95,23 @@ class Compared:
             f"less than 0 where {self.names[0]} is closer."
         )
         return [told]
+
+    def over_wordings(self) -> list[str]:
+        """A line on wordings like those that were asked, and how many of them would settle the matter."""
+        d = self.wordings
+        if d is None:
+            return []
+        told = (
+            f"  For contexts and wordings like these ({d.wordings} wordings, each alone): {d.estimate:+.4f} "
+            f"(95% interval {d.low:+.4f} to {d.high:+.4f}); its variance is {d.sources.told()}"
+        )
+        if d.low <= 0 <= d.high:
+            told += (
+                f"; {d.needed} wordings would settle it, if they differ as these do"
+                if d.needed
+                else f"; up to {MOST} wordings would not settle it"
+            )
+        return [told + "."]
 
     def _told(self, d: Difference) -> str:
         a, b = self.names
@@ -133,7 +160,7 @@ class Comparison:
         out = []
         for result in self.results:
             out.append(result.verdict())
-            out += result.ordered()
+            out += [*result.ordered(), *result.over_wordings()]
             rows = [
                 (r, c)
                 for r, c in zip(result.difference.by_context, result.contexts, strict=True)
@@ -263,6 +290,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
                     among_valid=among_valid,
                     w1=w1,
                     w1_among_valid=w1_among_valid,
+                    wordings=asked.over_wordings(first, second),
                 )
             )
     return results
@@ -332,6 +360,14 @@ class _Asked:
             for of in (distances_of, distances_of_valid)
         )
         return among_all, among_valid
+
+    def over_wordings(self, first: Counts | Certain, second: Counts | Certain) -> WordingDifference | None:
+        """For wordings like these, where both have enough of the same and the contexts are the same."""
+        one, two = by_wording(first), by_wording(second)
+        if one is None or two is None or one.wordings != two.wordings or first.contexts != second.contexts:
+            return None
+        matrix = self.target.matrix(self.task, self.attribute, first.contexts)
+        return difference_over_wordings(one, two, with_none(matrix))
 
     def _distances(
         self,

@@ -35,6 +35,7 @@ from harness.scoring.outcomes import (
     Certain,
     Counts,
     measure_outcomes,
+    over_wordings,
     read_certain,
     rescaled,
     score_outcomes,
@@ -216,6 +217,7 @@ def _result(
         table=table,
         metrics=others,
         people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
+        wordings=over_wordings(found, matrix, sizes, table.aggregate.scores["tv"]),
         totals=found.totals() if isinstance(found, Counts) else {},
     )
     if isinstance(found, Certain) or run.contract.labels or not (attribute.examples or attribute.blind):

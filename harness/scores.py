@@ -12,6 +12,7 @@ from harness.records import SCHEMA, Number, Record, read
 from harness.scoring.labelled import Labelled
 from harness.scoring.measured import Measured
 from harness.scoring.table import TableScore
+from harness.scoring.wordings import OverWordings
 from harness.tasks.target_file import TargetKind
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Result(Record):
     """The metrics that the table does not have."""
     people: dict[str, dict[str, Measured]] | None = None
     """The metrics of people's texts in each context; absent where the target keeps no texts."""
+    wordings: OverWordings | None = None
+    """The TV for wordings like those that were asked; absent where fewer than three have draws in every context."""
     totals: dict[str, int] = Field(default_factory=dict)
     """Draws of each outcome; empty where nothing was drawn."""
     reader: ReaderRecord | None = None
@@ -133,7 +136,16 @@ class Result(Record):
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Without what was not asked."""
         data: dict[str, JsonValue] = handler(self)
-        asked = ("positions", "people", "reader", "blind", "corrected_shares", "corrected_limits", "labelled")
+        asked = (
+            "positions",
+            "people",
+            "wordings",
+            "reader",
+            "blind",
+            "corrected_shares",
+            "corrected_limits",
+            "labelled",
+        )
         return {k: v for k, v in data.items() if v is not None or k not in asked}
 
 

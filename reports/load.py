@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.scoring.labelled import Labelled
     from harness.scoring.outcomes import Counts
     from harness.scoring.table import AggregateScore
+    from harness.scoring.wordings import OverWordings
     from reports.samples import Texts
 
 
@@ -81,6 +82,8 @@ class Entry:
     """Scores with hand labels; None where nobody labelled texts of the run."""
     place: int = 0
     """Which of the run's results it is: a task names its main target first."""
+    wordings: OverWordings | None = None
+    """The TV for wordings like these; None where too few were asked."""
     texts: Texts | None = None
     """Some of the texts that were drawn, by class; None where none were read."""
 
@@ -245,4 +248,5 @@ def _entry(
         reader=_accuracy(result.reader),
         blind=_accuracy(result.blind),
         labelled=result.labelled,
+        wordings=result.wordings,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from harness.runs.manifest import IndependenceRecord, ServerRecord
     from harness.scoring.labelled import Labelled
+    from harness.scoring.wordings import OverWordings
     from reports.board import Board, Cell
     from reports.load import Entry
     from reports.samples import Texts
@@ -119,6 +120,7 @@ def _run(entries: Sequence[Entry], strings: Strings) -> dict[str, object]:
         "readers": {attribute: e.reader for attribute, e in first.items() if e.reader is not None},
         "blind": {attribute: _blind(e, *e.blind) for attribute, e in first.items() if e.blind},
         "hand": {f"{e.attribute}/{e.target.name}": _by_hand(e.labelled) for e in entries if e.labelled},
+        "wordings": {f"{e.attribute}/{e.target.name}": _wordings(e.wordings) for e in entries if e.wordings},
     }
 
 
@@ -127,6 +129,11 @@ def _blind(entry: Entry, accuracy: float, n: int) -> list[float | str | None]:
     wrong, low, high = error_rate(accuracy, n)
     doubtful = 1 - accuracy > DOUBTFUL and not entry.labelled
     return [*map(short, (wrong / n, low, high)), n, int(doubtful)]
+
+
+def _wordings(found: OverWordings) -> list[object]:
+    """The limits for wordings like these, and how many were asked."""
+    return [short(found.low), short(found.high), len(found.each)]
 
 
 def _by_hand(found: Labelled) -> list[float | str | None]:

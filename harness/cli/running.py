@@ -122,6 +122,8 @@ def show(run: Run) -> None:
     )
     for shown in table(rows):
         click.echo("  " + shown)
+    for told in filter(None, map(_over_wordings, results)):
+        click.echo("  " + told)
     for result in results:
         if result.labelled:
             click.echo("  " + _by_hand(result, result.labelled))
@@ -162,6 +164,18 @@ def _doubt(result: Result) -> str:
 def _w1(result: Result) -> str:
     found = result.table.aggregate.scores.get(W1)
     return "" if found is None else f"{_number(found.estimate)} [{_number(found.low)}, {_number(found.high)}]"
+
+
+def _over_wordings(result: Result) -> str:
+    found = result.wordings
+    if found is None:
+        return ""
+    least, most = min(found.each.values()), max(found.each.values())
+    return (
+        f"{result.attribute} against {result.target.name}, for wordings like these: TV [{_number(found.low)}, "
+        f"{_number(found.high)}]; the {len(found.each)} that were asked have {_number(least)} to {_number(most)}, each alone; "
+        f"the variance of their mean is {found.sources.told()}"
+    )
 
 
 def _by_hand(result: Result, found: Labelled) -> str:

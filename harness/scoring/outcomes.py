@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.files import csv_lines
 from harness.metrics.base import Counted
 from harness.plaintext import disarmed, rearmed
-from harness.scoring import compare, measured, table
+from harness.scoring import compare, measured, table, wordings
 from harness.scoring.certain import score_certain
 from harness.terms import INVALID
 
@@ -126,6 +126,27 @@ def measure_outcomes(
     return measured.of_counts(Counted(rows[:, :-1], rows[:, -1], target), sizes, about)
 
 
+def by_wording(found: Counts | Certain) -> wordings.Crossed | None:
+    """Counts of every context and wording (classes, no class); None of too few wordings, or where nothing was drawn."""
+    if isinstance(found, Certain):
+        return None
+    rows = _folded(np.array(list(found.cells.values()), dtype=np.int64), len(found.classes))
+    return wordings.crossed(dict(zip(found.cells, rows, strict=True)))
+
+
+def over_wordings(
+    found: Counts | Certain, target: FloatArray, sizes: FloatArray, tv: table.Score
+) -> wordings.OverWordings | None:
+    """The mean TV for wordings like these, where there are enough of them."""
+    cells = by_wording(found)
+    return wordings.over_wordings(cells, with_none(target), sizes, (tv.low, tv.high)) if cells else None
+
+
+def with_none(target: FloatArray) -> FloatArray:
+    """The target with a share of 0 for what is no class."""
+    return np.concatenate([target, np.zeros((len(target), 1))], axis=1)
+
+
 def rescaled(found: Counts | Certain, target: FloatArray, tv: table.Score) -> dict[str, measured.Measured]:
     """Other scales of the mean TV, which is over the contexts that have draws."""
     return measured.of_tv(tv, target[found.folded().sum(axis=1) > 0])
@@ -161,7 +182,7 @@ def distances_of(
     found: Counts | Certain, target: FloatArray, sizes: FloatArray, positions: FloatArray | None = None
 ) -> compare.Distances:
     """TV (of ordered classes, W1) of each context with its chance; what is no class lies outside the target."""
-    full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
+    full = with_none(target)
     if isinstance(found, Certain):
         return compare.certain_distances(found.folded(), found.by_context()[:, -1], full, sizes, positions)
     return compare.distances(found.folded(), full, sizes, positions)

@@ -76,10 +76,18 @@ function contextsSection(cell) {
 }
 
 /* The TV of each wording of the question. */
+/* The interval for wordings like those that were asked, where there are enough of them. */
+function likeThese(cell) {
+  const column = P.columns[cell.col];
+  const found = P.runs[cell.run].wordings[`${column.attribute}/${column.target}`];
+  return found ? h("p", {}, t("wordings_like", { k: found[2], lo: num(found[0]), hi: num(found[1]) })) : null;
+}
+
 function wordingsOfRow(cell) {
   const found = wordingsOf(cell);
   if (found.length < 2) return null;
   return section(t("wordings"), h("p", { class: "quiet small" }, t("wordings_lead")),
+    likeThese(cell),
     scroller(t("wordings"), h("table", { class: "board fit" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("wording")), h("th", { scope: "col", class: "num" }, t("metric_tv")))),
       h("tbody", {}, found.map(({ name, value }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "num" }, num(value))))))));
 }
