@@ -123,7 +123,8 @@ def test_a_run_of_many_wordings_says_how_much_they_matter(
         assert found.low <= tv.low <= tv.high <= found.high
         assert found.low <= shift <= found.high
         assert len(found.each) == len([p for p in load_task("coin").prompts if p.split in ("test", "many")])
-    (compared,) = compare(*runs).results
+    one, two = runs
+    (compared,) = compare(one, two).results
     assert compared.wordings is not None
     assert compared.wordings.low <= -0.05 <= compared.wordings.high
     assert command(["score", str(runs[0].folder)]) == 0
