@@ -64,4 +64,4 @@ def by_wording(entry: Entry) -> dict[str, float]:
 
 
 def _mean(found: Distances) -> float:
-    return float(np.nanmean(found.value)) if not np.isnan(found.value).all() else float("nan")
+    return max(float(np.nanmean(found.value)), 0.0) if not np.isnan(found.value).all() else float("nan")

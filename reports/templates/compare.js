@@ -58,7 +58,7 @@ function compareTable(shared, results, ps, opened, both) {
   return scroller(t("compare"), h("table", { class: "board" }, h("thead", {}, h("tr", {}, head.map(([words, kind]) => h("th", { scope: "col", class: kind }, words)))),
     h("tbody", {}, shared.map((col, i) => h("tr", { class: i === opened ? "opened" : null },
       h("th", { scope: "row" }, h("a", { href: address({ col: P.columns[col].id }), "aria-current": i === opened ? "true" : null }, columnName(col))),
-      h("td", { class: "num" }, num(results[i].value), interval(results[i].lo, results[i].hi)), h("td", {}, word(results[i], ps[i])),
+      h("td", { class: "num" }, num(results[i].value), interval(results[i].lo, results[i].hi)), h("td", { class: "told" }, word(results[i], ps[i])),
       h("td", { class: "num" }, ps[i] < 0.001 ? "< 0.001" : num(ps[i])), h("td", {}, bars[i]),
       h("td", { class: "num" }, both.map((one) => share(one.cell(col).valid)).join(" · ")))))));
 }

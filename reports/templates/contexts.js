@@ -111,12 +111,15 @@ function wordingTable(col, cells) {
     h("tbody", {}, cells.map((cell) => {
       const values = wordingsOf(cell).map(({ value }) => value);
       return h("tr", {}, h("th", { scope: "row" }, rowName(cell.row), h("small", {}, methodName(P.rows[cell.row].method))),
-        h("td", { class: "k-chart" }, wordingDots(values, cell.tv, top)),
+        h("td", { class: "k-chart" }, wordingDots(values, meanDistance(cell), top)),
         h("td", { class: "num" }, span(Math.min(...values), Math.max(...values))));
     })));
 }
 
-/* A dot for each wording; the tick is the mean of them all. */
+/* By the same estimate as each wording's. */
+const meanDistance = (cell) => Math.max(0, mean(cell.each.filter((value) => !missing(value))));
+
+/* A dot for each wording; the tick is all of them together. */
 function wordingDots(values, tv, top) {
   const at = (value) => `${(2 + 96 * clampTo(value / top, 0, 1)).toFixed(2)}%`;
   return h("svg", { class: "line-chart", "aria-hidden": "true", focusable: "false", width: "100%" },

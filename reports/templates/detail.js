@@ -75,7 +75,6 @@ function contextsSection(cell) {
     h("details", { id: "f-counts" }, h("summary", {}, t("counts_table")), countsTable(cell, order)));
 }
 
-/* The TV of each wording of the question. */
 /* The interval for wordings like those that were asked, where there are enough of them. */
 function likeThese(cell) {
   const column = P.columns[cell.col];
@@ -83,6 +82,7 @@ function likeThese(cell) {
   return found ? h("p", {}, t("wordings_like", { k: found[2], lo: num(found[0]), hi: num(found[1]) })) : null;
 }
 
+/* The TV of each wording of the question. */
 function wordingsOfRow(cell) {
   const found = wordingsOf(cell);
   if (found.length < 2) return null;

@@ -177,10 +177,9 @@ def main() -> None:
         }
         if not given.no_browser:
             figures |= in_browser(page)
-        for draws in (place / "runs").glob("*/*/*/draws"):
-            shutil.rmtree(draws)
+        shutil.copytree(place / "runs", Path(scratch) / "counts", ignore=lambda *_: ["draws"])
         start = time.perf_counter()
-        leaderboard([str(place / "runs")], place / "counts")
+        leaderboard([str(Path(scratch) / "counts")], Path(scratch) / "site-of-counts")
         figures["build_of_counts_s"] = time.perf_counter() - start
     print(f"{given.models} models x {given.tasks} tasks x {CONTEXTS} contexts, n = {N}")
     for name, value in figures.items():
