@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.reading.quality import Quality
     from harness.tasks.task import Attribute, Task
 
+LISTED = 100
+"""Contexts that are named."""
 LEAST_ACCURACY = 0.9
 """Below this a reader's own errors are larger than most differences between models."""
 WITH_MODELS = ("classifier", "judge")
@@ -106,6 +108,8 @@ def describe(task: Task, shown: int) -> list[str]:
     lines.append(
         f"  {len(task.contexts)} contexts ({_split(splits)}); {len(task.prompts)} prompts ({_split(wordings)})"
     )
+    ids = [c.id for c in task.contexts[:LISTED]]
+    lines.append(f"  contexts: {', '.join(ids)}{', …' if len(task.contexts) > LISTED else ''}")
     lines.append(f"  sampling {task.sampling.told()}")
     extra = {"choice": "…"} if task.measure == "choices" else None
     for one in prompts.render(task, task.contexts[: max(shown, 1)], task.prompts, extra)[:shown]:

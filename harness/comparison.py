@@ -118,12 +118,15 @@ class Compared:
         if not d.contexts:
             return f"{a} and {b} cannot be compared: in no context have both such draws."
         over = f"over {d.contexts} context{'s' if d.contexts > 1 else ''} of {self.task}, {self.attribute} against {self.target}"
-        told = f"{abs(d.estimate):.4f} (95% interval of the difference {d.low:.4f} to {d.high:.4f}, p = {self.adjusted_p:.2g})"
+        p = f"p = {self.adjusted_p:.2g}"
         if self.adjusted_p < LEVEL and (d.high < 0 or d.low > 0):
             closer, farther = (a, b) if d.estimate < 0 else (b, a)
+            least, most = sorted((abs(d.low), abs(d.high)))
+            told = f"{abs(d.estimate):.4f} (95% interval {least:.4f} to {most:.4f}, {p})"
             return f"{closer} is closer to the target than {farther}, by a mean TV of {told}, {over}."
         widest = max(abs(d.low), abs(d.high))
-        return f"{a} and {b} cannot be told apart: the mean TV differs by {told}; a difference above {widest:.4f} is ruled out, {over}."
+        told = f"{d.estimate:+.4f} (95% interval {d.low:+.4f} to {d.high:+.4f}, {p})"
+        return f"{a} and {b} cannot be told apart: the mean TV of the first less that of the second is {told}; more than {widest:.4f} is ruled out, {over}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +143,14 @@ class RepliesCompared:
     def verdict(self) -> str:
         """One sentence."""
         d, (a, b) = self.difference, self.names
-        told = f"{abs(d.value):.4f} bits per byte (95% interval of the difference {d.low:.4f} to {d.high:.4f}, p = {d.p:.2g})"
         over = f"{self.replies} replies of people to the prompts of {self.task}"
         if d.high < 0 or d.low > 0:
             better, worse = (a, b) if d.value < 0 else (b, a)
+            least, most = sorted((abs(d.low), abs(d.high)))
+            told = f"{abs(d.value):.4f} bits per byte (95% interval {least:.4f} to {most:.4f}, p = {d.p:.2g})"
             return f"{better} predicts {over} better than {worse}, by {told}."
-        return f"{a} and {b} predict {over} alike: they differ by {told}."
+        told = f"{d.value:+.4f} bits per byte (95% interval {d.low:+.4f} to {d.high:+.4f}, p = {d.p:.2g})"
+        return f"{a} and {b} predict {over} alike: the first less the second is {told}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ _LATEX = {c: "\\" + c for c in "&%$#_{}"} | {
     ">": r"\textgreater{}",
     "–": "--",
 }
-FLOOR = "floor: a perfect model with as many draws has a TV below it in 95 of 100 measurements"
+FLOOR = "95% floor: a perfect model with as many draws has a TV below it in 95 of 100 measurements"
 
 
 class PrintedTable(NamedTuple):
@@ -67,7 +67,16 @@ def _beside() -> list[Metric]:
 
 
 def _head() -> tuple[str, ...]:
-    return ("rank", "model", "method", "TV", "95% interval", "floor", *(m.title.en for m in _beside()), "n")
+    return (
+        "rank",
+        "model",
+        "method",
+        "TV",
+        "95% interval",
+        "95% floor",
+        *(m.title.en for m in _beside()),
+        "n",
+    )
 
 
 def escaped(value: object) -> str:

@@ -106,8 +106,12 @@ def remedies(
     """What may make more answers name a class, each with a command to type; the first ones cost least."""
     from reports.command import command
 
+    # RUNS/MODEL/TASK/HASH
+    runs = str(run.folder.parents[2])
+    elsewhere = {} if runs == "runs" else {"-o": runs}
+
     def again(flag: str, value: str) -> str:
-        return command(run, scored_targets(run), {flag: value})
+        return command(run, scored_targets(run), {flag: value, **elsewhere})
 
     who, found = run.identity, []
     if who.measure == "draws":
@@ -133,7 +137,8 @@ def remedies(
         copy = f"{task.name}_first"
         what = (
             f"count the first class that a text names: a copy of the task, whose task.yaml then says "
-            f"name: {copy} and reader: {{name: words, rule: first}}"
+            f"name: {copy} and reader: {{name: words, rule: first}}; how many of its examples are then still read "
+            f"right, distalign task check {copy}/task.yaml says"
         )
         found.append((what, shlex.join(["cp", "-r", str(task.folder), copy])))
     return found

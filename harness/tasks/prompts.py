@@ -107,6 +107,7 @@ def named(contexts: Sequence[Context], names: Sequence[str], where: str) -> list
                 found=name,
                 expected=", ".join(ids[:8]) + (", …" if len(ids) > 8 else ""),
                 nearest=nearest(name, ids),
+                hint="distalign task show TASK lists them",
             )
     return [c for c in contexts if c.id in wanted] if names else list(contexts)
 
