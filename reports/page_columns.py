@@ -33,7 +33,9 @@ def columns_of(board: Board) -> list[dict[str, object]]:
     made = []
     for col, column in enumerate(board.columns):
         identity = column.entry.run.identity
-        mark = f"{identity.split}/{identity.paraphrases}" if rivals[names[col]] > shown[col] else ""
+        kind = ", choices" if column.key[-1] == "choices" else ""
+        told_apart = rivals[names[col]] > shown[col]
+        mark = f"{identity.split}/{identity.paraphrases}{kind}" if told_apart else ""
         attribute = f" · {show(column.entry.attribute)}" if several[names[col][0]] > 1 else ""
         made.append(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from reports.board import Board, Cell, Column
     from reports.load import Entry
 
+WIDEST = 36
+"""Characters of a line of a name."""
 BAND = "#e3e3e3"
 UNRANKED = "#9a9a9a"
 
@@ -30,7 +33,9 @@ def forest(found: list[Entry]) -> Figure:
     board = build(found)
     column = _one(board)
     cells = sorted(board.cells, key=lambda c: (bool(c.apart), c.score("tv").estimate, c.row))
-    heights = np.array([1.8 if cell.apart else 1.0 for cell in cells])
+    entries = [cell.entry for cell in cells]
+    names = [_name(cell, entries) for cell in cells]
+    heights = np.array([1.0 + 0.8 * name.count("\n") for name in names])
     at = np.cumsum(heights) - heights / 2
     made = Figure(figsize=(6.3, 1.3 + 0.21 * float(heights.sum())), layout="constrained")
     panel = made.subplots()
@@ -41,8 +46,7 @@ def forest(found: list[Entry]) -> Figure:
     panel.axvline(even, color=GREY, linewidth=0.9, linestyle="--", label="a model that is always even")
     _dots(panel, at, cells, ranked=True)
     _dots(panel, at, cells, ranked=False)
-    entries = [cell.entry for cell in cells]
-    panel.set_yticks(at, [_name(cell, entries) for cell in cells])
+    panel.set_yticks(at, names)
     panel.set_ylim(float(heights.sum()) + 0.1, -0.1)
     panel.set_xlim(left=0)
     panel.set_xlabel(f"total variation from {line(column.entry.target.name, 60)}, corrected")
@@ -87,7 +91,7 @@ def _one(board: Board) -> Column:
 
 
 def _name(cell: Cell, beside: list[Entry]) -> str:
-    name = label(cell.entry, beside)
+    name = "\n".join(wrap(label(cell.entry, beside), WIDEST))
     if not cell.apart:
         return name
     kind, detail = cell.apart[0]
