@@ -17,7 +17,9 @@ for (const cell of P.cells) {
   else ranked.set(`${cell.row}/${cell.col}`, cell);
 }
 const cellOf = (row, col) => ranked.get(`${row}/${col}`) || null;
-const cellsOf = (row) => P.cells.filter((cell) => cell.row === row);
+const cellsByRow = P.rows.map(() => []);
+for (const cell of P.cells) cellsByRow[cell.row].push(cell);
+const cellsOf = (row) => cellsByRow[row] || [];
 const text = (id) => (id === null || id === undefined ? "" : P.strings[id]);
 
 /* ---- state: everything a link must bring back lives after the # ---- */
