@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.metrics import catalog
 from harness.metrics.base import OfCounts, OfTexts
-from harness.metrics.catalog import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def all_words() -> dict[str, dict[str, str]]:
     """The page's words by language; those of the metrics come from their list."""
     words: dict[str, dict[str, str]] = json.loads((TEMPLATES / "i18n.json").read_text(encoding="utf-8"))
-    for metric in METRICS:
+    for metric in catalog.METRICS:
         for kind, texts in (("metric", metric.title), ("under", metric.under), ("about", metric.about)):
             for language, text in texts._asdict().items():
                 drawn = isinstance(metric, OfTexts) or (isinstance(metric, OfCounts) and not metric.in_table)

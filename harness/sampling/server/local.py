@@ -10,7 +10,6 @@ import httpx
 
 from harness.errors import UserError
 from harness.sampling.base import ModelCard
-from harness.sampling.gguf.header import parts
 from harness.sampling.hf.source import file_digest
 from harness.terms import Message, Request
 
@@ -52,6 +51,8 @@ def weights_of(file: str) -> str:
     """sha256 of the GGUF file that a server loads; '' where it is one of several, or cannot be read."""
     path = Path(file)
     try:
+        from harness.sampling.gguf.header import parts  # needs an extra that a server does not
+
         if path.suffix != ".gguf" or not path.is_file() or len(parts(path)) > 1:
             return ""
         return file_digest(path)
