@@ -44,7 +44,8 @@ function start() {
   tongue.addEventListener("change", () => go({ ui: tongue.value }));
   const theme = document.getElementById("theme");
   theme.addEventListener("change", () => go({ theme: theme.value }));
-  const moved = () => { const was = [state.view, state.row, state.context]; readState(); render(was.some((part, i) => part !== [state.view, state.row, state.context][i])); };
+  // The link that skips to the content changes the address too; what is shown stays, and so does the focus.
+  const moved = () => { if (location.hash === "#app") return; const was = [state.view, state.row, state.context]; readState(); render(was.some((part, i) => part !== [state.view, state.row, state.context][i])); };
   window.addEventListener("hashchange", moved);
   readState();
   render(false);

@@ -2,7 +2,13 @@
 
 const PAGE = 50;
 const HIDDEN = ["conditional", "plugin", "floor", "engine", "method"];
-const hiddenFields = () => new Set((state.hide || [...HIDDEN, ...METRICS.filter(({ key }) => key !== "valid").map(({ key }) => key)].join(",")).split(","));
+const hiddenFields = () => new Set((state.hide || [...HIDDEN, ...METRICS.filter(({ key, hidden }) => key !== "valid" && (hidden || !ofPeople(key))).map(({ key }) => key)].join(",")).split(","));
+
+/* Whether people have a value of a metric in the question in focus: their row is of these. */
+function ofPeople(key) {
+  const col = focus();
+  return col !== null && !missing(P.columns[col].people[key]);
+}
 
 function boardTable(columns, inFocus) {
   const hidden = hiddenFields();

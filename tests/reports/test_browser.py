@@ -336,6 +336,14 @@ def test_everything_by_keyboard(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "view-title"
 
 
+def test_the_link_to_the_content_keeps_the_view(page: Page) -> None:
+    view(page, "view=methods")
+    title = page.locator("#view-title").inner_text()
+    page.locator(".skip").press("Enter")
+    page.wait_for_function("location.hash === '#app'")
+    assert page.locator("#view-title").inner_text() == title
+
+
 @pytest.mark.parametrize("fragment", VIEWS)
 def test_nothing_overflows_a_narrow_screen(browser: Browser, site: Path, fragment: str) -> None:
     with browser.new_context(viewport={"width": 360, "height": 740}) as context:
