@@ -54,7 +54,8 @@ def read_parquet(path: Path, hint: str = "") -> pa.Table:
             table = file.read()
             table.validate(full=True)  # or a text that is no UTF-8 is met where it is used
             return table
-    except (pa.ArrowException, OSError) as err:
+    # A name of a column that is no UTF-8 is met when the file is opened.
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
         raise UserError("a damaged Parquet file", where=str(path), found=str(err), hint=hint) from None
 
 

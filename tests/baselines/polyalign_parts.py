@@ -30,6 +30,7 @@ def recipe(**settings: Any) -> HdpoRecipe:
         "preference_learning_rate": 1e-3,
         "preference_epochs": 1.0,
         "preference_batch_size": 4,
+        "log_to": "none",
         "as_published": False,
         "beta": 1.0,
         "gap_weight": 1.0,

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from baselines import demo, dpo, sft
+from baselines.processes import processes
 from baselines.recipe import TINY
 from harness.runs.folder import find_runs
 
@@ -43,6 +44,7 @@ def test_a_caller_keeps_its_environment_and_its_threads(
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
+        processes()  # what every training sets, here or elsewhere
         environment = dict(os.environ)
         with pytest.raises(KeyboardInterrupt):
             demo.demo(tmp_path / "demo")

@@ -57,7 +57,7 @@ def test_exports_and_figures_take_the_name(made: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr().out
     assert r"惯用手 “左/右” \& 50\% \textless{}b\textgreater{}\_\#: \{x\}" in told
     assert command(["export", "markdown", runs]) == 0
-    assert r"惯用手 “左/右” \& 50% \<b\>\_#: \{x\}" in capsys.readouterr().out
+    assert r"惯用手 “左/右” \& 50% \<b\>\_\#: \{x\}" in capsys.readouterr().out
     drawn = str(next(made.glob("runs/**/counts.csv")).parent)
     assert command(["figure", "shares", drawn, "--attribute", NAME, "-o", str(made / "f.svg")]) == 0
     assert command(["figure", "shares", drawn, "--attribute", "drink", "-o", str(made / "g.svg")]) == 2
