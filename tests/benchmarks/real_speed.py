@@ -117,9 +117,10 @@ def arms(models: Sequence[str]) -> Iterator[Arm]:
                     yield Arm(model, way, exact, turn)
                 elif model != "sft":  # which has no file of llama.cpp's
                     yield Arm(model, way, STORED, turn)
-    for way in WAYS:
-        if way != "llamacpp":
-            yield Arm(models[0], way, short, 1)
+    for model in models[:1]:
+        for way in WAYS:
+            if way != "llamacpp":
+                yield Arm(model, way, short, 1)
 
 
 class Prepared(NamedTuple):
@@ -300,10 +301,11 @@ HEAD = """\
 
 Made by `python -m tests.benchmarks.real_models --speed` from [real_speed.json](real_speed.json). Do not edit.
 
-Draws per second on {machine} without a GPU, task `{task}`: n = 100 of two prompts, n = 1000 of one. All ways ran in turn,
-and then again (n = 1000 once where it takes long; bfloat16 once). vLLM computes on both cores, in the process that asks,
-and gets all of a call at once, up to {sequences} sequences at a time (64 and 1,024 were no faster). `generate` draws 100 at a time. These two and llama.cpp compute every draw by itself: they are timed on as many
-draws as take some 12 seconds. distalign draws all n. llama.cpp computes with the weights as they are stored, in 4 bits.
+Draws per second on {machine} without a GPU, task `{task}`: n = 100 of two prompts, n = 1000 of one. All ways ran in
+turn, and then again (n = 1000 once where it takes long){once}. vLLM computes on both cores, in the process that asks, and
+gets all of a call at once, up to {sequences} sequences at a time (64 and 1,024 were no faster). `generate` draws 100 at a
+time. These two and llama.cpp compute every draw by itself: they are timed on as many draws as take some 12 seconds.
+distalign draws all n. llama.cpp computes with the weights as they are stored, in 4 bits.
 
 *Seconds to {halfwidth}* is the time to know one context's TV to within {halfwidth} to either side: the draws that this
 takes at the shares that were found, at the speed of n = 1000. (distalign is faster than that where n is larger still.)
@@ -313,7 +315,9 @@ takes at the shares that were found, at the speed of n = 1000. (distalign is fas
 def page(record: SpeedRecord) -> str:
     """The page of a record."""
     machine = record.machine or "an unknown machine"
-    parts = [HEAD.format(machine=machine, task=TASK, sequences=SEQUENCES, halfwidth=HALFWIDTH)]
+    once = "; bfloat16 once" if any(r.dtype == DTYPES[1] for r in record.rows) else ""
+    told = {"machine": machine, "task": TASK, "sequences": SEQUENCES, "halfwidth": HALFWIDTH, "once": once}
+    parts = [HEAD.format(**told)]
     for model, title in MODELS.items():
         if any(r.model == model for r in record.rows):
             parts += [f"## {title}\n", *_table(record, model)]
