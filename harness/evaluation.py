@@ -14,7 +14,7 @@ from harness.progress import Progress, phase, say
 from harness.readings import reader_of
 from harness.records import write
 from harness.runs.folder import Run, Writer, folder_name, writing
-from harness.runs.identity import engine_record, identity, manifest, same_server, seed_of, server_record
+from harness.runs.identity import engine_record, identity, manifest, same_server, seed_of
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
@@ -266,7 +266,7 @@ def _stream(
         writer.note(seconds=spent, tokens=run.manifest.tokens + progress.tokens)
         card = engine.card()
         if card.server is not None:  # what it takes and who answered is known by now
-            writer.note(engine=engine_record(card), server=server_record(card))
+            writer.note(engine=engine_record(card), server=card.server)
 
 
 def _unproven(run: Run, engine: Draws) -> bool:

@@ -12,7 +12,8 @@ from reports.command import command
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from harness.runs.manifest import IndependenceRecord, ServerRecord
+    from harness.runs.manifest import IndependenceRecord
+    from harness.sampling.base import Served
     from harness.scoring.labelled import Labelled
     from harness.scoring.wordings import OverWordings
     from reports.board import Board, Cell
@@ -148,7 +149,7 @@ def _line(value: object) -> object:
     return ", ".join(f"{k} {v}" for k, v in value.items() if v != "") if isinstance(value, dict) else value
 
 
-def _server(found: ServerRecord) -> str:
+def _server(found: Served) -> str:
     """Software and version, then what it does not take or say, what was replaced, and what it adds."""
     told = {
         "not taken": found.not_taken,

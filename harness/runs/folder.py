@@ -24,7 +24,6 @@ from harness.runs.manifest import (
     Manifest,
     ProbeRecord,
     Prompts,
-    ServerRecord,
     from_before,
 )
 from harness.terms import Draw, Finish, Request
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from harness.contract import Contract
+    from harness.sampling.base import Served
 
 AGAIN = "the command that made the run, again"
 RETRY = 1_000_000
@@ -189,7 +189,7 @@ class Changes(TypedDict, total=False):
     independence: IndependenceRecord
     probe: ProbeRecord
     engine: EngineRecord
-    server: ServerRecord | None
+    server: Served | None
     seen_people: int | None
     seconds: float
     tokens: int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.files import digest
 from harness.progress import say
-from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord, ServerRecord
+from harness.runs.manifest import EngineRecord, GitRecord, Identity, Manifest, SamplingRecord
 from harness.sampling.engines import all_packages
 from harness.tasks import prompts
 from harness.terms import READERS
@@ -90,7 +90,7 @@ def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, 
         identity=who,
         model_string=asked,
         engine=engine,
-        server=server_record(card),
+        server=card.server,
         prompts_file=str(settings.prompts.resolve()) if settings.prompts else "",
         options={k: str(v) for k, v in sorted(settings.engine.items()) if v not in ("", None, False)},
         state="new",
@@ -104,11 +104,6 @@ def engine_record(card: ModelCard) -> EngineRecord:
     """What the card says of the engine, as the manifest keeps it."""
     ran = {"dtype": card.dtype, "device": card.device}
     return EngineRecord(**card.engine, **{k: v for k, v in ran.items() if v})
-
-
-def server_record(card: ModelCard) -> ServerRecord | None:
-    """What the card says of a server, as the manifest keeps it."""
-    return ServerRecord(**asdict(card.server)) if card.server else None
 
 
 def same_server(run: Run, now: Manifest) -> None:

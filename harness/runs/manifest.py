@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from harness.contract import Contract
 from harness.records import SCHEMA, Record
+from harness.sampling.base import Served  # read where the manifest is: it is part of its shape
 
 MANIFEST = "manifest.json"
 PROMPTS = "prompts.json"
@@ -93,23 +94,6 @@ class EngineRecord(Record):
     """Name of the engine."""
 
 
-class ServerRecord(Record):
-    """What is known of the server that drew, and what is not."""
-
-    kind: str = ""
-    """Its software, such as vLLM; '' where it does not say."""
-    version: str = ""
-    """Its version, '' where it does not say."""
-    not_taken: tuple[str, ...] = ()
-    """Fields of a call that it refused: its own default holds."""
-    not_stated: tuple[str, ...] = ()
-    """What it does not say, or may leave out of a call without a word."""
-    set_aside: tuple[str, ...] = ()
-    """Settings that it holds for this model, such as ``top_k 20``, and that every call replaced."""
-    adds: tuple[str, ...] = ()
-    """What it puts to prompts and outputs by itself, such as a system message."""
-
-
 class ProbeRecord(Record):
     """What a probe of the engine's seeds found before the first draw."""
 
@@ -158,7 +142,7 @@ class Manifest(Record):
     """The model string, engine and all, that makes the run again; '' in runs made before it was kept."""
     engine: EngineRecord
     """The engine that drew."""
-    server: ServerRecord | None = None
+    server: Served | None = None
     """The server that drew; null for an engine that is none."""
     options: dict[str, str] = Field(default_factory=dict)
     """Engine options that were given."""
