@@ -9,10 +9,18 @@ import pytest
 from harness.contract import Contract
 from harness.runs.manifest import IndependenceRecord
 from reports.leaderboard import leaderboard
+from reports.packing import pack
+from tests.reports.browser import chromium
+from tests.reports.packed import SECRET
 from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from harness.runs.folder import Run
 
 COPIES = IndependenceRecord(ok=False, p=0.0, reason="copies")
 SFT = Contract(method="sft", task="gender_us")
@@ -48,3 +56,45 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The board of them."""
     return leaderboard([str(runs)], tmp_path_factory.mktemp("site")).parent
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one file."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, site: Path) -> Iterator[Page]:
+    """The board, open; any error of its script or request beyond the file fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+    )
+    opened.on(
+        "request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url)
+    )
+    opened.goto((site / "index.html").as_uri())
+    opened.wait_for_selector("html[data-ready]")
+    yield opened
+    assert wrong == []
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a checkpoint on somebody's machine."""
+    return make(
+        tmp_path_factory.mktemp("mine"),
+        Made("/home/alice/ckpt/checkpoint-40", law=Law(0.1), n=20, changes=SECRET),
+    )
+
+
+@pytest.fixture(scope="module")
+def packed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack(run.folder, tmp_path_factory.mktemp("packed") / "good.zip", "acme/Model-1B")

@@ -1,9 +1,8 @@
-"""The page in Chromium: what a reader clicks, with and without mouse, scripts, light, width and trust."""
+"""The page in Chromium: what a reader clicks, what it computes, and that no text of a stranger runs."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,72 +10,16 @@ import pytest
 from harness import compare
 from harness.tasks.task import load_task
 from reports.leaderboard import leaderboard
-from tests.reports.browser import chromium
+from tests.reports.browser import VIEWS, column, view
 from tests.reports.poisoned import poison
 from tests.reports.runs import Law, Made, make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-
-VIEWS = (
-    "",
-    "#col=all",
-    "#view=contexts",
-    "#view=contexts&context=secretary",
-    "#view=row&row=ROW",
-    "#view=compare",
-    "#view=compare&a=APART",
-    "#view=methods",
-    "#view=course",
-    "#view=guide",
-    "#view=constructor",
-    "#view=__proto__&ui=constructor&theme=toString",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser: Browser, site: Path) -> Iterator[Page]:
-    """The board, open; any error of its script or request beyond the file fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
-    )
-    opened.on(
-        "request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url)
-    )
-    opened.goto((site / "index.html").as_uri())
-    opened.wait_for_selector("html[data-ready]")
-    yield opened
-    assert wrong == []
-    context.close()
-
-
-def column(page: Page, key: str) -> list[str]:
-    found = page.locator("#rows .name" if key == "model" else f"#rows .k-{key}").all_inner_texts()
-    return [text.split("\n")[0].strip() for text in found]
-
-
-def view(page: Page, fragment: str) -> None:
-    row = page.evaluate("P.rows[P.cells.find((c) => !c.apart.length).row].id")
-    apart = page.evaluate("apart.length ? apartId(apart[0]) : ''")
-    filled = fragment.replace("ROW", row).replace("APART", apart)
-    page.evaluate("(hash) => { location.hash = hash; }", filled or "#")
-    page.wait_for_function("document.getElementById('app').children.length > 0")
 
 
 def test_sorting_turns_the_table_and_says_so(page: Page) -> None:
@@ -181,236 +124,6 @@ def test_a_score_on_the_page_is_the_one_in_the_file(page: Page, site: Path) -> N
     assert shown == {r["model"]: f"{r['tv']:.3f}" for r in rows}
     ranks = dict(zip(column(page, "model"), column(page, "rank"), strict=True))
     assert ranks["acme/Bad-1.5B"] == "5"
-
-
-def test_the_first_screen_says_who_is_nearest_and_shows_it(page: Page) -> None:
-    """One question by itself, its verdict and every ranked model's line, before anything is clicked or scrolled."""
-    assert page.locator("h2").first.inner_text().startswith("Gender of a worker, United States")
-    verdict = page.locator("#verdict")
-    assert verdict.inner_text() == page.evaluate("P.columns[P.first].says.en")
-    assert "nearest to US labour force 2025" in verdict.inner_text()
-    lines = page.locator("#rows svg.line-chart")
-    assert lines.count() == page.locator("#rows tr").count() == 5
-    for i in range(5):
-        box = lines.nth(i).bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] < 900
-        assert box["height"] > 30
-    assert page.locator("#rows tr.newband").count() == page.evaluate(
-        "new Set(P.cells.filter((c) => c.col === P.first && !c.apart.length).map((c) => c.band)).size - 1"
-    )
-
-
-def test_a_line_of_the_chart_is_where_its_numbers_are(page: Page) -> None:
-    found = page.evaluate(
-        """() => { const { at, top } = scaleOf(P.first); const bare = (text) => parseFloat(text);
-        return [...document.querySelectorAll("#rows tr")].map((tr) => { const cell = cellOf(Number(tr.dataset.row), P.first);
-          const dot = tr.querySelector("svg.line-chart circle:last-of-type"); const line = tr.querySelector("svg.line-chart .whisker");
-          return [bare(dot.getAttribute("cx")) - 2 - 94 * cell.tv / top, bare(line.getAttribute("x2")) - 2 - 94 * cell.hi / top]; }); }"""
-    )
-    assert len(found) == 5
-    assert max(abs(v) for pair in found for v in pair) < 0.01
-
-
-def test_all_questions_stand_side_by_side_and_say_what_was_not_run(page: Page) -> None:
-    page.locator("#f-col").select_option("all")
-    first = page.locator("#rows tr").first.inner_text()
-    assert "rank" in first
-    assert "not run" in page.locator("#rows").inner_text()
-    assert page.locator("th[data-key=overall]").count() == 0
-    assert "no two models share two questions" in page.locator("main").inner_text()
-
-
-def test_the_heat_map_has_the_shares_less_the_target_s_and_opens_a_context(page: Page) -> None:
-    view(page, "#view=contexts")
-    page.wait_for_selector("table.heatmap")
-    shown, expected = page.evaluate(
-        """() => { const cells = rankedCells(P.first); const names = P.columns[P.first].contexts;
-        const rows = [...document.querySelectorAll("table.heatmap tbody tr")].map((tr) => [tr.querySelector("th").innerText, ...[...tr.querySelectorAll("td")].map((td) => Number(td.innerText.replace("−", "-")))]);
-        const off = (cell, i) => { const counts = contextCounts(cell, i); return 100 * (counts[0] / sum(counts) - targetShares(cell, i)[0]); };
-        return [rows, rows.map(([name]) => [name, ...cells.map((cell) => off(cell, names.indexOf(name)))])]; }"""
-    )
-    assert len(shown) == 14
-    for row, wanted in zip(shown, expected, strict=True):
-        assert row[0] == wanted[0]
-        assert row[1:] == pytest.approx(wanted[1:], abs=0.501)
-    means = [sum(map(abs, wanted[1:])) for wanted in expected]
-    assert means == sorted(means, reverse=True)
-    page.locator("table.heatmap tbody th a").first.click()
-    page.wait_for_selector("figure.context")
-    assert page.locator("h2").first.inner_text().startswith(shown[0][0])
-    assert page.locator("figure.context").count() == 5
-    page.go_back()
-    page.wait_for_selector("table.heatmap")
-
-
-def test_each_wording_has_a_dot(page: Page) -> None:
-    view(page, "#view=contexts")
-    page.wait_for_selector("table.spread")
-    wordings = page.evaluate("P.cells.find((c) => c.col === P.first && !c.apart.length).wordings.length")
-    assert wordings > 1
-    assert page.locator("table.spread tbody tr").first.locator("circle").count() == wordings
-
-
-def test_runs_that_stand_apart_can_be_compared(page: Page) -> None:
-    cold = page.locator(".apart tbody tr", has_text="acme/Cold-1.5B")
-    cold.get_by_role("link", name="Compare with another: acme/Cold-1.5B").click()
-    page.wait_for_selector("p.verdict")
-    assert "other sampling parameters" in page.locator("p.notice").inner_text()
-    assert "acme/Cold-1.5B (untuned)" in page.locator("p.verdict").inner_text()
-    assert page.locator("table.board").first.locator("tbody tr").count() == 1
-
-
-def test_methods_are_drawn_from_before_to_after(page: Page) -> None:
-    view(page, "#view=methods")
-    page.wait_for_selector("svg.slope")
-    label = page.locator("svg.slope").first.get_attribute("aria-label")
-    row = page.evaluate("P.rows.findIndex((r) => r.model === 'ckpt/sft-bad')")
-    after, before = page.evaluate(f"[cellOf({row}, P.first).tv, cellOf(baseRow({row}), P.first).tv]")
-    assert f"untuned: {before:.3f}" in label
-    assert f"SFT: {after:.3f}" in label
-
-
-@pytest.mark.parametrize("fragment", ["", "#col=all"])
-def test_a_narrow_screen_has_rank_name_distance_and_valid_share_at_once(
-    browser: Browser, site: Path, fragment: str
-) -> None:
-    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        opened = context.new_page()
-        opened.goto((site / "index.html").as_uri() + fragment)
-        opened.wait_for_selector("html[data-ready]")
-        row = opened.locator("#rows tr").first
-        kinds = (
-            [".k-rank", ".k-model", ".k-tv", ".k-valid"]
-            if not fragment
-            else [".k-model", ".k-c >> nth=0", ".k-c >> nth=1"]
-        )
-        for kind in kinds:
-            box = row.locator(kind).bounding_box()
-            assert box is not None, kind
-            assert box["x"] >= 0, kind
-            assert box["x"] + box["width"] <= 360, kind
-        assert "%" in (row.locator(".k-valid") if not fragment else row.locator(".k-model")).inner_text()
-        head = [opened.locator(f"thead {k.split(' ')[0]}").first.bounding_box() for k in kinds[:2]]
-        body = [row.locator(k.split(" ")[0]).first.bounding_box() for k in kinds[:2]]
-        assert all(h and b and abs(h["x"] - b["x"]) < 1 for h, b in zip(head, body, strict=True))
-
-
-def test_chinese(page: Page) -> None:
-    page.locator("#language").select_option("zh")
-    assert page.locator("h1").inner_text() == "分布对齐排行榜"
-    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
-    assert "ui=zh" in page.url
-    view(page, "#view=guide&ui=zh")
-    page.wait_for_selector("dl.guide")
-    assert "Total variation" not in page.locator("main").inner_text()
-
-
-def test_dark_by_choice_and_by_system(page: Page, browser: Browser, site: Path) -> None:
-    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    page.locator("#theme").select_option("dark")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
-    with browser.new_context(color_scheme="dark") as context:
-        other = context.new_page()
-        other.goto((site / "index.html").as_uri())
-        assert other.evaluate("getComputedStyle(document.body).backgroundColor") != light
-
-
-def test_everything_by_keyboard(page: Page) -> None:
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
-    page.keyboard.press("Enter")
-    reached: set[str] = set()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        here = page.evaluate("""() => { const a = document.activeElement; const s = getComputedStyle(a);
-            return [a.id || a.closest('th')?.dataset.key || a.className || a.tagName, s.outlineStyle, parseFloat(s.outlineWidth)]; }""")
-        reached.add(here[0])
-        assert here[1] != "none", here
-        assert here[2] >= 2, here
-        if here[0] == "name":
-            break
-    assert {"f-col", "SUMMARY", "model", "tv", "name"} <= reached
-    page.keyboard.press("Enter")
-    page.wait_for_selector("figure.context")
-    assert page.evaluate("document.activeElement.id") == "view-title"
-
-
-def test_the_link_to_the_content_keeps_the_view(page: Page) -> None:
-    view(page, "view=methods")
-    title = page.locator("#view-title").inner_text()
-    page.locator(".skip").press("Enter")
-    page.wait_for_function("location.hash === '#app'")
-    assert page.locator("#view-title").inner_text() == title
-
-
-@pytest.mark.parametrize("fragment", VIEWS)
-def test_nothing_overflows_a_narrow_screen(browser: Browser, site: Path, fragment: str) -> None:
-    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        opened = context.new_page()
-        opened.goto((site / "index.html").as_uri())
-        opened.wait_for_selector("html[data-ready]")
-        view(opened, fragment)
-        assert opened.evaluate("document.documentElement.scrollWidth") <= 360
-
-
-def test_without_scripts_the_table_is_there(browser: Browser, site: Path) -> None:
-    with browser.new_context(java_script_enabled=False) as context:
-        opened = context.new_page()
-        opened.goto((site / "index.html").as_uri())
-        assert opened.locator("table").first.locator("tbody tr").count() == 5
-        assert "acme/Bad-1.5B" in opened.locator("main").inner_text()
-        assert "other sampling parameters" in opened.locator("main").inner_text()
-        assert "Scripts are off" in (opened.locator("noscript").text_content() or "")
-        assert not opened.locator("nav").is_visible()
-
-
-def test_print_leaves_controls_out_and_all_rows_in(page: Page) -> None:
-    page.emulate_media(media="print")
-    assert not page.locator("nav").is_visible()
-    assert not page.locator(".controls").first.is_visible()
-    assert page.locator("#rows tr").count() == 5
-    assert len(page.pdf()) > 10_000
-
-
-def test_reduced_motion_is_heeded(page: Page) -> None:
-    page.emulate_media(reduced_motion="reduce")
-    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("axe")
-    subprocess.run(
-        ["npm", "pack", "axe-core@4.14.1", "--silent"], cwd=folder, check=True, capture_output=True
-    )
-    subprocess.run(["tar", "xzf", next(folder.glob("*.tgz")).name], cwd=folder, check=True)
-    return (folder / "package" / "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_axe_finds_no_violation(browser: Browser, site: Path, axe: str, scheme: str, width: int) -> None:
-    with browser.new_context(
-        bypass_csp=True,
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-    ) as context:
-        opened = context.new_page()
-        opened.goto((site / "index.html").as_uri())
-        opened.wait_for_selector("html[data-ready]")
-        opened.evaluate(axe)
-        for fragment in VIEWS:
-            view(opened, fragment)
-            opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-            found = opened.evaluate(
-                "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
-            )
-            told = [
-                f"{fragment}: {v['id']}: {v['nodes'][0]['html'][:200]} {v['nodes'][0]['failureSummary'][:300]}"
-                for v in found["violations"]
-            ]
-            assert told == []
 
 
 def test_no_hostile_string_runs(browser: Browser, runs: Path, tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Packed runs, and a public board that takes them: what is accepted, what is refused, and why."""
+"""A public board that takes packed runs: what is accepted, what is refused, and why."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -11,7 +10,7 @@ import shutil
 import struct
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,153 +19,16 @@ import yaml
 
 from harness import limits
 from harness.cli.main import run as command
-from harness.errors import IncompleteError, UserError
-from harness.rescore import score
-from harness.runs.folder import Run
-from harness.runs.manifest import EngineRecord
-from reports.archive import SUMS, read_archive, short_hash, unpack
-from reports.packing import pack, portable, public
+from harness.errors import UserError
+from reports.archive import SUMS, read_archive, short_hash
+from reports.packing import pack
 from reports.submitted import judge, told, verdict
 from tests.reports.hostile import HOSTILE
+from tests.reports.packed import Files, files_of, one, write
 from tests.reports.runs import Law, Made, make
 
-Files = dict[str, bytes]
-SECRET = {
-    "model_string": "server:m@http://gpu7.corp.example:8000/v1?key=hunter2",
-    "options": {"threads": "8", "tokenizer": "/home/alice/tok", "address": "10.0.0.7:6379"},
-    "prompts_file": "",
-    "engine": EngineRecord(
-        name="hf", device="cuda", url="http://gpu7.corp.example:8000/v1", software="vLLM 0.20"
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of a checkpoint on somebody's machine."""
-    return make(
-        tmp_path_factory.mktemp("mine"),
-        Made("/home/alice/ckpt/checkpoint-40", law=Law(0.1), n=20, changes=SECRET),
-    )
-
-
-@pytest.fixture(scope="module")
-def packed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(run.folder, tmp_path_factory.mktemp("packed") / "good.zip", "acme/Model-1B")
-
-
-def one(runs: Path, model: str) -> Path:
-    """The folder of a run on the first task."""
-    return next(p.parent for p in sorted(runs.glob("*/gender_us@*/*/scores.json")) if model in str(p))
-
-
-def files_of(archive: Path) -> Files:
-    with zipfile.ZipFile(archive) as found:
-        return {name: found.read(name) for name in found.namelist()}
-
-
-def write(path: Path, files: Files, *, summed: bool = True) -> Path:
-    """An archive, its hashes renewed by whoever changed it."""
-    if summed:
-        rows = [
-            f"{hashlib.sha256(data).hexdigest()}  {name}\n"
-            for name, data in sorted(files.items())
-            if name != SUMS
-        ]
-        files = {**files, SUMS: "".join(rows).encode()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def test_an_archive_is_the_same_bytes_each_time_and_opens_as_the_run(
-    run: Run, packed: Path, tmp_path: Path
-) -> None:
-    again = pack(run.folder, tmp_path / "again.zip", "acme/Model-1B")
-    assert again.read_bytes() == packed.read_bytes()
-    back = Run.open(unpack(packed, tmp_path / "runs"))
-    assert (back.identity.model, back.n, back.state) == ("acme/Model-1B", run.n, "complete")
-    assert (back.folder / "counts.csv").read_bytes() == (run.folder / "counts.csv").read_bytes()
-    assert [c.draws for c in back.chunks()] == [c.draws for c in run.chunks()]
-    assert score(back).results == score(run).results
-    assert pack(back.folder, tmp_path / "third.zip").read_bytes() == packed.read_bytes()
-    with pytest.raises(UserError, match="there already"):
-        unpack(packed, tmp_path / "runs")
-
-
-def test_nothing_of_the_machine_is_in_an_archive(packed: Path) -> None:
-    # The runs of these tests have their model's name for the hash of its weights.
-    weights = b"w/home/alice/ckpt/checkpoint-40"
-    whole = b"".join(files_of(packed).values()).replace(weights, b"").decode("utf-8", "replace")
-    for secret in (
-        "alice",
-        "/home",
-        "gpu7",
-        "hunter2",
-        "10.0.0.7",
-        str(Path.home()),
-        str(Path.cwd()),
-        "task.yaml",
-    ):
-        assert secret not in whole, secret
-    manifest = json.loads(files_of(packed)["manifest.json"])
-    assert manifest["options"] == {"threads": "8"}
-    assert manifest["engine"] == {"name": "hf", "device": "cuda", "software": "vLLM 0.20"}
-
-
-def test_what_an_engine_said_of_failed_draws_is_left_out(tmp_path: Path) -> None:
-    failing = make(tmp_path / "runs", Made("acme/F-1B", law=Law(invalid={"failed": 0.2}), n=10))
-    part = next((failing.folder / "draws").iterdir())
-    table = pq.read_table(part)
-    said = [
-        "no answer from http://alice:pw@gpu7:8000" if f == "failed" else ""
-        for f in table["finish"].to_pylist()
-    ]
-    pq.write_table(
-        table.set_column(table.schema.names.index("error"), "error", pa.array(said, pa.string())), part
-    )
-    back = Run.open(unpack(pack(failing.folder, tmp_path / "f.zip"), tmp_path / "out"))
-    failed = [d for c in back.chunks() for d in c.draws if d.finish == "failed"]
-    assert failed
-    assert {d.error for d in failed} == {""}
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("acme/Model-1B", "acme/Model-1B"),
-        ("gpt2", "gpt2"),
-        ("/home/alice/models/m.gguf", "m.gguf"),
-        ("~/alice/m", "m"),
-        ("../alice/m", "m"),
-        ("C:\\Users\\alice\\m", "m"),
-        ("/data/alice/run/checkpoint-100", "run/checkpoint-100"),
-        ("known:/home/alice/law.yaml,shift=0.1", "known:law.yaml,shift=0.1"),
-        ("known:target,shift=0.1@labor", "known:target,shift=0.1@labor"),
-        ("", ""),
-    ],
-)
-def test_a_path_becomes_a_name(given: str, shown: str) -> None:
-    assert public(given) == shown
-    assert public(shown) == shown
-
-
-def test_an_adapter_is_named_and_its_base_stays(run: Run) -> None:
-    who = run.identity.model_copy(update={"adapter": "/home/alice/lora", "model": "acme/Base-1B"})
-    made = portable(run.manifest.model_copy(update={"identity": who}), "acme/Tuned-1B")
-    assert (made.identity.model, made.identity.adapter) == ("acme/Base-1B", "acme/Tuned-1B")
-    assert made.run != run.manifest.run
-
-
-def test_what_is_not_packed(run: Run, runs: Path, tmp_path: Path) -> None:
-    for name in ("a b", "a/b/c", "../x", "<b>"):
-        with pytest.raises(UserError, match="not a model's name"):
-            pack(run.folder, tmp_path / "x.zip", name)
-    with pytest.raises(UserError, match=r"ends in \.zip"):
-        pack(run.folder, tmp_path / "x.tar")
-    with pytest.raises(IncompleteError, match="only a complete run"):
-        pack(one(runs, "Cut"), tmp_path / "x.zip")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_good_run_is_accepted(packed: Path) -> None:
@@ -419,10 +281,3 @@ def test_the_workflow_is_pinned_and_may_do_little(tmp_path: Path) -> None:
         if "${{" in step.get("run", "")
     ] == []
     assert command(["board", "new", str(tmp_path / "b")]) == 2
-
-
-def test_a_model_that_is_read_with_a_contract_keeps_it(runs: Path, tmp_path: Path) -> None:
-    tuned = Run.open(one(runs, "sft-bad"))
-    back = Run.open(unpack(pack(tuned.folder, tmp_path / "t.zip"), tmp_path / "out"))
-    assert back.contract == tuned.contract
-    assert back.contract.method == "sft"

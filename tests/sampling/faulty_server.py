@@ -6,10 +6,12 @@ import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Literal, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from tests.sampling.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +47,7 @@ class Call:
 
 
 @dataclass
-class FaultyServer:
+class FaultyServer(Loopback):
     """Serves ``shares`` (text -> probability) on a free port of loopback while it is entered."""
 
     shares: Mapping[str, float]
@@ -78,8 +80,7 @@ class FaultyServer:
 
     @property
     def url(self) -> str:
-        host, port = self._http.server_address[:2]
-        return f"http://{host!s}:{port}/v1"
+        return f"{self.address()}/v1"
 
     def count(self, fault: Fault) -> int:
         return Counter(c.fault for c in self.calls)[fault]
@@ -89,23 +90,17 @@ class FaultyServer:
         rng = np.random.default_rng(seed)
         return str(rng.choice(list(self.shares), p=list(self.shares.values())))
 
-    def __enter__(self) -> Self:
-        server: FaultyServer = self
+    def handler(self) -> type[_Handler]:
+        server = self
 
         class Handler(_Handler):
             owner = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
+        return Handler
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__exit__()
 
     def wait_for_close(self) -> None:
         """Holds a call until the server closes: for its client, a time-out."""

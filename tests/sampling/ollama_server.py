@@ -8,12 +8,13 @@ Ollama's defaults.
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tests.sampling.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ MODEL = "tiny:latest"
 
 
 @dataclass
-class OllamaServer:
+class OllamaServer(Loopback):
     """Serves words with ``logits`` on a free port of loopback while it is entered; each answer is one of them."""
 
     logits: Mapping[str, float]
@@ -64,8 +65,7 @@ class OllamaServer:
 
     @property
     def root(self) -> str:
-        host, port = self._http.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return self.address()
 
     def options(self, sent: Mapping[str, object]) -> Json:
         """What holds for a call."""
@@ -169,22 +169,13 @@ class OllamaServer:
             return {"models": [{"name": MODEL, "model": MODEL, "digest": "f" * 64}]}
         return None
 
-    def __enter__(self) -> Self:
-        server: OllamaServer = self
+    def handler(self) -> type[_Handler]:
+        server = self
 
         class Handler(_Handler):
             owner = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        return Handler
 
 
 class _Handler(BaseHTTPRequestHandler):
