@@ -106,7 +106,7 @@ function rankCell(cell) {
 function modelCell(row, columns, inFocus) {
   const r = P.rows[row];
   const cells = cellsOf(row).filter((cell) => !cell.apart.length && (inFocus === null || cell.col === inFocus));
-  const tag = (what) => (cells.some((cell) => cell.seen.includes(what)) ? h("span", { class: "tag" }, t("seen_" + what)) : null);
+  const tag = (what) => (cells.some((cell) => cell.seen.includes(what)) ? h("span", { class: "tag", title: t(`seen_${what}_note`) }, t("seen_" + what)) : null);
   return [
     h("a", { href: address({ view: "row", row: r.id, col: inFocus === null ? "" : P.columns[inFocus].id }), class: "name" }, r.model),
     h("small", {}, methodName(r.method), r.revision ? ` · ${r.revision}` : "", inFocus === null ? h("span", { class: "narrow" }, ` · ${t("valid_is", { x: share(leastValid(columns)(row)) })}`) : null),

@@ -36,7 +36,7 @@ def test_the_best_alone_beats_the_next_by_the_interval_of_their_difference() -> 
     half = 1.96 * np.hypot(0.01, 0.01)
     assert found[:4] == ((1,), True, 2, True)
     assert (found.low, found.high) == pytest.approx((0.1 - half, 0.1 + half), abs=1e-3)
-    assert told(found, "ABC") == "B is nearest to the target; it beats C by 0.07 to 0.13."
+    assert told(found, "ABC") == "B is nearest to the target; it beats C by a TV of 0.07 to 0.13 (95%)."
 
 
 def test_two_that_cannot_be_told_apart_lead_together() -> None:
