@@ -40,6 +40,8 @@ class Options:
     """Files of people's replies, for a method that trains on them."""
     revision: str = ""
     """Hub revision of the model."""
+    trust_pickle: bool = False
+    """Whether its weights may be pickles."""
 
 
 def train(
@@ -60,7 +62,8 @@ def train(
     targets = (target,) if isinstance(target, str) else tuple(target)
     asked = Asked(task, targets, chosen.attribute, chosen.completions, tuple(chosen.corpora))
     found, state = named(method), processes()
-    training = found.training(Call(model, chosen.revision, asked, out, chosen.recipe, chosen.settings))
+    call = Call(model, chosen.revision, asked, out, chosen.recipe, chosen.settings, chosen.trust_pickle)
+    training = found.training(call)
     job = training.job
     if not state.is_main_process:
         # What the other processes of ``accelerate launch`` do: the same stages, no files.

@@ -97,6 +97,7 @@ class Call(NamedTuple):
     out: Path
     recipe: Path | None
     settings: Sequence[str]
+    trust_pickle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +139,18 @@ class Method(Generic[R_co, S_co]):
         """What a call asks for, read and checked; nothing is written."""
         recipe = self.read_recipe(call.recipe, call.settings)
         about = self.need.about(self.name, call.asked)
-        job = Job(self.name, recipe, about, _whole_model(call.model, call.revision, self.masked), call.out)
+        job = Job(self.name, recipe, about, _whole_model(call, self.masked), call.out)
         return Training(job, partial(self.fit, job))
 
 
-def _whole_model(model: str, revision: str, masked: bool) -> Source:
+def _whole_model(call: Call, masked: bool) -> Source:
     from harness.sampling.hf.source import find, refuse_masked
 
-    source = find(model, revision)
+    source = find(call.model, call.revision, trust_pickle=call.trust_pickle)
     if source.base is not None:
         raise UserError(
             "this is an adapter; training starts from a whole model",
-            where=model,
+            where=call.model,
             hint="merge it into its base with peft's merge_and_unload first",
         )
     if not masked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import hashlib
 import io
 import json
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness import limits
 from harness.errors import UserError, clip, nearest
-from harness.raw import parse_json, read_text
+from harness.raw import countable, parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +99,9 @@ def load_jsonl(path: Path) -> Document:
     """JSON lines as a document whose data is a list."""
     data: list[object] = []
     lines: dict[tuple[str | int, ...], int] = {(): 1}
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    text = read_text(path)
+    countable(text, str(path))
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             lines[(len(data),)] = number
             data.append(parse_json(line, f"{path}:{number}", "an object a line"))
@@ -253,14 +256,7 @@ def csv_lines(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
     Returns:
         the columns' names; for each row, the line it ends on and its cells in the columns' order.
     """
-    text = read_text(path)
-    if "\0" in text:
-        raise UserError(
-            "a null byte in a CSV file",
-            where=f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}",
-            expected="plain text",
-        )
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(_without_null(path), newline=""), strict=True)
     try:
         header = [h.strip() for h in next(reader, [])]
         if not header:
@@ -299,9 +295,19 @@ def csv_lines(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
                     expected=f"{len(header)} cells: {','.join(header)}",
                 )
             rows.append((reader.line_num, cells))
+            if len(rows) * len(header) > limits.CELLS:
+                raise UserError("too many cells", where=str(path), expected=f"at most {limits.CELLS:,}")
     except csv.Error as err:
         raise UserError(f"not valid CSV: {err}", where=f"{path}:{reader.line_num}") from None
     return header, rows
+
+
+def _without_null(path: Path) -> str:
+    text = read_text(path)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError("a null byte in a CSV file", where=f"{path}:{line}", expected="plain text")
+    return text
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -330,11 +336,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 raise OSError(number, os.strerror(number))
         temporary = whole.with_name(f".{whole.name}.tmp")
         try:
-            with temporary.open("wb") as out:
+            with _alone(temporary) as out:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-            temporary.replace(whole)
+                temporary.replace(whole)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -343,6 +349,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
     except OSError as err:
         raise _unwritten(path, err) from None
+
+
+def _alone(path: Path) -> BinaryIO:
+    """An empty file that no other process writes; who comes while one does waits until that one has moved it away."""
+    while True:
+        out = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        fcntl.flock(out, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(out.fileno())):
+                out.truncate(0)  # what a process that was killed left
+                return out
+        out.close()
 
 
 def make_folder(path: Path) -> Path:

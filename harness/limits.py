@@ -10,11 +10,17 @@ YAML_NODES = 200_000
 """Keys and values of a YAML file, each alias counted as what it stands for."""
 DIGITS = 100
 """Characters of a number."""
+JSON_VALUES = 5_000_000
+"""Of a JSON or JSON lines file: keys and values."""
+LINE_BYTES = 16 * 2**20
+"""Of a record of a corpus, unpacked."""
 COLUMNS = 1_000
 """Of a CSV file."""
-PARQUET_ROWS = 20_000_000
+CELLS = 10_000_000
+"""Of a CSV file."""
+PARQUET_CELLS = 20_000_000
 """Of a Parquet file."""
-PARQUET_BYTES = 4 * 2**30
+PARQUET_BYTES = 2**30
 """Of a Parquet file when it is unpacked."""
 CONTEXTS = 20_000
 """Of a task."""
@@ -26,6 +32,8 @@ RENDERED = 1_000_000
 """Characters of a prompt."""
 TEMPLATE_SECONDS = 10.0
 """That a model's chat template may take for one prompt."""
+TEMPLATE_BYTES = 512 * 2**20
+"""By which a process may grow while it fills a model's chat template."""
 MOST_TOKENS = 2**31
 """Of one answer; no model writes more."""
 ANSWER_BYTES = 64 * 2**20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from pydantic import JsonValue
 
 
@@ -41,22 +43,51 @@ def read_parquet(path: Path, hint: str = "") -> pa.Table:
 
     regular(path)
     try:
-        with pq.ParquetFile(path) as file:
-            about = file.metadata
-            unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            if about.num_rows > limits.PARQUET_ROWS or unpacked > limits.PARQUET_BYTES:
-                raise UserError(
-                    "a Parquet file that is too large",
-                    where=str(path),
-                    found=f"{about.num_rows:,} rows, {unpacked:,} bytes when unpacked",
-                    expected=f"at most {limits.PARQUET_ROWS:,} rows and {limits.PARQUET_BYTES:,} bytes",
-                )
+        about = pq.read_schema(path)
+        # A long text that stands once in a dictionary may be in millions of rows: its size is known before it is copied.
+        texts = [field.name for field in about if pa.types.is_string(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            _check_size(file.metadata, path)
             table = file.read()
+            for i, name in enumerate(table.column_names):
+                if pa.types.is_dictionary(table.schema.field(i).type):
+                    table = table.set_column(i, name, _decoded(table.column(i), path))
             table.validate(full=True)  # or a text that is no UTF-8 is met where it is used
             return table
     # A name of a column that is no UTF-8 is met when the file is opened.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
         raise UserError("a damaged Parquet file", where=str(path), found=str(err), hint=hint) from None
+
+
+def _check_size(about: pq.FileMetaData, path: Path) -> None:
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    cells = sum(g.column(i).num_values for g in groups for i in range(g.num_columns))
+    if cells > limits.PARQUET_CELLS:
+        raise _too_large(path, f"{cells:,} cells")
+    unpacked = sum(g.total_byte_size for g in groups)
+    if unpacked > limits.PARQUET_BYTES:
+        raise _too_large(path, f"{unpacked:,} bytes when unpacked")
+
+
+def _decoded(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
+    """A column of texts that came as numbers of a dictionary."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = (pc.sum(pc.take(pc.binary_length(c.dictionary), c.indices)).as_py() for c in column.chunks)
+    unpacked = sum(length or 0 for length in lengths)
+    if unpacked > limits.PARQUET_BYTES:
+        raise _too_large(path, f"{unpacked:,} bytes of text when unpacked")
+    return pa.chunked_array([c.dictionary_decode() for c in column.chunks], column.type.value_type)
+
+
+def _too_large(path: Path, found: str) -> UserError:
+    return UserError(
+        "a Parquet file that is too large",
+        where=str(path),
+        found=found,
+        expected=f"at most {limits.PARQUET_CELLS:,} cells and {limits.PARQUET_BYTES:,} bytes",
+    )
 
 
 def regular(path: Path) -> None:
@@ -98,8 +129,24 @@ def _encoding(data: bytes) -> str:
     return "gb18030"
 
 
+_QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BEGINS = "[{,:"
+"""What stands before each key and value of JSON."""
+
+
+def countable(text: str, where: str) -> None:
+    """Refuse JSON of so many values that they would fill the memory: ``[]`` is two bytes, and a list takes 56."""
+    if sum(map(text.count, _BEGINS)) > limits.JSON_VALUES:
+        bare = _QUOTED.sub("", text)
+        found = sum(map(bare.count, _BEGINS))
+        if found > limits.JSON_VALUES:
+            expected = f"at most {limits.JSON_VALUES:,}"
+            raise UserError("too many values", where=where, found=f"{found:,}", expected=expected)
+
+
 def parse_json(text: str, where: str, expected: str = "a JSON object") -> JsonValue:
     """JSON from outside; a ``UserError`` where it is none, is nested too deeply or has half a surrogate pair."""
+    countable(text, where)
     try:
         data: JsonValue = json.loads(text)
         if "\\u" in text:

@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from harness.errors import UserError, nearest
 from harness.files import keys_of, model_at, write_atomic
-from harness.raw import read_text
+from harness.raw import countable, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,7 @@ def from_text(
     older: Callable[[dict[str, JsonValue]], dict[str, JsonValue]] | None = None,
 ) -> R:
     """A file's text as ``model``, as ``read`` does."""
+    countable(text, where)
     try:
         return model.model_validate_json(text)
     except ValidationError as err:

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.readings import reader_of
+from harness.runs.folder import read_part
 from harness.runs.source import locate
 
 if TYPE_CHECKING:
@@ -63,23 +64,15 @@ def texts(run: Run, attribute: str, seed: int = 0) -> Texts | None:
 
 def _distinct(run: Run, seed: int) -> dict[tuple[str, str], int]:
     """(text, finish) -> draws, from parts in an order that the seed decides, until there are enough."""
-    import pyarrow.parquet as pq
-    from pyarrow import ArrowInvalid
-
     parts = sorted((run.folder / "draws").glob("part-*.parquet"))
     order = np.random.default_rng([seed, len(parts)]).permutation(len(parts))
     found: dict[tuple[str, str], int] = {}
     rows = 0
     for index in order:
-        try:
-            with pq.ParquetFile(parts[index]) as part:
-                table = part.read(["text", "finish", "count"], use_threads=False)
-        except (ArrowInvalid, OSError) as err:
-            raise UserError(f"a damaged part: {err}", where=str(parts[index])) from None
-        columns = (table.column(name).to_pylist() for name in ("text", "finish", "count"))
-        for text, finish, count in zip(*columns, strict=True):
-            found[text, finish] = found.get((text, finish), 0) + count
-        rows += table.num_rows
+        for draw in (d for chunk in read_part(parts[index]) for d in chunk.draws):
+            key = (draw.text, draw.finish)
+            found[key] = found.get(key, 0) + draw.count
+            rows += 1
         if rows >= ROWS:
             break
     return found

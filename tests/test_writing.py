@@ -53,6 +53,27 @@ def test_an_evaluation_on_a_full_disk_is_one_message_and_goes_on_later(
     assert (again.folder / "counts.csv").read_bytes() == (whole.folder / "counts.csv").read_bytes()
 
 
+def test_two_that_write_one_file_leave_one_of_their_texts(tmp_path: Path) -> None:
+    path, begin = tmp_path / "a", threading.Barrier(8)
+    texts = [str(i) * 100_000 for i in range(8)]
+    seen: list[str] = []
+
+    def write(text: str) -> None:
+        begin.wait()
+        for _ in range(20):
+            write_atomic(path, text)
+            seen.append(path.read_text())
+
+    writers = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(seen) == 160
+    assert set(seen) <= set(texts)
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
 def test_a_device_is_written_into_and_stays_a_device(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

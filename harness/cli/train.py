@@ -19,6 +19,7 @@ class OptionFlags(TypedDict):
     completions: Path | None
     corpora: tuple[Path, ...]
     revision: str
+    trust_pickle: bool
 
 
 @click.command()
@@ -60,6 +61,7 @@ class OptionFlags(TypedDict):
     "default: class wordings, or the model's own draws.",
 )
 @click.option("--revision", default="", help="Hub revision of the model.")
+@click.option("--trust-pickle", is_flag=True, help="Read weights in .bin files: a pickle may run code.")
 @click.option(
     "--log-to",
     type=click.Choice(["trackio", "wandb"]),

@@ -21,6 +21,7 @@ class Flags(TypedDict):
     dtype: str
     device: str
     trust_remote_code: bool
+    trust_pickle: bool
 
 
 @click.command()
@@ -74,6 +75,7 @@ class Flags(TypedDict):
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
+@click.option("--trust-pickle", is_flag=True, help="Read weights in .bin files: a pickle may run code.")
 @config_option
 def command(
     model: str,
@@ -115,5 +117,6 @@ def command(
         dtype=flags["dtype"],
         device=flags["device"],
         trust_remote_code=flags["trust_remote_code"],
+        trust_pickle=flags["trust_pickle"],
     )
     click.echo(to_text(found), nl=False)

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness import limits
 from harness.errors import UserError, missing_package
 from harness.raw import decoded, parse_json
 
@@ -62,9 +63,12 @@ def _lines(path: Path) -> Iterator[CorpusRecord]:
     try:
         # of bytes only \n ends a line: JSON may hold other line separators
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for at, line in enumerate(file, start=1):
+            for at, line in enumerate(iter(lambda: file.readline(limits.LINE_BYTES + 1), b""), start=1):
+                where = f"{path.name}:{at}"
+                if len(line) > limits.LINE_BYTES:
+                    expected = f"at most {limits.LINE_BYTES:,} bytes"
+                    raise UserError("a line that is too long", where=where, expected=expected)
                 if line.strip():
-                    where = f"{path.name}:{at}"
                     number += 1
                     yield CorpusRecord(where, number, _record(decoded(line, path).rstrip("\n"), where), "")
     except (OSError, EOFError, zlib.error) as error:

@@ -70,7 +70,7 @@ class ClassifierReader(Reader):
             raise missing_package("the reader 'classifier'", "transformers", "hf") from error
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.path)
-            model = AutoModelForSequenceClassification.from_pretrained(self.path).eval()
+            model = AutoModelForSequenceClassification.from_pretrained(self.path, use_safetensors=True).eval()
         except (OSError, ValueError) as error:
             raise UserError(
                 "no sequence classifier there",

@@ -74,7 +74,12 @@ class Wanted:
 
 
 def measure(
-    model: str, wanted: Wanted, runs: Sequence[Path] = (), revision: str = "", **loading: Unpack[Loading]
+    model: str,
+    wanted: Wanted,
+    runs: Sequence[Path] = (),
+    revision: str = "",
+    trust_pickle: bool = False,
+    **loading: Unpack[Loading],
 ) -> Told:
     """Measure a model, and keep what is found beside it and in its runs.
 
@@ -83,12 +88,13 @@ def measure(
         wanted: what to measure.
         runs: runs of this model; each also gets what its own draws are like.
         revision: of a hub id.
+        trust_pickle: whether its weights may be pickles.
         **loading: how it is loaded.
     """
     from harness.sampling.hf.checkpoint import load
     from harness.sampling.hf.source import find, weights_digest
 
-    source = find(model, revision)
+    source = find(model, revision, trust_pickle=trust_pickle)
     adapter = weights_digest(source.folder) if source.base else ""
     weights = (weights_digest((source.base or source).folder), adapter)
     opened = [Run.open(r) for r in runs]

@@ -15,6 +15,9 @@ TEMPLATE = Option("template", "Chat template: auto (the model's own), none, or a
 DTYPE = Option("dtype", "auto (the checkpoint's own; float32 on a CPU), float32, bfloat16 or float16.")
 DEVICE = Option("device", "auto, cpu, cuda, cuda:1, …")
 TRUST = Option("trust_remote_code", "Run code that comes with the model; recorded in the manifest.", bool)
+PICKLE = Option(
+    "trust_pickle", "Read weights in .bin files: a pickle may run code; recorded in the manifest.", bool
+)
 TIMEOUT = Option("timeout", "Seconds that one answer may take, and that may pass until the first draws.", int)
 CONNECT = Option("connect_timeout", "Seconds to wait for a connection.", int)
 REPLICAS = Option("replicas", "Copies that run side by side; default: one per GPU or machine.", int)
@@ -92,7 +95,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         "a path or hub id, sampled with transformers",
         ("draws", "exact", "choices"),
         _hf,
-        (REVISION, TEMPLATE, DTYPE, DEVICE, TRUST),
+        (REVISION, TEMPLATE, DTYPE, DEVICE, TRUST, PICKLE),
         ("torch", "transformers", "peft"),
         extra="hf",
         own_randomness=True,
@@ -103,7 +106,7 @@ ENGINES: tuple[EngineSpec, ...] = (
         "a path or hub id, sampled with vLLM",
         ("draws",),
         _vllm,
-        (REVISION, TEMPLATE, DTYPE, TRUST),
+        (REVISION, TEMPLATE, DTYPE, TRUST, PICKLE),
         ("vllm", "torch", "transformers"),
         extra="vllm",
         on_gpu=True,

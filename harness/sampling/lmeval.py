@@ -102,10 +102,10 @@ class LmEvalEngine:
         from harness.sampling.hf.card import card_of
         from harness.sampling.hf.source import find
 
-        source = find(model)
+        source = find(model, trust_pickle=True)  # lm-eval has read its weights
         peft = self.options.get("peft")
         if peft:
-            source = replace(find(str(peft)), base=source.base or source)
+            source = replace(find(str(peft), trust_pickle=True), base=source.base or source)
         return card_of(source, template=digest, engine=engine, dtype=dtype, device=device)
 
     def _ran(self) -> tuple[str, str]:

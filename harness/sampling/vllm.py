@@ -35,6 +35,8 @@ _QUEUED = 4096
 """Draws handed to the scheduler ahead of time: enough to keep a large GPU busy."""
 _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_CPU_KVCACHE_SPACE": "2"}
 """No usage reports, no log lines among ours, and a cache in memory that a laptop can spare."""
+GPU_MEMORY = 0.9
+"""Share of a GPU's memory that is used."""
 
 
 class VllmEngine:
@@ -50,8 +52,8 @@ class VllmEngine:
         template: str = "auto",
         dtype: str = "auto",
         trust_remote_code: bool = False,
+        trust_pickle: bool = False,
         tensor_parallel: int = 1,
-        memory: float = 0.9,
         window: int = 0,
     ) -> None:
         """Find the model; it is loaded when first needed.
@@ -62,17 +64,16 @@ class VllmEngine:
             template: auto (the model's own chat template), none, or the path of a Jinja file.
             dtype: auto (the checkpoint's own; float32 on a CPU), float32, bfloat16 or float16.
             trust_remote_code: run code that came with the model.
+            trust_pickle: read weights that are pickles.
             tensor_parallel: GPUs that share one copy of the model.
-            memory: share of a GPU's memory to use.
             window: most tokens of prompt and output together; 0 is the model's own.
         """
         if find_spec("vllm") is None:
             raise missing_package("a vllm: model", "vllm", "vllm")
-        self.source = find(model, revision)
+        self.source = find(model, revision, trust_pickle=trust_pickle)
         self._trust = trust_remote_code
         self._dtype = dtype
         self._parallel = tensor_parallel
-        self._memory = memory
         self._window = window
         own = (self.source.folder / "tokenizer_config.json").is_file()
         self._tokens = self.source.folder if own or self.source.base is None else self.source.base.folder
@@ -106,7 +107,7 @@ class VllmEngine:
         from vllm.lora.request import LoRARequest
         from vllm.platforms import current_platform
 
-        options: dict[str, object] = {"dtype": self._dtype, "gpu_memory_utilization": self._memory}
+        options: dict[str, object] = {"dtype": self._dtype, "gpu_memory_utilization": GPU_MEMORY}
         if current_platform.is_cpu():
             # A prompt that is read in parts winds its seeded generator back, which those of a CPU cannot do.
             options = {

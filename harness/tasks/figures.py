@@ -60,11 +60,11 @@ def from_csv(file: TargetFile, path: Path) -> Figures:
                 found=context,
                 expected=f"one row each (first on line {lines[context]})",
             )
-        cells = {c: _number(row.cells[c], f"{where}:{c}") for c in classes}
+        cells = {c: number(row.cells[c], f"{where}:{c}") for c in classes}
         rows[context] = _shares(file.values, cells, where)
         lines[context] = row.line
         if file.kind == "reference":
-            sizes = [_number(row.cells[c], f"{where}:{c}") for c in sized]
+            sizes = [number(row.cells[c], f"{where}:{c}") for c in sized]
             samples |= _sample(file, context, cells, sizes, where)
     return _table(classes, rows, lines, str(path), samples)
 
@@ -138,13 +138,12 @@ def _table(
     return Figures(classes, rows, lines, where, samples)
 
 
-def _number(text: str, where: str) -> float:
+def number(text: str, where: str) -> float:
+    """A cell that holds a number."""
     try:
         return float(text)
     except ValueError:
-        raise UserError(
-            "not a number", where=where, found=text, expected="a share such as 0.25, or a count"
-        ) from None
+        raise UserError("not a number", where=where, found=text, expected="a number such as 0.25") from None
 
 
 def _shares(values: str, cells: dict[str, float], where: str) -> dict[str, float]:

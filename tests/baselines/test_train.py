@@ -88,7 +88,7 @@ def test_an_adapter_names_its_base_so_that_others_find_it(
     """Loaded from the hub's cache or by a relative path, peft would note a place that holds here alone."""
     asked = []
 
-    def from_hub(name: str, revision: str) -> tuple[Path, str]:
+    def from_hub(name: str, revision: str, _: bool) -> tuple[Path, str]:
         asked.append((name, revision))
         return model, COMMIT
 

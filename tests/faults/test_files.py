@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from typing import TYPE_CHECKING
@@ -12,15 +13,20 @@ import pytest
 
 from harness import limits
 from harness.errors import UserError
-from harness.files import load_jsonl, load_yaml, read_csv
-from harness.raw import read_parquet, read_text
-from harness.tasks import prompts, template
+from harness.files import Document, load_jsonl, load_yaml, read_csv
+from harness.importers.sources import records
+from harness.raw import parse_json, read_parquet, read_text
+from harness.records import read
+from harness.runs.manifest import Prompts
+from harness.tasks import people, prompts, template
 from harness.tasks.catalog import INCLUDE
 from harness.tasks.target import resolve
+from harness.tasks.target_file import PeopleSpec
 from harness.tasks.task import load_task
 from tests import helpers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -109,14 +115,92 @@ def test_only_files_that_end_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_parquet_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"x": [1, 2, 3]}), file)
-    assert read_parquet(file).num_rows == 3
-    monkeypatch.setattr(limits, "PARQUET_ROWS", 2)
+    pq.write_table(pa.table({"x": [1, 2, 3], "y": [["a", "b"], ["c"], []]}), file)
+    assert read_parquet(file).to_pydict() == {"x": [1, 2, 3], "y": [["a", "b"], ["c"], []]}
+    monkeypatch.setattr(limits, "PARQUET_CELLS", 6)  # an empty list counts as a cell
     with pytest.raises(UserError, match="too large"):
         read_parquet(file)
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(UserError, match="damaged"):
         read_parquet(file)
+
+
+def test_a_text_that_stands_once_and_is_meant_a_million_times(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    texts = pa.DictionaryArray.from_arrays(
+        pa.array([0, 1, None] * 1_000_000, pa.int32()), ["", "x" * 100_000]
+    )
+    pq.write_table(pa.table({"text": texts}), file)
+    assert file.stat().st_size < 1_000_000
+    with pytest.raises(UserError, match="100,000,000,000 bytes of text"):
+        read_parquet(file)
+    few = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 1], pa.int32()), ["", "é"])
+    pq.write_table(pa.table({"text": few}), file)
+    assert read_parquet(file) == pa.table({"text": pa.array(["", "é", None, "é"])})
+
+
+def test_json_of_values_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "JSON_VALUES", 20)
+    quoted = json.dumps({"a": '[{,:"\\' * 50, "b": ["[\\", ","]})
+    assert parse_json(quoted, "here") == json.loads(quoted)
+    file = tmp_path / "a.jsonl"
+    for text in ("[" + "[]," * 20 + "0]", '[""' + ',""' * 20 + "]", '{"a":0}\n' * 11):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match="too many values"):
+            load_jsonl(file)
+        with pytest.raises(UserError, match="too many values"):
+            read(file, Prompts, hint="")
+
+
+def test_cells_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CELLS", 6)
+    file = tmp_path / "a.csv"
+    file.write_text("a,b\n" + "1,2\n" * 3, encoding="utf-8")
+    assert len(read_csv(file)[1]) == 3
+    file.write_text("a,b\n" + "1,2\n" * 4, encoding="utf-8")
+    with pytest.raises(UserError, match="too many cells"):
+        read_csv(file)
+
+
+def test_a_packed_corpus_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jsonl.gz"
+    file.write_bytes(gzip.compress(b'{"a": 1}\n{"a": "' + b"x" * 50_000_000 + b'"}\n'))
+    assert file.stat().st_size < 100_000
+    found = records(str(file))
+    assert next(found).values == {"a": 1}
+    with pytest.raises(UserError, match="a line that is too long") as err:
+        next(found)
+    assert err.value.where == "a.jsonl.gz:2"
+    file.write_bytes(gzip.compress(b'{"a": 1}\n')[:-4])
+    with pytest.raises(UserError, match="cannot be read"):
+        list(records(str(file)))
+
+
+VECTORS: Mapping[str, list[float | str | None]] = {
+    "context": ["c", "c"],
+    "length": ["", ""],
+    "conversation": [0, 1],
+    "f": [0.5, 1.0],
+}
+PEOPLE: Mapping[str, tuple[str, Mapping[str, list[float | str | None]], str]] = {
+    "a scale that is no number": ("many", VECTORS, "q.csv:2:scale: not a number"),
+    "no contexts": ("1", {k: v for k, v in VECTORS.items() if k != "context"}, "context: a text"),
+    "a feature that is a text": ("1", {**VECTORS, "f": ["a", "b"]}, "f: a number"),
+    "a conversation that is a text": ("1", {**VECTORS, "conversation": ["a", "b"]}, "a whole number"),
+    "a value that is missing": ("1", {**VECTORS, "f": [0.5, None]}, "f: a number"),
+    "no feature": ("1", {k: v for k, v in VECTORS.items() if k != "f"}, "features, a column each"),
+}
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_figures_of_people_that_are_none(name: str, tmp_path: Path) -> None:
+    scale, columns, told = PEOPLE[name]
+    (tmp_path / "q.csv").write_text(f"context,length,feature,scale\nc,,f,{scale}\n", encoding="utf-8")
+    pq.write_table(pa.table(dict(columns)), tmp_path / "v.parquet")
+    spec = PeopleSpec(quantiles="q.csv", vectors="v.parquet", split="all", seed=0, corpus="")
+    with pytest.raises(UserError) as err:
+        people.load(spec, Document(tmp_path / "target.yaml", {}, {}))
+    assert told in str(err.value)
 
 
 def test_contexts_without_end(tmp_path: Path) -> None:

@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import json
+import pickle
+import resource
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from baselines.driver import train
+from harness import limits
+from harness.cli.main import run as command
 from harness.errors import UserError
+from harness.sampling.hf.chat import Chat
+from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.limited import growing
 from harness.sampling.hf.source import find
+from harness.terms import Message, Request
+from tests.sampling.tiny_letters import make_letters
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole model, in one file of safetensors."""
+    return make_letters(tmp_path_factory.mktemp("letters"))
+
+
+def pickled(model: Path, folder: Path) -> Path:
+    """The same model with its weights as a pickle."""
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.save(AutoModelForCausalLM.from_pretrained(model).state_dict(), folder / "pytorch_model.bin")
+    return folder
+
+
+def adapter_of(base: Path, folder: Path) -> Path:
+    """An adapter whose weights are a pickle."""
+    from peft import LoraConfig, get_peft_model
+
+    wrapped = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=2, target_modules=["q_proj"])
+    )
+    wrapped.peft_config["default"].base_model_name_or_path = str(base)
+    wrapped.save_pretrained(folder, safe_serialization=False)
+    assert (folder / "adapter_model.bin").is_file()
+    return folder
 
 
 @pytest.mark.parametrize("named", ["{there}", "../{name}"])
-def test_adapters_that_name_each_other(named: str, tmp_path: Path) -> None:
+def test_adapters_that_name_each_other(named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     for name, other in (("a", "b"), ("b", "a"), ("c", "c")):
         (tmp_path / name).mkdir()
         base = named.format(there=tmp_path / other, name=other)
@@ -30,3 +71,115 @@ def test_a_deep_config(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"a":' * 100_000, encoding="utf-8")
     with pytest.raises(UserError):
         find(str(tmp_path))
+
+
+def test_pickles_are_read_only_where_asked(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = pickled(model, tmp_path / "base")
+    adapters = [adapter_of(model, tmp_path / "safe base"), adapter_of(base, tmp_path / "both")]
+    for folder in (base, *adapters):
+        with pytest.raises(UserError, match="the weights are pickles") as err:
+            find(str(folder))
+        assert "--trust-pickle" in err.value.hint
+        found = load(find(str(folder), trust_pickle=True), device="cpu")
+        assert found.model.num_parameters() > 0
+    line = [
+        "evaluate",
+        str(base),
+        "--task",
+        "gender_us",
+        "--target",
+        "labor",
+        "--dry-run",
+        "-o",
+        str(tmp_path),
+    ]
+    assert command(line) == 2
+    assert capsys.readouterr().err.count("the weights are pickles") == 1
+    with pytest.raises(UserError, match="the weights are pickles"):
+        train("sft", str(base), "gender_us", "labor", tmp_path / "out")
+
+
+def test_a_pickle_beside_safetensors_is_not_read(model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "both")
+    ran = tmp_path / "ran"
+
+    class Harm:
+        def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+            return Path.touch, (ran,)
+
+    for name in ("pytorch_model.bin", "training_args.bin"):
+        (folder / name).write_bytes(pickle.dumps(Harm()))
+    load(find(str(folder)), device="cpu")
+    assert not ran.exists()
+    pickle.loads((folder / "training_args.bin").read_bytes())  # noqa: S301  # ours, to see that it would have run
+    assert ran.exists()
+
+
+def test_shards_that_cannot_be_followed(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sharded"
+    AutoModelForCausalLM.from_pretrained(model).save_pretrained(folder, max_shard_size="4KB")
+    AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    index = folder / "model.safetensors.index.json"
+    whole = index.read_text()
+    load(find(str(folder)), device="cpu")
+    data = json.loads(whole)
+    first = next(iter(data["weight_map"]))
+    for named in (
+        "../model.safetensors",
+        "/etc/passwd",
+        "shard.bin",
+        "gone.safetensors",
+        "..\\x.safetensors",
+    ):
+        index.write_text(json.dumps({**data, "weight_map": {**data["weight_map"], first: named}}))
+        with pytest.raises(UserError, match="shards that are") as err:
+            find(str(folder))
+        assert named in str(err.value)
+    for text in (whole[:-60], "[]", "{}", '{"weight_map": []}', "[" * 100_000):
+        index.write_text(text)
+        with pytest.raises(UserError, match=r"index of shards|not valid JSON"):
+            find(str(folder))
+    index.write_text(whole)
+    shard = folder / data["weight_map"][first]
+    shard.write_bytes(shard.read_bytes()[:-8])
+    with pytest.raises(UserError, match="cannot load this as a causal"):
+        load(find(str(folder)), device="cpu")
+
+
+TEMPLATES = {
+    "one long text": "{{ 'a' * 10000000000 }}",
+    "a wide number": "{{ '%10000000000d' % 1 }}",
+    "a text that doubles": "{% set n = namespace(t='aaaaaaaa') %}{% for i in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}",
+    "lists of lists": "{% set n = namespace(t=[1]) %}{% for i in range(60) %}{% set n.t = n.t + n.t %}{% endfor %}{{ n.t }}",
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_chat_template_takes_no_gigabytes(name: str, model: Path) -> None:
+    chat = Chat(AutoTokenizer.from_pretrained(model))
+    chat.template = TEMPLATES[name]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="template does not end") as err:
+        chat.render(Request("c", "p", 0, 1, 0, messages=(Message("user", "Well?"),)))
+    assert "512 MiB" in str(err.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600 * 2**10
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+def test_a_chat_template_writes_no_more_than_a_prompt(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Chat(AutoTokenizer.from_pretrained(model))
+    chat.template = "{{ 'a' * 100 }}{{ messages[0].content }}"
+    monkeypatch.setattr(limits, "RENDERED", 100)
+    asked = Request("c", "p", 0, 1, 0, messages=(Message("user", "Well?"),))
+    assert chat.render(asked) == "a" * 100 + "Well?"
+    chat.template += "."
+    with pytest.raises(UserError, match="writes too much"):
+        chat.render(asked)
+
+
+def test_memory_is_limited_only_within_the_block() -> None:
+    with pytest.raises(MemoryError), growing(2**20):
+        bytearray(2**30)
+    assert len(bytearray(2**27)) == 2**27

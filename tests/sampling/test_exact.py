@@ -243,8 +243,9 @@ def test_probabilities_that_are_no_numbers_are_an_error(
     engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch, temperature: float
 ) -> None:
     monkeypatch.setattr(Forward, "_run", lambda self, ids: torch.full((len(ids), 9), torch.nan))
-    with pytest.raises(UserError, match="NaN"):
+    with pytest.raises(UserError, match="NaN") as err:
         list(exact(engine, REQUESTS, Sampling(max_tokens=LENGTH, temperature=temperature), outcome))
+    assert err.value.where in {f"{r.context}/{r.prompt}" for r in REQUESTS}
 
 
 def test_a_prompt_beyond_the_window_fails(engine: CollapsedEngine) -> None:

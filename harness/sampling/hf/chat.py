@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness import limits
 from harness.errors import UserError
 from harness.raw import read_text
-from harness.sampling.hf.limited import within
+from harness.sampling.hf.limited import growing, within
 from harness.tasks.template import REFUSED
 
 if TYPE_CHECKING:
@@ -65,31 +65,53 @@ class Chat:
 
     def _apply(self, messages: Sequence[Message], where: str) -> str:
         begun = messages[-1].role == "assistant"
+        turns = [m.turn() for m in messages]
+        hint = "--template none sends plain text, --template FILE another template"
         try:
-            with within(limits.TEMPLATE_SECONDS):
-                text = self.tokenizer.apply_chat_template(
-                    [m.turn() for m in messages],
-                    chat_template=self.template,
-                    tokenize=False,
-                    add_generation_prompt=not begun,
-                    continue_final_message=begun,
-                )
-        except TimeoutError as error:
-            raise UserError(
-                "the model's chat template does not end",
-                where=where,
-                found=f"more than {limits.TEMPLATE_SECONDS:g} s for one prompt",
-                hint="--template none sends plain text, --template FILE another template",
-            ) from error
+            text = self._fill(turns, ask=not begun, go_on=begun)
+        except (TimeoutError, MemoryError) as error:
+            found = f"more than {limits.TEMPLATE_SECONDS:g} s"
+            if isinstance(error, MemoryError):
+                found = f"more than {limits.TEMPLATE_BYTES >> 20} MiB"
+            problem = "the model's chat template does not end"
+            raise UserError(problem, where=where, found=f"{found} for one prompt", hint=hint) from None
         except REFUSED as error:
             raise UserError(
                 "the chat template refuses these messages",
                 where=where,
                 found=str(error).splitlines()[0] if str(error) else type(error).__name__,
                 expected=f"roles that it knows; these are {', '.join(m.role for m in messages)}",
-                hint="--template none sends plain text, --template FILE another template",
+                hint=hint,
             ) from error
-        return str(text)
+        most = limits.RENDERED + sum(len(m.content) for m in messages)
+        if len(text) > most:
+            found, expected = f"{len(text):,} characters", f"at most {most:,}"
+            raise UserError(
+                "the model's chat template writes too much",
+                where=where,
+                found=found,
+                expected=expected,
+                hint=hint,
+            )
+        return text
+
+    def _fill(self, turns: list[dict[str, str]], *, ask: bool = False, go_on: bool = False) -> str:
+        """What the template makes of a chat, within its limits of time and memory.
+
+        Args:
+            turns: the messages.
+            ask: whether the model's turn is begun after them.
+            go_on: whether the last of them is left open.
+        """
+        with within(limits.TEMPLATE_SECONDS), growing(limits.TEMPLATE_BYTES):
+            filled = self.tokenizer.apply_chat_template(
+                turns,
+                chat_template=self.template,
+                tokenize=False,
+                add_generation_prompt=ask,
+                continue_final_message=go_on,
+            )
+        return str(filled)
 
     def encode(self, requests: Iterable[Request]) -> list[list[int]]:
         """Token ids of each prompt. A template writes its own special tokens; raw text gets the default ones."""
@@ -136,10 +158,7 @@ class Chat:
             return None
         messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": SENTINEL}]
         try:
-            with within(limits.TEMPLATE_SECONDS):
-                text = str(
-                    self.tokenizer.apply_chat_template(messages, chat_template=self.template, tokenize=False)
-                )
+            text = self._fill(messages)
         except (TimeoutError, *REFUSED):
             return None
         _, found, rest = text.rpartition(SENTINEL)

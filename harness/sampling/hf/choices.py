@@ -44,9 +44,10 @@ class ChoicesEngine:
         dtype: str = "auto",
         template: str = "auto",
         trust_remote_code: bool = False,
+        trust_pickle: bool = False,
     ) -> None:
         """Find the model; it is loaded when first needed. Arguments as for ``CollapsedEngine``."""
-        self.source = find(model, revision)
+        self.source = find(model, revision, trust_pickle=trust_pickle)
         self.kind: Kind = kind_of((self.source.base or self.source).folder)
         self._device, self._dtype, self._trust = device, dtype, trust_remote_code
         self._template = template

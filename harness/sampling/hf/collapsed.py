@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from harness.errors import UserError
 from harness.sampling.base import NO_LIMIT
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
@@ -20,7 +21,7 @@ from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.exact import exact
 from harness.sampling.hf.frontier import Rows, Waiting, in_place
 from harness.sampling.hf.outputs import Outputs
-from harness.sampling.hf.pick import draw_tokens, root_keys
+from harness.sampling.hf.pick import draw_tokens, not_numbers, root_keys
 from harness.sampling.hf.source import find
 from harness.terms import Draw
 
@@ -47,6 +48,7 @@ class CollapsedEngine:
         dtype: str = "auto",
         template: str = "auto",
         trust_remote_code: bool = False,
+        trust_pickle: bool = False,
         batch: int = 0,
     ) -> None:
         """Find the model; it is loaded when first needed.
@@ -58,9 +60,10 @@ class CollapsedEngine:
             dtype: auto (the checkpoint's own; float32 on a CPU), float32, bfloat16 or float16.
             template: auto (the model's own chat template), none, or the path of a Jinja file.
             trust_remote_code: run code that came with the model.
+            trust_pickle: read weights that are pickles.
             batch: rows per forward pass; 0 finds it.
         """
-        self.source = find(model, revision)
+        self.source = find(model, revision, trust_pickle=trust_pickle)
         self._device, self._dtype, self._trust = device, dtype, trust_remote_code
         self._template = template
         self._batch = batch
@@ -201,7 +204,14 @@ class Walk:
             self.logits = self.forward.begin(prompts, self.rows.tokens)
             ahead = self.sampling.max_tokens - self.rows.depth
             self.budget.measured(self.forward.row_bytes(), self.forward.length, ahead)
-        parents, tokens, counts = draw_tokens(self.logits, self.rows.keys, self.rows.counts, self.sampling)
+        try:
+            parents, tokens, counts = draw_tokens(
+                self.logits, self.rows.keys, self.rows.counts, self.sampling
+            )
+        except UserError:
+            broken = self.logits.amax(-1).isfinite().logical_not().nonzero()
+            asked = self.outputs.requests[int(self.rows.owner[int(broken[0])])] if len(broken) else None
+            raise not_numbers(f"{asked.context}/{asked.prompt}" if asked else "") from None
         children = self.rows.grow(parents, tokens, counts)
         alive = self.outputs.end(children)
         children, parents = children.take(alive), parents[alive]

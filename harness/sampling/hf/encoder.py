@@ -38,7 +38,7 @@ class SentenceEncoder:
                 raise OSError(problem)
             with quiet():
                 self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-                self._model = transformers.AutoModel.from_pretrained(folder).eval()
+                self._model = transformers.AutoModel.from_pretrained(folder, use_safetensors=True).eval()
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise UserError(
                 "this is no sentence encoder",

@@ -81,7 +81,7 @@ class Enumeration:
     def __init__(
         self,
         engine: Enumerable,
-        prompts: Sequence[Sequence[int]],
+        requests: Sequence[Request],
         sampling: Sampling,
         classify: Classify,
         settled: Settled | None,
@@ -89,14 +89,15 @@ class Enumeration:
         expansions: int,
         limit: Limit = NO_LIMIT,
     ) -> None:
-        self.engine, self.prompts, self.sampling = engine, prompts, sampling
+        self.engine, self.requests, self.sampling = engine, requests, sampling
+        self.prompts = engine.chat.encode(requests)
         self.classify, self.settled = classify, settled
         self.epsilon, self.expansions = epsilon, expansions
         self.ends = torch.tensor(sorted(engine.ends), device=engine.checkpoint.device)
         window = engine.window
         self.trees = {
             i: Tree(min(sampling.max_tokens, window - len(p)), Leaves(expansions), weight=epsilon / 4)
-            for i, p in enumerate(prompts)
+            for i, p in enumerate(self.prompts)
         }
         self.clock = Clock(engine.forward, limit)
 
@@ -207,8 +208,10 @@ class Enumeration:
             best = logits.argmax(-1, keepdim=True)
             weights = weights.mul_(0.0).scatter_add_(-1, best, weights.new_ones(best.shape))
         scale = torch.from_numpy(heavy.mass[part]).to(weights.device) / weights.sum(-1, dtype=torch.float64)
-        if not scale.isfinite().all():
-            raise not_numbers()
+        broken = scale.isfinite().logical_not().flatten().nonzero()
+        if len(broken):
+            asked = self.requests[int(heavy.owner[part][int(broken[0])])]
+            raise not_numbers(f"{asked.context}/{asked.prompt}")
         ended = (weights[:, self.ends].sum(-1, dtype=torch.float64) * scale).cpu().numpy()
         weights[:, self.ends] = 0.0
         kept = weights > (self.epsilon * FLOOR / scale).float()[:, None]
@@ -317,12 +320,11 @@ def exact(
         KeyboardInterrupt: it was interrupted; each request was yielded with the bounds it had.
     """
     _ = engine.checkpoint
-    prompts = engine.chat.encode(requests)
-    work = Enumeration(engine, prompts, sampling, classify, settled, epsilon, expansions, limit)
+    work = Enumeration(engine, requests, sampling, classify, settled, epsilon, expansions, limit)
     for i in [i for i, tree in work.trees.items() if tree.limit <= 0]:
         del work.trees[i]
         yield requests[i], Shares({"failed": 1.0}, 0.0)
-    order = sorted(work.trees, key=lambda i: (-len(prompts[i]), prompts[i]))
+    order = sorted(work.trees, key=lambda i: (-len(work.prompts[i]), work.prompts[i]))
     interrupted: KeyboardInterrupt | None = None
     for first in range(0, len(order), GROUP):
         group = order[first : first + GROUP]

@@ -1,14 +1,38 @@
-"""A time limit for what a model brings along and we run: its chat template."""
+"""Limits of time and memory for what a model brings along and we run: its chat template."""
 
 from __future__ import annotations
 
 import ctypes
+import resource
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+SIZE = Path("/proc/self/statm")
+"""Where Linux tells the size of a process, in pages."""
+
+
+@contextmanager
+def growing(most: int) -> Iterator[None]:
+    """Raise ``MemoryError`` where the block would make this process larger by more bytes; no limit but on Linux."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    if not SIZE.exists():
+        yield
+        return
+    size = int(SIZE.read_text().split()[0]) * resource.getpagesize() + most
+    soft, hard = before
+    resource.setrlimit(
+        resource.RLIMIT_AS, (size if soft == resource.RLIM_INFINITY else min(size, soft), hard)
+    )
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @contextmanager

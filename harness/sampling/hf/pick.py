@@ -104,10 +104,11 @@ def parts(logits: torch.Tensor) -> list[slice]:
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
 
-def not_numbers() -> UserError:
-    """The error of a model whose forward pass overflows, or whose weights are broken."""
+def not_numbers(where: str = "") -> UserError:
+    """The error of a model whose forward pass overflows, or whose weights are broken, after a prompt."""
     return UserError(
         "the model's next-token probabilities are not numbers (NaN)",
+        where=where,
         expected="weights without NaN, and a dtype in which the model does not overflow",
         hint="--dtype float32, if it was loaded in half precision",
     )

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Literal
 from harness.contract import Contract, read_contract
 from harness.errors import UserError
 from harness.sampling.gguf.origin import read_origin
+from harness.sampling.hf.pickled import NOT_WEIGHTS, PICKLES, check_shards, refuse_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 
 Kind = Literal["causal", "masked"]
-WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
-NOT_WEIGHTS = {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth"}
+WEIGHTS = ("*.safetensors", *(f"*{end}" for end in PICKLES), "*.gguf")
 LAW = (
     "config.json",
     "generation_config.json",
@@ -58,13 +58,14 @@ class Source:
     """The GGUF file that ``folder`` was made from."""
 
 
-def find(model: str, revision: str = "", *, weights: bool = True) -> Source:
+def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: bool = False) -> Source:
     """Find a checkpoint's files: a folder as it is, a hub id through the hub's cache, a GGUF file unpacked.
 
     Args:
         model: a folder, a GGUF file, a folder of one GGUF model, or a hub id.
         revision: hub commit, tag or branch.
         weights: whether transformers is to read the weights; without, only a GGUF file's tokenizer is unpacked.
+        trust_pickle: whether weights may be pickles.
     """
     folder = Path(model).expanduser()
     commit = ""
@@ -81,12 +82,15 @@ def find(model: str, revision: str = "", *, weights: bool = True) -> Source:
                 found="a file whose name does not end in .gguf",
                 expected="a folder with config.json, a GGUF file, or a hub id",
             )
-        folder, commit = _from_hub(model, revision)
+        folder, commit = _from_hub(model, revision, trust_pickle)
     elif revision:
         raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
     contract = read_contract(folder)
+    if not trust_pickle:
+        refuse_pickles([p.name for p in folder.iterdir()], model)
+    check_shards(folder, model)
     if (folder / "adapter_config.json").is_file():
-        return Source(model, folder, commit, _base_of(folder, model), contract)
+        return Source(model, folder, commit, _base_of(folder, model, trust_pickle), contract)
     if not (folder / "config.json").is_file():
         raise UserError(
             "not a model folder: it has no config.json and no adapter_config.json",
@@ -128,7 +132,7 @@ def _from_gguf(model: str, file: Path, weights: bool) -> Source:
     return Source(model, make(file, sha256), file=file)
 
 
-def _base_of(folder: Path, model: str) -> Source:
+def _base_of(folder: Path, model: str, trust_pickle: bool) -> Source:
     settings = _read_json(folder / "adapter_config.json")
     base = settings.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
@@ -143,7 +147,7 @@ def _base_of(folder: Path, model: str) -> Source:
     if place is not None and (place / "adapter_config.json").is_file():
         raise itself  # looked at before it is opened: two adapters may name each other
     revision = "" if place is not None else str(settings.get("revision") or "")
-    found = find(base if place is None else str(place), revision)
+    found = find(base if place is None else str(place), revision, trust_pickle=trust_pickle)
     if found.base is not None:
         raise itself
     return found
@@ -176,7 +180,7 @@ def _read_json(path: Path) -> dict[str, object]:
     return data
 
 
-def _from_hub(model: str, revision: str) -> tuple[Path, str]:
+def _from_hub(model: str, revision: str, trust_pickle: bool) -> tuple[Path, str]:
     """The snapshot folder of a hub id and its commit; weights in one format only."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -190,7 +194,9 @@ def _from_hub(model: str, revision: str) -> tuple[Path, str]:
         info = HfApi().model_info(model, revision=revision or None, timeout=HUB_SECONDS)
         names = [s.rfilename for s in info.siblings or []]
         safe = any(n.endswith(".safetensors") for n in names)
-        ignored = [*NOT_NEEDED, *(("*.bin", "*.pt", "*.pth") if safe else ())]
+        if not trust_pickle:
+            refuse_pickles(names, model)  # before gigabytes are fetched
+        ignored = [*NOT_NEEDED, *([f"*{end}" for end in PICKLES] if safe else ())]
         return Path(snapshot_download(model, revision=info.sha, ignore_patterns=ignored)), info.sha or ""
     except offline as error:
         # Compute nodes often have no way out: what was downloaded before is as good.

@@ -1,0 +1,149 @@
+"""Runs that something happens to between two sittings: moved, copied, of a later release, or of a model that changed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from harness.cli.main import run as command
+from harness.errors import UserError
+from harness.evaluation import evaluate
+from harness.rescore import score
+from harness.settings import Settings
+from reports.leaderboard import leaderboard
+from tests import helpers
+from tests.sampling.tiny_letters import make_letters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.runs.folder import Run
+
+PLAIN = helpers.TASK.replace(
+    'text: "What do people in {{ context.place }} drink?"', 'completion: "{{ context.place }}"'
+)
+CONTEXTS = "id,place\none,abcab\ntwo,bcaba\nbroken,cabfa\n"
+SETTINGS = {"device": "cpu"}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return make_letters(tmp_path / "letters")
+
+
+@pytest.fixture
+def asks(tmp_path: Path) -> str:
+    """A task whose prompts are letters."""
+    task = PLAIN.replace("targets: {survey: ./survey, even: uniform}", "targets: {even: uniform}")
+    return str(helpers.write_task(tmp_path / "asks", task, CONTEXTS))
+
+
+def drawn(tmp_path: Path, n: int = 5) -> Run:
+    task = tmp_path / "tea"
+    if not task.exists():
+        helpers.write_task(task)
+    return evaluate("known:target", str(task), "survey", Settings(n=n, out=tmp_path / "runs"))
+
+
+def test_a_prompt_after_which_there_are_no_numbers_is_named_and_the_run_kept(
+    model: Path, asks: str, tmp_path: Path
+) -> None:
+    settings = Settings(n=5, out=tmp_path / "runs", engine=SETTINGS, contexts=("one", "two"))
+    evaluate(str(model), asks, "even", settings)
+    weights = load_file(model / "model.safetensors")
+    letter = 3 + "abcdef".index("f")
+    weights["model.embed_tokens.weight"][letter] = torch.nan
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    for measure in ("draws", "exact"):
+        with pytest.raises(UserError, match="not numbers") as err:
+            evaluate(
+                str(model),
+                asks,
+                "even",
+                Settings(n=5, out=tmp_path / "runs", engine=SETTINGS, measure=measure),
+            )
+        assert err.value.where.startswith("broken/")
+
+
+def test_a_model_that_changed_is_another_run(model: Path, asks: str, tmp_path: Path) -> None:
+    settings = Settings(n=5, out=tmp_path / "runs", engine=SETTINGS)
+    one = evaluate(str(model), asks, "even", settings)
+    before = {p: p.read_bytes() for p in one.folder.rglob("*") if p.is_file()}
+    weights = load_file(model / "model.safetensors")
+    weights["lm_head.weight"] = weights["lm_head.weight"] * 1.5
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    other = evaluate(str(model), asks, "even", Settings(n=10, out=tmp_path / "runs", engine=SETTINGS))
+    assert other.folder != one.folder
+    assert before == {p: p.read_bytes() for p in one.folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "prompts.json", "scores.json"])
+def test_a_newer_schema_is_refused_and_left_as_it_is(name: str, tmp_path: Path) -> None:
+    run = drawn(tmp_path)
+    path = run.folder / name
+    newer = json.dumps({**json.loads(path.read_text()), "schema": 99, "made_by_a_later_release": [1]})
+    path.write_text(newer)
+    told = []
+    for begun in (lambda: score(run.folder), lambda: drawn(tmp_path, 9)):
+        try:
+            begun()
+        except UserError as error:
+            told.append(str(error))
+    if name != "scores.json":  # scores follow from the rest and are written anew
+        assert len(told) == 2
+        assert all("newer schema" in text or "unknown key" in text for text in told)
+        assert path.read_text() == newer
+
+
+def test_a_run_that_was_moved_goes_on_where_it_is(tmp_path: Path) -> None:
+    run = drawn(tmp_path)
+    counts = (run.folder / "counts.csv").read_bytes()
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(tmp_path / "runs", elsewhere)
+    (found,) = (p.parent for p in elsewhere.rglob("manifest.json"))
+    score(found)
+    assert (found / "counts.csv").read_bytes() == counts
+    again = evaluate("known:target", str(tmp_path / "tea"), "survey", Settings(n=9, out=elsewhere))
+    assert again.folder == found
+    assert again.n == 9
+    assert drawn(tmp_path, 9).folder.is_relative_to(tmp_path / "runs"), "a new one where the old one was"
+
+
+def test_a_run_that_was_copied_stands_on_the_board_once(tmp_path: Path) -> None:
+    run = drawn(tmp_path)
+    shutil.copytree(run.folder, tmp_path / "runs" / "copy")
+    leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    rows = json.loads((tmp_path / "site" / "leaderboard.json").read_text())["results"]
+    assert sum(row["ranked"] for row in rows) == 1
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = (drawn(tmp_path / "calm").folder / "counts.csv").read_bytes()
+    jumps = itertools.count(10**9, -(10**6))
+    monkeypatch.setattr(time, "time", lambda: float(next(jumps)))
+    monkeypatch.setattr(time, "time_ns", lambda: next(jumps) * 10**9)
+    jumped = drawn(tmp_path / "jumped")
+    assert (jumped.folder / "counts.csv").read_bytes() == calm
+    assert jumped.manifest.seconds >= 0
+
+
+def test_one_of_two_writers_is_told_and_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from harness.runs.folder import writing
+
+    run = drawn(tmp_path)
+    line = ["evaluate", "known:target", "--task", str(tmp_path / "tea"), "--target", "survey", "-n", "9"]
+    line += ["-o", str(tmp_path / "runs")]
+    capsys.readouterr()
+    with writing(run.folder):
+        assert command(line) == 2
+    told = capsys.readouterr().err
+    assert told.count("another process is writing this run") == 1
+    assert "nothing is lost" in told
+    assert command(line) == 0
