@@ -29,8 +29,8 @@ BURST_SECONDS = 1.0
 class Heartbeat:
     """When to say how far something is: first after a few seconds, then ever more rarely, down to once a minute."""
 
-    def __init__(self) -> None:
-        self._said, self._wait = time.monotonic(), FIRST_SECONDS
+    def __init__(self, first: float | None = None) -> None:
+        self._said, self._wait = time.monotonic(), FIRST_SECONDS if first is None else first
 
     def due(self) -> bool:
         """Whether to say it now."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import IncompleteError, UserError
 from harness.files import write_atomic
-from harness.labels import as_seen, labels_of
+from harness.labels import as_seen, labels_of, take
 from harness.labels import scored as labelled
 from harness.likeness import Likeness, compared
 from harness.metrics.base import About, Said, Texts
@@ -48,7 +49,6 @@ from harness.terms import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -58,13 +58,22 @@ if TYPE_CHECKING:
     from harness.tasks.task import Attribute, Task
 
 
-def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task = "") -> Scores:
+def score(
+    run: Run | str | Path,
+    targets: Sequence[str] = (),
+    task: str | Task = "",
+    *,
+    labels: Sequence[str | Path] = (),
+    attribute: str = "",
+) -> Scores:
     """Read the draws of a run again, count, and score against targets; writes ``counts.csv`` and ``scores.json``.
 
     Args:
         run: a run or its folder.
         targets: target names; empty is the targets it was scored against before, else all that the task lists.
         task: the task, by name or loaded; '' is the one the manifest names.
+        labels: filled-in sheets of ``distalign label``, which are kept beside the run; of two people at most.
+        attribute: what the labels are of; '' is the task's first.
 
     Raises:
         IncompleteError: a run that was complete lacks draws of its plan; what is there is scored nevertheless.
@@ -72,6 +81,8 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     opened = run if isinstance(run, Run) else Run.open(run)
     loaded = task_of(opened, task)
     check_names(targets)
+    if labels:
+        take(opened, loaded.named(attribute), [Path(sheet) for sheet in labels])
     chosen = targets_of(loaded, targets or scored_targets(opened))
     tables: Mapping[str, Counts | Certain]
     texts: Mapping[str, Texts] = {}
@@ -86,15 +97,15 @@ def score(run: Run | str | Path, targets: Sequence[str] = (), task: str | Task =
     results = []
     likenesses: dict[str, Likeness] = {}
     for name, targets_ in chosen.items():
-        attribute, said = loaded.attributes[name], texts.get(name)
+        asked, said = loaded.attributes[name], texts.get(name)
         for target in targets_:
             likeness = None
             if said is not None and target.people is not None and not opened.contract.labels:
                 # the same of every attribute: it is of the texts
-                about = _about(opened, loaded, attribute)
+                about = _about(opened, loaded, asked)
                 likeness = likenesses.get(target.hash) or compared(said, target.people, about)
                 likenesses[target.hash] = likeness
-            result = _result(opened, loaded, attribute, tables[name], said, target, likeness)
+            result = _result(opened, loaded, asked, tables[name], said, target, likeness)
             by_hand = found[name].by_hand if name in found else None
             results.append(_with_labels(result, by_hand) if by_hand else result)
     scores = Scores(

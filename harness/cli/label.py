@@ -45,7 +45,6 @@ def command(
     run: str, n: int, out: Path, attribute: str, known: tuple[Path, ...], seed: int, judge: str
 ) -> None:
     """Write a random sample of RUN's texts as a sheet for labelling by hand; what the reader said is not in it."""
-    from harness.cli.show import attribute_of
     from harness.errors import UserError
     from harness.labels import NONE, FilledSheet, draw_sample, judged, read_sheet
     from harness.runs.folder import Run
@@ -55,7 +54,7 @@ def command(
         raise UserError("the sheet is there already", where=str(out), hint="-o ANOTHER.csv, or move it away")
     opened = Run.open(run)
     task = task_of(opened)
-    asked = task.attributes[attribute_of(task, attribute)]
+    asked = task.named(attribute)
     sheets = [read_sheet(sheet, asked) for sheet in known]
     texts = draw_sample(opened, task, asked, n, seed)
     done = {name for sheet in sheets for name in sheet.labels}

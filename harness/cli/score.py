@@ -52,22 +52,18 @@ def command(
             found=f"{len(found)} runs, {len(sheets)} sheets",
         )
     for run in found:
-        if sheets:
-            _take(run, task, attribute, sheets)
-        score(run, list(targets), task)
+        score(run, list(targets), task, labels=sheets, attribute=attribute)
+        if len(sheets) > 1:
+            _agreement(run, task, attribute)
         show(run)
 
 
-def _take(run: Run, task: str, attribute: str, sheets: tuple[Path, ...]) -> None:
-    from harness.cli.show import attribute_of
-    from harness.labels import agreement, labels_of, take
+def _agreement(run: Run, task: str, attribute: str) -> None:
+    from harness.labels import agreement, labels_of
     from harness.runs.source import task_of
 
-    loaded = task_of(run, task)
-    asked = loaded.attributes[attribute_of(loaded, attribute)]
-    take(run, asked, sheets)
-    if len(sheets) > 1:
-        same, texts, kappa = agreement(labels_of(run).attributes[asked.name])
-        click.echo(
-            f"the two sheets agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's labels count"
-        )
+    name = task_of(run, task).named(attribute).name
+    same, texts, kappa = agreement(labels_of(run).attributes[name])
+    click.echo(
+        f"the two sheets agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's labels count"
+    )

@@ -12,7 +12,6 @@ import click
 if TYPE_CHECKING:
     from harness.distinct import Heard
     from harness.runs.folder import Run
-    from harness.tasks.task import Task
 
 WIDTH = 100
 """Characters of a text that a table shows; CSV and JSON have all of it."""
@@ -65,7 +64,7 @@ def command(
     opened = Run.open(run)
     _refuse_without_texts(opened)
     task = task_of(opened)
-    name = attribute_of(task, attribute)
+    name = task.named(attribute).name
     found = said(opened, task, name, Sought(contexts, prompts, outcomes, search))
     shown = Heard(found.texts[:limit] if limit else found.texts, found.draws)
     if form == "json":
@@ -91,21 +90,6 @@ def _refuse_without_texts(run: Run) -> None:
             expected="a run with draws",
             hint=again(run, scored_targets(run), {"--measure": "draws", "-n": "100"}),
         )
-
-
-def attribute_of(task: Task, name: str) -> str:
-    """The attribute of that name, or the task's first."""
-    if name and name not in task.attributes:
-        from harness.errors import UserError, nearest
-
-        raise UserError(
-            f"the task {task.name!r} has no such attribute",
-            where="--attribute",
-            found=name,
-            expected=", ".join(task.attributes),
-            nearest=nearest(name, task.attributes),
-        )
-    return name or next(iter(task.attributes))
 
 
 def _rows(found: Heard) -> list[tuple[int, float, str, str, str]]:

@@ -110,7 +110,6 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
 @click.option("--attribute", default="", help="What the labels are of; default: the task's first.")
 def fit(name: str, sheets: tuple[Path, ...], out: Path, attribute: str) -> None:
     """Fit a classifier to filled-in sheets of distalign label, as a reader of task NAME; prints its error on texts left out."""
-    from harness.cli.show import attribute_of
     from harness.errors import UserError
     from harness.labels import labelled_texts
     from harness.reading import fitting
@@ -126,7 +125,7 @@ def fit(name: str, sheets: tuple[Path, ...], out: Path, attribute: str) -> None:
             expected=f"a new file that ends in {FITTED}",
         )
     task = load_task(name)
-    asked = task.attributes[attribute_of(task, attribute)]
+    asked = task.named(attribute)
     texts, judged = labelled_texts(sheets, asked)
     fitted, quality = fitting.fit(texts)
     for line in quality.lines(f"{asked.name}, each text read by a fit without it"):

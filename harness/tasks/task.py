@@ -83,6 +83,18 @@ class Task:
         """Where its files lie."""
         return self.source.path.parent
 
+    def named(self, attribute: str = "") -> Attribute:
+        """The attribute of that name, or the first."""
+        if attribute and attribute not in self.attributes:
+            raise UserError(
+                f"the task {self.name!r} has no such attribute",
+                where="--attribute",
+                found=attribute,
+                expected=", ".join(self.attributes),
+                nearest=nearest(attribute, self.attributes),
+            )
+        return self.attributes[attribute or next(iter(self.attributes))]
+
     @property
     def hash(self) -> str:
         """sha256 of all that decides what is asked and how it is read (not titles, examples or targets).

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
+    from harness.sampling.hf.source import Source
+
 ROOT = Path(__file__).parents[2]
 RECORD, PAGE = ROOT / "docs" / "results" / "real_speed.json", ROOT / "docs" / "results" / "real_speed.md"
 AGAIN = "python -m tests.benchmarks.real_models --speed OUT.json, with another OUT.json"
@@ -135,20 +137,13 @@ class Prepared(NamedTuple):
 
 def prepare(model: str, scratch: Path) -> Prepared:
     """Unpack a GGUF file, or merge an adapter into its base; the prompts' tokens and the tokens that end an output."""
-    from peft import PeftModel
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     from harness.sampling.hf.chat import Chat
     from harness.sampling.hf.source import find
 
     source = find(model)
-    folder = source.folder
-    if source.base is not None:
-        folder = scratch / "merged"
-        if not (folder / "config.json").is_file():
-            base: Any = AutoModelForCausalLM.from_pretrained(source.base.folder)
-            PeftModel.from_pretrained(base, source.folder).merge_and_unload().save_pretrained(folder)
-            AutoTokenizer.from_pretrained(source.folder).save_pretrained(folder)
+    folder = merged(source, scratch)
     chat = Chat(AutoTokenizer.from_pretrained(folder))
     declared = (
         GenerationConfig.from_pretrained(folder) if (folder / "generation_config.json").is_file() else None
@@ -161,6 +156,21 @@ def prepare(model: str, scratch: Path) -> Prepared:
         [list(ids) for ids in chat.encode(asked)],
         sorted(chat.ends(cast("PreTrainedModel", told))),
     )
+
+
+def merged(source: Source, scratch: Path) -> Path:
+    """The folder of a checkpoint, an adapter merged into its base."""
+    if source.base is None:
+        return source.folder
+    folder = scratch / "merged"
+    if not (folder / "tokenizer_config.json").is_file():
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        base: Any = AutoModelForCausalLM.from_pretrained(source.base.folder)
+        PeftModel.from_pretrained(base, source.folder).merge_and_unload().save_pretrained(folder)
+        AutoTokenizer.from_pretrained(source.folder).save_pretrained(folder)
+    return folder
 
 
 class Timed(NamedTuple):

@@ -100,8 +100,26 @@ def test_a_server_that_hangs_is_told_and_given_up(
             list(sampler.draw(ASKED, Sampling()))
         gate.set()
     told = capsys.readouterr().err
-    assert "no draws yet after" in told
-    assert "calls sent: 1; nothing came back (8 tries each, 32 calls at once)" in told
+    assert "waiting for the first draws for" in told
+    assert "calls open: 1; calls sent: 1; nothing came back (8 tries each, 32 calls at once)" in told
+
+
+def test_a_server_that_falls_silent_is_told_with_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "LOG_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "GLANCE", 0.02)
+    gate = threading.Event()
+    gate.set()
+
+    def say(line: str) -> None:
+        if "waiting for further draws for" in line and "calls open: 3, 3 answered" in line:
+            gate.set()
+
+    monkeypatch.setattr(engines, "say", say)
+    with FaultyServer(SHARES, gate=gate) as server:
+        sampler = engine(server)
+        assert len(list(sampler.draw(ASKED, Sampling()))) == 3
+        gate.clear()
+        assert len(list(sampler.draw(ASKED, Sampling()))) == 3, "it was told, or the gate would be closed"
 
 
 def test_no_key_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("xllamacpp")
 
+import harness
 from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.server.choices import ServerChoices
 from harness.sampling.server.engine import ServerEngine
-from harness.terms import SLOT, Message, Request, Sampling
+from harness.terms import SLOT, Draw, Message, Request, Sampling
 from tests.sampling.laws import asked, counted, homogeneity
 from tests.sampling.tiny import question
 from tests.sampling.tiny_gguf import write_gguf
@@ -46,8 +48,13 @@ def serve(path: Path) -> Server:
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerEngine]:
-    server = serve(write_gguf(tiny_model, tmp_path_factory.mktemp("served") / "tiny.gguf"))
+def file(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gguf(tiny_model, tmp_path_factory.mktemp("served") / "tiny.gguf")
+
+
+@pytest.fixture(scope="module")
+def engine(file: Path) -> Iterator[ServerEngine]:
+    server = serve(file)
     yield ServerEngine(f"{server.listening_address}/v1")
     del server
 
@@ -69,6 +76,22 @@ def test_it_says_what_it_is(engine: ServerEngine) -> None:
     assert card.weights == hashlib.sha256(Path(told["model_path"]).read_bytes()).hexdigest()
     assert len(card.template) == 64
     assert engine.concurrency <= SLOTS
+
+
+def test_the_server_that_the_documents_start_answers(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(harness.__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "xllamacpp" in block)
+    drawn: list[Draw] = []
+
+    def meanwhile(_: str) -> None:
+        served = ServerEngine(f"{capsys.readouterr().out.strip()}/v1")
+        drawn.extend(d for _, draws in served.draw(asked(5), Sampling(max_tokens=4)) for d in draws)
+
+    here = code.replace("FILE.gguf", str(file)).replace("8080", "0")
+    assert here.count(str(file)) == 1
+    exec(here, {"input": meanwhile})  # noqa: S102  # our own page
+    assert sum(d.count for d in drawn) == 5 * len(asked(5))
+    assert {d.error for d in drawn} == {""}
 
 
 def test_draws_of_one_seed_are_the_same_and_of_two_not(engine: ServerEngine) -> None:

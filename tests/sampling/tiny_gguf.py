@@ -48,7 +48,6 @@ def write_gguf(
         only: these tensors alone: a part of a split model.
     """
     import gguf
-    from safetensors.numpy import load_file
 
     config = json.loads((model / "config.json").read_text())
     writer = gguf.GGUFWriter(path, "llama")
@@ -66,15 +65,12 @@ def write_gguf(
     for key, value in (more or {}).items():
         writer.add_string(key, value)
     stored = gguf.GGMLQuantizationType[kind]
-    weights = sorted(load_file(model / "model.safetensors").items())
-    for name, array in weights[only] if only else weights:
-        data = array
-        if ".q_proj" in name or ".k_proj" in name:
-            data = _turned(array, config["num_attention_heads"])
+    weights = list(_tensors(model).items())
+    for name, data in weights[only] if only else weights:
         if data.ndim == 2 and kind != "F32":
-            writer.add_tensor(_name(name), gguf.quants.quantize(data, stored), raw_dtype=stored)
+            writer.add_tensor(name, gguf.quants.quantize(data, stored), raw_dtype=stored)
         else:
-            writer.add_tensor(_name(name), data)
+            writer.add_tensor(name, data)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -107,6 +103,19 @@ def _tokenizer(writer: object, model: Path, pre: str) -> None:
         writer.add_chat_template(tokenizer.chat_template)
 
 
+def _tensors(model: Path) -> dict[str, NDArray[np.float32]]:
+    """The weights of a checkpoint by llama.cpp's names and in its order."""
+    from safetensors.numpy import load_file
+
+    config = json.loads((model / "config.json").read_text())
+    heads = {".q_proj": config["num_attention_heads"], ".k_proj": config["num_key_value_heads"]}
+    found = {}
+    for name, array in sorted(load_file(model / "model.safetensors").items()):
+        turned = next((count for part, count in heads.items() if part in name), 0)
+        found[_name(name)] = _turned(array, turned) if turned else array
+    return found
+
+
 def _turned(array: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     """Rows of a head in llama.cpp's order: its rotary pairs are neighbours, those of transformers half a head apart."""
     rows, columns = array.shape
@@ -121,9 +130,11 @@ def _name(name: str) -> str:
     return f"{NAMES[stem]}.{suffix}"
 
 
-def unpack_gguf(path: Path, out: Path) -> Path:
-    """The same model with every weight in float32."""
+def unpack_gguf(path: Path, out: Path, folder: Path | None = None) -> Path:
+    """The same model with every weight in float32; or with those of a Llama checkpoint that was made from it."""
     import gguf
+
+    own = _tensors(folder) if folder else {}
 
     reader = gguf.GGUFReader(path)
     architecture = reader.fields["general.architecture"].contents()
@@ -135,7 +146,8 @@ def unpack_gguf(path: Path, out: Path) -> Path:
             writer.add_key_value(name, field.contents(), field.types[0], sub_type=inner)
     for tensor in reader.tensors:
         shape = [int(n) for n in reversed(tensor.shape)]
-        writer.add_tensor(tensor.name, gguf.dequantize(tensor.data, tensor.tensor_type).reshape(shape))
+        data = own[tensor.name] if own else gguf.dequantize(tensor.data, tensor.tensor_type)
+        writer.add_tensor(tensor.name, data.reshape(shape))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from harness.errors import UserError, clip, nearest
-from harness.progress import Heartbeat, say
+from harness.progress import LOG_SECONDS, Heartbeat, say
 from harness.sampling.base import ModelCard, Served
 from harness.sampling.server import ollama
 from harness.sampling.server.dialect import Dialect, not_by_v1
@@ -190,15 +190,16 @@ class ServerEngine:
     def _next(
         self, results: queue.SimpleQueue[Result | BaseException | None], memory: Memory
     ) -> Result | BaseException | None:
-        """What comes next. Until the server has given its first draws, it is told what it gave instead."""
-        heart, start = Heartbeat(), time.monotonic()
+        """What comes next. While it is waited for, it is told what is open and what came instead."""
+        begun = memory.dialect.proven
+        heart, start = Heartbeat(LOG_SECONDS) if begun else Heartbeat(), time.monotonic()
         while True:
             try:
-                return results.get(timeout=None if memory.dialect.proven else GLANCE)
+                return results.get(timeout=GLANCE)
             except queue.Empty:
                 waited = time.monotonic() - start
             so_far = f"calls sent: {memory.sent}; " + (memory.last or "nothing came back")
-            if waited > self._manners.timeout:
+            if waited > self._manners.timeout and not memory.dialect.proven:
                 raise UserError(
                     f"no draws within {waited:,.0f} s",
                     where=self.where,
@@ -206,8 +207,13 @@ class ServerEngine:
                     hint="--timeout SECONDS, for a server that needs longer",
                 )
             if heart.due():
+                what = "further draws" if begun else "the first draws"
+                answered = f", {memory.answered.total()} answered" if memory.dialect.proven else f"; {so_far}"
                 manners = f"{self._manners.tries} tries each, {self.concurrency} calls at once"
-                say(f"{self.where}: no draws yet after {waited:,.0f} s; {so_far} ({manners})")
+                say(
+                    f"{self.where}: waiting for {what} for {waited:,.0f} s; "
+                    f"calls open: {memory.open}{answered} ({manners})"
+                )
 
     def close(self) -> None:
         """Nothing is held between two calls of ``draw``."""

@@ -61,6 +61,8 @@ class Memory:
     """The key that is sent; a server may say it back, and no message shows it."""
     sent: int = 0
     """Calls."""
+    open: int = 0
+    """Calls that wait for their answer."""
     last: str = ""
     """Why the last call that gave no draws gave none."""
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -205,6 +207,7 @@ class Session:
         n = body.get("n", 1)
         asked = n if isinstance(n, int) else 1
         self._memory.sent += 1
+        self._memory.open += 1
         try:
             response = await bounded(self._client, self._dialect.path(request), body)
             if not response.is_success:
@@ -214,6 +217,8 @@ class Session:
             return self._told(describe(error))
         except MalformedReplyError as error:
             return self._told(str(error))
+        finally:
+            self._memory.open -= 1
         self._served += 1
         self._given_up = 0
         self._pace.succeeded()
