@@ -1,31 +1,39 @@
-"""How a story turns out: events that end well or badly, found by lists, and what all signs together say."""
+"""How a story turns out: events that end well or badly, words near the end, and what all signs together say."""
 
 from __future__ import annotations
 
+import csv
 import functools
 import math
 import re
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import TypeAdapter
-
 from harness.reading import lists
+from harness.reading.text import clean, simplified
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 EVENT = 0.5
 """Weight of an event, on the scale of -1 to 1 of words of feeling."""
-
-
 LAST = 1.0
 """Clauses nearer to the end than so many sentences are its end; others come before it."""
 FADE = 0.7
 """Weight of a sign one sentence farther back."""
+TERM_FADE = 0.75
+"""The same for a term."""
+PARTS = {"last": (0.0, 1.0), "next": (1.0, 2.01), "early": (2.01, math.inf)}
+"""Parts of a story, in sentences from its end."""
 LABELS = ("negative", "neutral", "positive")
-SURE = 0.55
+SURE = 0.45
 """A class is read where its probability is above this."""
+SHORT = {"en": 6, "zh": 10}
+"""Fewer words, or Chinese characters, than this tell no story."""
+_SENTENCE = re.compile(r"(?<=[.!?。])\s*")
+_WORD = re.compile(r"[a-z']+")
+_HAN = re.compile(r"[^\u4e00-\u9fff。]")
 
 
 class Clause(NamedTuple):
@@ -48,6 +56,9 @@ class _Lists(NamedTuple):
     tense: re.Pattern[str]
     routine: re.Pattern[str]
     negation: re.Pattern[str]
+    number: re.Pattern[str]
+    turn: re.Pattern[str]
+    habit: re.Pattern[str]
 
 
 @functools.cache
@@ -59,11 +70,7 @@ def load(language: str) -> _Lists:
         for prefix, sign in (("good_", EVENT), ("bad_", -EVENT))
         for name in found.named(prefix)
     )
-    rest = (
-        found.pattern(name, flags=re.I)
-        for name in ("denial", "moved", "glad", "tense", "routine", "negation")
-    )
-    return _Lists(groups, *rest)
+    return _Lists(groups, *(found.pattern(name, flags=re.I) for name in _Lists._fields[1:]))
 
 
 def events(text: str, language: str) -> tuple[float, ...]:
@@ -78,7 +85,7 @@ def events(text: str, language: str) -> tuple[float, ...]:
 
 
 def features(clauses: Sequence[Clause], language: str) -> dict[str, float]:
-    """What decides: signs for both ends, weighed to the end, and how dramatic or routine the whole is."""
+    """What the lists say: signs for both ends, weighed to the end, and how dramatic or routine the whole is."""
     known = load(language)
     whole = " ".join(c.text for c in clauses)
     sentences = max((c.back for c in clauses), default=0.0) + 1
@@ -86,15 +93,18 @@ def features(clauses: Sequence[Clause], language: str) -> dict[str, float]:
         f"{side}_{kind}_{when}": 0.0
         for side in ("good", "bad")
         for kind in ("felt", "event")
-        for when in ("last", "before")
-    }
+        for when in ("end", "before")
+    } | {f"{side}_{part}": 0.0 for part in PARTS for side in ("good", "bad")}
     found["denied"] = drama = 0.0
     for c in clauses:
-        when = "last" if c.back < LAST else "before"
-        near = FADE ** (c.back if when == "last" else c.back - 1)
+        when = "end" if c.back < LAST else "before"
+        part = next(p for p, (first, last) in PARTS.items() if first <= c.back < last)
+        near = FADE ** (c.back if when == "end" else c.back - 1)
         for kind, weights in (("felt", (c.felt,)), ("event", c.events)):
             for weight in weights:
-                found[f"{'good' if weight > 0 else 'bad'}_{kind}_{when}"] += near * abs(weight)
+                side = "good" if weight > 0 else "bad"
+                found[f"{side}_{kind}_{when}"] += near * abs(weight)
+                found[f"{side}_{part}"] += abs(weight)
                 drama += abs(weight)
         found["denied"] += 0.5**c.back * len(known.negation.findall(c.text))
     found = {name: math.log1p(2 * value) for name, value in found.items()}
@@ -102,7 +112,32 @@ def features(clauses: Sequence[Clause], language: str) -> dict[str, float]:
         "drama": math.log1p(drama),
         "tense": math.log1p(len(known.tense.findall(whole))),
         "routine": math.log1p(len(known.routine.findall(whole)) / sentences),
+        "number": len(known.number.findall(whole)) / sentences,
+        "turn": len(known.turn.findall(whole)) / sentences,
+        "habit": len(known.habit.findall(whole)) / sentences,
+        "bare": sum(not c.felt and not c.events for c in clauses) / max(1, len(clauses)),
+        "exclaims": float("!" in whole),
+        "length": math.log(sentences),
     }
+
+
+def terms(text: str, language: str) -> dict[str, float]:
+    """The words and pairs of words of a story, or the pairs of Chinese characters: the nearer to the end, the heavier."""
+    plain = simplified(clean(text)).lower()
+    sentences = [s for s in _SENTENCE.split(plain.strip()) if s]
+    found: dict[str, float] = {}
+    for back, sentence in enumerate(reversed(sentences)):
+        for term in _pairs(sentence, language):
+            found.setdefault(term, TERM_FADE**back)
+    return found
+
+
+def _pairs(sentence: str, language: str) -> list[str]:
+    if language == "zh":
+        han = _HAN.sub("", sentence)
+        return [han[i : i + 2] for i in range(len(han) - 1)]
+    words = _WORD.findall(sentence)
+    return words + [f"{a} {b}" for a, b in pairwise(words)]
 
 
 def glad(sentence: str, language: str) -> bool:
@@ -119,20 +154,29 @@ def clause(text: str, back: float, felt: float, language: str, *, glad: bool) ->
     return Clause(text, back, felt if abs(felt) > 0.05 else 0.0, found)
 
 
-def verdict(clauses: Sequence[Clause], language: str) -> str:
-    """What a story leaves behind; unparsed where no class is more likely than all others together."""
-    found, weights = features(clauses, language), _weights()[language]
-    scores = {
-        label: weights[label]["bias"] + sum(weights[label][name] * value for name, value in found.items())
-        for label in LABELS
-    }
+def signs(text: str, clauses: Sequence[Clause], language: str) -> dict[str, float]:
+    """All that is weighed: what the lists say (``*name``), and the terms."""
+    return {f"*{name}": value for name, value in features(clauses, language).items()} | terms(text, language)
+
+
+def verdict(text: str, clauses: Sequence[Clause], language: str) -> str:
+    """What a story leaves behind; unparsed where no class is likely enough, or hardly anything is told."""
+    told = re.findall(r"[\u4e00-\u9fff]" if language == "zh" else r"\w+", text)
+    if len(told) < SHORT[language]:
+        return "unparsed"
+    weights = _weights(language)
+    scores = dict(weights["*bias"])
+    for name, value in signs(text, clauses, language).items():
+        for label, weight in weights.get(name, {}).items():
+            scores[label] += weight * value
     total = sum(map(math.exp, scores.values()))
     best = max(LABELS, key=lambda label: scores[label])
     return best if math.exp(scores[best]) > SURE * total else "unparsed"
 
 
 @functools.cache
-def _weights() -> dict[str, dict[str, dict[str, float]]]:
-    """Language -> label -> feature -> weight: fitted to labelled stories (python -m tests.benchmarks.endings)."""
-    text = resources.files("harness.reading").joinpath("data/endings.json").read_text("utf-8")
-    return TypeAdapter(dict[str, dict[str, dict[str, float]]]).validate_json(text)
+def _weights(language: str) -> Mapping[str, Mapping[str, float]]:
+    """Sign -> label -> weight: fitted to labelled stories (python -m tests.benchmarks.endings)."""
+    text = resources.files("harness.reading").joinpath(f"data/{language}/endings.csv").read_text("utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("# "))
+    return {row["sign"]: {label: float(row[label]) for label in LABELS} for row in rows}

@@ -65,7 +65,7 @@ def left_behind(text: str, language: str) -> str:
     """What a story leaves behind: the nearer the end, the more a clause weighs."""
     if _chinese(text, language):
         return sentiment_zh.left_behind(text)
-    return outcomes.verdict(story_clauses(text), "en")
+    return outcomes.verdict(text, story_clauses(text), "en")
 
 
 def story_clauses(text: str) -> list[Clause]:
@@ -157,7 +157,7 @@ def _vader() -> tuple[dict[tuple[str, str], re.Pattern[str]], Callable[[str], fl
 class SentimentReader(Reader):
     """Reads positive, negative or neutral from a text that does not name its feeling."""
 
-    version = "3"
+    version = "4"
 
     def __init__(self, classes: Mapping[str, Iterable[str]], language: str, scope: Scope = "story") -> None:
         if scope not in get_args(Scope):

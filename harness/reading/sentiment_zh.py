@@ -63,7 +63,7 @@ def tone(text: str) -> float:
 
 def left_behind(text: str) -> str:
     """What a story leaves behind."""
-    return outcomes.verdict(story_clauses(text), "zh")
+    return outcomes.verdict(text, story_clauses(text), "zh")
 
 
 def story_clauses(text: str) -> list[Clause]:

@@ -33,7 +33,7 @@ _TELLING = 15.0
 class StoryReader(Reader):
     """What readers of stories share: refusals, cuts, empty texts."""
 
-    version = "3"
+    version = "4"
 
     def read(self, answer: Answer) -> Reading:
         """The main person's class, unparsed where the story does not tell."""
