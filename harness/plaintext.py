@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -27,6 +28,11 @@ def spelled(text: str) -> str:
     A text that turns its direction round, hides characters or commands a terminal could pass for another one.
     """
     return UNSEEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", text)
+
+
+def escaped(text: str) -> str:
+    r"""JSON in which every such character is written as ``\u202e``: the same data."""
+    return UNSEEN.sub(lambda match: json.dumps(match.group())[1:-1], text)
 
 
 def show(value: object, limit: int = LONGEST) -> str:

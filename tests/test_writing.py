@@ -10,15 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from baselines.seed import causal_path
+from harness.cli.main import refused
 from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.files import make_folder, write_atomic
 from tests.test_evaluate import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -39,6 +45,29 @@ def test_a_full_disk_keeps_the_old_file_and_is_one_message(tmp_path: Path) -> No
     assert "room" in told.value.hint
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_full_disk_is_told_whoever_writes(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(causal_path())
+    tokenizer = AutoTokenizer.from_pretrained(causal_path())
+    writers: dict[str, Callable[[], object]] = {
+        "model": lambda: model.save_pretrained(tmp_path / "model"),
+        "optimizer": lambda: torch.save(model.state_dict(), tmp_path / "optimizer.pt"),
+        "tokenizer": lambda: tokenizer.save_pretrained(tmp_path / "tokenizer"),
+        "table": lambda: pq.write_table(pa.table({"a": list(range(10_000))}), tmp_path / "a.parquet"),
+        "text": lambda: (tmp_path / "text").write_text("x" * 10_000),
+    }
+    kinds = set()
+    for name, write in writers.items():
+        with full(1000), pytest.raises(Exception, match=r"too large|unexpected pos") as err:
+            write()
+        assert isinstance(err.value, Exception)
+        told = refused(err.value)
+        assert told is not None, name
+        assert "make room" in told.hint
+        kinds.add(type(err.value))
+    assert len(kinds) == 4
+    assert refused(RuntimeError("PytorchStreamReader failed reading zip archive")) is None
 
 
 def test_an_evaluation_on_a_full_disk_is_one_message_and_goes_on_later(

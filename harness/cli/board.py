@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.group()
 def command() -> None:
@@ -19,7 +21,7 @@ def new(folder: Path) -> None:
     from reports.repository import make
 
     for path in make(folder):
-        click.echo(str(path))
+        echo(str(path))
 
 
 @command.command()
@@ -41,7 +43,7 @@ def check(folder: Path, known: Path | None, out: Path | None) -> None:
 
     verdicts = judge(folder, known)
     text = told(verdicts)
-    click.echo(text, nl=False)
+    echo(text, nl=False)
     if out is not None:
         write_atomic(out, text)
     refused = [verdict.archive for verdict in verdicts if verdict.problem]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.echo import echo
+from harness.plaintext import escaped
+
 
 @click.command()
 @click.argument("run_a")
@@ -24,7 +27,7 @@ def command(run_a: str, run_b: str, targets: tuple[str, ...], as_json: bool) -> 
 
     report = compare(run_a, run_b, list(targets))
     if as_json:
-        click.echo(report.json())
+        echo(escaped(report.json()))
         return
     for line in report.lines():
-        click.echo(line)
+        echo(line)

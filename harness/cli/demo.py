@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.command()
 @click.option(
@@ -24,4 +26,4 @@ def command(out: Path) -> None:
     """
     from baselines.demo import demo
 
-    click.echo(str(demo(out)))
+    echo(str(demo(out)))

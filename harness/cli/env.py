@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.command()
 def command() -> None:
@@ -27,4 +29,4 @@ def command() -> None:
     state = git_state()
     rows["git"] = f"{state.sha}{' (dirty)' if state.dirty else ''}" if state.sha else "none"
     for name, value in rows.items():
-        click.echo(f"{name:12} {value}")
+        echo(f"{name:12} {value}")

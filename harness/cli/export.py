@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUNS…")
 OUT = click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write; default: print.")
 
@@ -79,7 +81,7 @@ def every_eval_ever(runs: tuple[str, ...], by: str, relationship: str, out: Path
     from reports.formats.every_eval_ever import write
 
     for path in write(load(runs), out, by, relationship):
-        click.echo(str(path))
+        echo(str(path))
 
 
 @command.command()
@@ -95,7 +97,7 @@ def inspect(run: str, out: Path) -> None:
     """A log of RUN for Inspect: a sample is a prompt, an epoch a draw."""
     from reports.formats.inspect_log import write
 
-    click.echo(str(write(run, out)))
+    echo(str(write(run, out)))
 
 
 @command.command()
@@ -107,7 +109,7 @@ def datasets(runs: tuple[str, ...], out: Path) -> None:
     """A folder of draws, prompts, counts and scores with a card, that datasets.load_dataset reads."""
     from reports.formats.dataset import write
 
-    click.echo(str(write(runs, out)))
+    echo(str(write(runs, out)))
 
 
 @command.command()
@@ -117,7 +119,7 @@ def parquet(runs: tuple[str, ...], out: Path) -> None:
     """One row per result, for pandas and others."""
     from reports import export
 
-    click.echo(str(export.parquet(export.load(runs), out)))
+    echo(str(export.parquet(export.load(runs), out)))
 
 
 @command.command("lm-eval")
@@ -136,17 +138,15 @@ def lm_eval(task: str, target: str, n: int, out: Path) -> None:
     loaded = load_task(task)
     found = targets_of(loaded, [target] if target else [])
     folder = export_task(loaded, {a: t[0] for a, t in found.items()}, out, n)
-    click.echo(f"wrote {folder}")
-    click.echo(
-        (folder / f"{loaded.name}.yaml").read_text(encoding="utf-8").splitlines()[1].removeprefix("# ")
-    )
+    echo(f"wrote {folder}")
+    echo((folder / f"{loaded.name}.yaml").read_text(encoding="utf-8").splitlines()[1].removeprefix("# "))
 
 
 def _write(text: str, out: Path | None) -> None:
     if out is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     from harness.files import write_atomic
 
     write_atomic(out, text)
-    click.echo(str(out))
+    echo(str(out))

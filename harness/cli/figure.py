@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.command()
 @click.argument("kind", metavar="forest|shares|calibration|divergence")
@@ -26,4 +28,4 @@ def command(kind: str, runs: tuple[str, ...], out: Path, target: str, attribute:
     """
     from reports.figures import figure
 
-    click.echo(str(figure(kind, list(runs), out, target=target, attribute=attribute)))
+    echo(str(figure(kind, list(runs), out, target=target, attribute=attribute)))

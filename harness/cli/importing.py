@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.echo import echo
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -62,11 +64,11 @@ def _report(path: Path) -> None:
 
     target = load_target(str(path / "target.yaml"))
     for attribute, figures in target.tables.items():
-        click.echo(f"{attribute}: {len(figures.rows)} rows of {', '.join(figures.classes)}")
+        echo(f"{attribute}: {len(figures.rows)} rows of {', '.join(figures.classes)}")
     if target.provenance and target.provenance.note:
-        click.echo(f"note: {target.provenance.note}")
-    click.echo(f"wrote {path}")
-    click.echo(f"next: distalign target show {path}/target.yaml")
+        echo(f"note: {target.provenance.note}")
+    echo(f"wrote {path}")
+    echo(f"next: distalign target show {path}/target.yaml")
 
 
 @command.command()
@@ -227,7 +229,7 @@ def reference(
     )
     _report(import_reference(sources, out, options))
     if task is not None:
-        click.echo(f"wrote {task}\nnext: distalign evaluate MODEL --task {task} -n 4")
+        echo(f"wrote {task}\nnext: distalign evaluate MODEL --task {task} -n 4")
 
 
 def _splits(shares: str, seed: int) -> Splits:
@@ -278,9 +280,9 @@ def survey(
 
     made = import_survey(file, out, SurveyOptions(name, _source(flags), str(flags["title"]), groups, without))
     left = f"; {made.left_out} without shares of every group are left out" if made.left_out else ""
-    click.echo(f"{made.questions} questions in {len(made.tasks)} tasks, one for each list of options{left}")
+    echo(f"{made.questions} questions in {len(made.tasks)} tasks, one for each list of options{left}")
     for path in made.tasks[:20]:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     if len(made.tasks) > 20:
-        click.echo(f"… and {len(made.tasks) - 20} more")
-    click.echo(f"next: distalign task check {made.tasks[0]}")
+        echo(f"… and {len(made.tasks) - 20} more")
+    echo(f"next: distalign task check {made.tasks[0]}")

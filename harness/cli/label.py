@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.echo import echo
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,15 +72,11 @@ def command(
     )
     _write(out, definition, texts, FilledSheet(labels, by))
     left = sum(name not in labels for name in texts)
-    click.echo(f"{out}: {len(texts)} texts of {n} draws, {left} without a label\n{definition}")
+    echo(f"{out}: {len(texts)} texts of {n} draws, {left} without a label\n{definition}")
     given = sum(bool(by.get(name)) for name in texts)
     if given:
-        click.echo(
-            f"{given} labels are of a model, as the column by says: empty it where a person gives the label"
-        )
-    click.echo(
-        f"next: {'fill in the column label, then ' if left else ''}distalign score {run} --labels {out}"
-    )
+        echo(f"{given} labels are of a model, as the column by says: empty it where a person gives the label")
+    echo(f"next: {'fill in the column label, then ' if left else ''}distalign score {run} --labels {out}")
 
 
 def _write(out: Path, definition: str, texts: Mapping[str, str], filled: FilledSheet) -> None:

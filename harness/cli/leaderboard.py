@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
 from harness.cli.options import config_option
 
 
@@ -39,4 +40,4 @@ def command(runs: tuple[str, ...], out: Path, recompute: bool | None, seed: int)
     """
     from reports.leaderboard import leaderboard
 
-    click.echo(str(leaderboard(list(runs), out, recompute=recompute, seed=seed)))
+    echo(str(leaderboard(list(runs), out, recompute=recompute, seed=seed)))

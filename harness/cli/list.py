@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from harness.cli.echo import echo
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -28,7 +30,7 @@ def command(kind: str, folders: tuple[str, ...]) -> None:
             "nothing of that kind", found=kind, expected=", ".join(KINDS), nearest=nearest(kind, KINDS)
         )
     for line in globals()[f"_{kind}"](folders):
-        click.echo(line)
+        echo(line)
 
 
 def _usable(kind: Kind, load: Callable[[Path], Loaded], bad: list[str]) -> Iterator[Loaded]:

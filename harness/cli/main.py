@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
 
@@ -46,6 +47,8 @@ Exit codes: 0 done, 2 something to mend (one message says what), 3 incomplete or
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 """Errors of a write that need not name a file."""
+WORDS = (*map(os.strerror, DISK), "unexpected pos", "PytorchStreamWriter")
+"""What safetensors, tokenizers and PyTorch say of them, whose errors are of kinds of their own."""
 
 
 class Verbs(click.Group):
@@ -99,8 +102,6 @@ class Verbs(click.Group):
 def group(include: str | None) -> None:
     """Does a language model, asked again and again, answer with the distribution it should?"""
     if include:
-        import os
-
         from harness.tasks.catalog import INCLUDE
 
         os.environ[INCLUDE] = include
@@ -131,10 +132,11 @@ def run(args: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
-    except OSError as err:
-        if err.filename is None and err.errno not in DISK:
+    except Exception as err:
+        told = refused(err)
+        if told is None:
             raise
-        click.echo(f"distalign: {_refused(err)}", err=True)
+        click.echo(f"distalign: {told}", err=True)
         return 2
     return 0
 
@@ -146,12 +148,16 @@ def _plain(args: list[str]) -> None:
             raise UserError("not plain text", found=repr(arg), expected="UTF-8 without null bytes")
 
 
-def _refused(err: OSError) -> UserError:
-    where = "" if err.filename is None else str(err.filename)
+def refused(err: Exception) -> UserError | None:
+    """What the user is told where the system refused to read or write; None where an error is about something else."""
+    where, number = ("", None) if not isinstance(err, OSError) else (str(err.filename or ""), err.errno)
+    if not where and number not in DISK and not any(words in str(err) for words in WORDS):
+        return None
     return UserError(
         "the system refuses to read or write; what was written before is kept",
         where=where,
-        found=err.strerror,
+        found=err.strerror if isinstance(err, OSError) and err.strerror else str(err),
+        hint="make room, or give another path; then the same command again",
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.command()
 @click.argument("run")
@@ -26,4 +28,4 @@ def command(run: str, out: Path, name: str) -> None:
     """
     from reports.packing import pack
 
-    click.echo(str(pack(run, out, name)))
+    echo(str(pack(run, out, name)))

@@ -10,6 +10,7 @@ import click
 
 from harness.checking import doubts
 from harness.cli import outcomes
+from harness.cli.echo import echo
 from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.metrics.w1 import W1
@@ -60,7 +61,7 @@ def sweep(
                     from harness.dryrun import forecast
 
                     for told in forecast(model, task, wanted, settings, engines):
-                        click.echo(told)
+                        echo(told)
                 else:
                     show(evaluate(model, task, wanted, settings, engines))
             except UserError as err:
@@ -89,7 +90,7 @@ def _target_sets(model: str, backend: str, task: Task, targets: Sequence[str]) -
 def show(run: Run) -> None:
     """One table per run: a line per attribute and target."""
     if run.manifest.state.startswith("shard"):
-        click.echo(
+        echo(
             f"{run.manifest.state} is drawn: {run.folder}\nnext: distalign merge SHARD… -o runs, once all are"
         )
         return
@@ -113,7 +114,7 @@ def show(run: Run) -> None:
         for row, w1 in zip(rows, ["W1", *map(_w1, results)], strict=True):
             row.insert(-2, w1)
     asked = run.manifest.asked_with()
-    click.echo(
+    echo(
         line(
             f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.state})"
             + (f", {asked}" if asked else "")
@@ -121,16 +122,16 @@ def show(run: Run) -> None:
         + f": {run.folder}"
     )
     for shown in table(rows):
-        click.echo("  " + shown)
+        echo("  " + shown)
     for told in filter(None, map(_over_wordings, results)):
-        click.echo("  " + told)
+        echo("  " + told)
     for result in results:
         if result.labelled:
-            click.echo("  " + _by_hand(result, result.labelled))
+            echo("  " + _by_hand(result, result.labelled))
     for doubt in dict.fromkeys(filter(None, map(_doubt, results))):
-        click.echo(f"  {doubt}: distalign label {run.folder} -o labels.csv")
+        echo(f"  {doubt}: distalign label {run.folder} -o labels.csv")
     for told in outcomes.lines(run):
-        click.echo(told)
+        echo(told)
 
 
 def _row(result: Result) -> list[str]:

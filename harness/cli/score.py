@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.echo import echo
+
 if TYPE_CHECKING:
     from harness.runs.folder import Run
 
@@ -64,6 +66,6 @@ def _agreement(run: Run, task: str, attribute: str) -> None:
 
     name = task_of(run, task).named(attribute).name
     same, texts, kappa = agreement(labels_of(run).attributes[name])
-    click.echo(
+    echo(
         f"the two sheets agree on {same} of {texts} texts (Cohen's kappa {kappa:.2f}); the first one's labels count"
     )

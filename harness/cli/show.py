@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.echo import echo
+
 if TYPE_CHECKING:
     from harness.distinct import Heard
     from harness.runs.folder import Run
@@ -58,6 +60,7 @@ def command(
 ) -> None:
     """Show what a model said in RUN: distinct texts with their draws, class and the reader's reason, commonest first."""
     from harness.distinct import Heard, Sought, said
+    from harness.plaintext import escaped
     from harness.runs.folder import Run
     from harness.runs.source import task_of
 
@@ -69,7 +72,7 @@ def command(
     shown = Heard(found.texts[:limit] if limit else found.texts, found.draws)
     if form == "json":
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in _rows(shown)]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        echo(escaped(json.dumps(rows, ensure_ascii=False, indent=1)))
     elif form == "csv":
         _csv(shown)
     else:
@@ -109,16 +112,16 @@ def _table(run: Run, attribute: str, others: list[str], found: Heard, shown: Hea
 
     draws = sum(text.draws for text in found.texts)
     also = f" (--attribute: {', '.join(others)})" if others else ""
-    click.echo(
+    echo(
         f"{line(run.identity.model)} on {run.identity.task}, {attribute}{also}: "
         f"{len(found.texts):,} distinct texts, {draws:,} of {found.draws:,} draws"
     )
     if run.identity.continue_from:
-        click.echo(f"each goes on from: {line(run.identity.continue_from)}")
+        echo(f"each goes on from: {line(run.identity.continue_from)}")
     for row in table(told(shown)):
-        click.echo("  " + row)
+        echo("  " + row)
     if left := len(found.texts) - len(shown.texts):
-        click.echo(f"  and {left:,} more (--limit 0)")
+        echo(f"  and {left:,} more (--limit 0)")
 
 
 def told(found: Heard, width: int = WIDTH) -> list[list[str]]:

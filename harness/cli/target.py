@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from harness.cli import importing
+from harness.cli.echo import echo
 
 
 @click.group()
@@ -26,13 +27,13 @@ def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
     from harness.tasks.target import load_target
 
     target = load_target(name)
-    click.echo(f"{target.name}: {target.title} ({target.kind}; sha256 {target.hash[:12]})")
+    echo(f"{target.name}: {target.title} ({target.kind}; sha256 {target.hash[:12]})")
     if target.provenance:
         for key, value in target.provenance.model_dump().items():
             if value != "":
-                click.echo(f"  {key}: {value}")
+                echo(f"  {key}: {value}")
     if target.smoothing:
-        click.echo(f"  smoothing: {target.smoothing}")
+        echo(f"  smoothing: {target.smoothing}")
     if attribute and attribute not in target.tables:
         raise UserError(
             f"target {name!r} has no such attribute",
@@ -66,4 +67,4 @@ def show(name: str, attribute: str, contexts: tuple[str, ...]) -> None:
             ),
         ]
         for line in table(rows):
-            click.echo(line)
+            echo(line)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.group()
 def command() -> None:
@@ -27,8 +29,8 @@ def new(name: str, out: Path) -> None:
     from harness.tasks.scaffold import write_task
 
     path = write_task(name, out)
-    click.echo(f"wrote {path}")
-    click.echo(f"next: distalign task check {path}")
+    echo(f"wrote {path}")
+    echo(f"next: distalign task check {path}")
 
 
 @command.command("import")
@@ -50,8 +52,8 @@ def import_(file: Path, like: str, name: str, out: Path) -> None:
 
     path = import_prompts(file, load_task(like), name, out)
     task = load_task(str(path))
-    click.echo(f"wrote {path}: {len(task.prompts)} prompts in {len(task.contexts)} contexts")
-    click.echo(f"next: distalign task check {path}")
+    echo(f"wrote {path}: {len(task.prompts)} prompts in {len(task.contexts)} contexts")
+    echo(f"next: distalign task check {path}")
 
 
 @command.command()
@@ -84,7 +86,7 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
     for name in chosen:
         report = check_task(name, shown)
         for line in report.lines:
-            click.echo(line)
+            echo(line)
         if report.problems:
             failed.append(f"{report.name}: {'; '.join(report.problems)}")
     if failed:
@@ -92,7 +94,7 @@ def check(names: tuple[str, ...], everything: bool, shown: int) -> None:
             f"{len(failed)} of {len(chosen)} tasks do not pass: " + " | ".join(failed),
             hint="mend the reader, its wordings or the examples",
         )
-    click.echo(f"{len(chosen)} task{'s' if len(chosen) > 1 else ''} passed")
+    echo(f"{len(chosen)} task{'s' if len(chosen) > 1 else ''} passed")
 
 
 @command.command()
@@ -129,12 +131,12 @@ def fit(name: str, sheets: tuple[Path, ...], out: Path, attribute: str) -> None:
     texts, judged = labelled_texts(sheets, asked)
     fitted, quality = fitting.fit(texts)
     for line in quality.lines(f"{asked.name}, each text read by a fit without it"):
-        click.echo(line)
-    click.echo(quality.told(f"{fitting.FOLDS}-fold cross-validation"))
+        echo(line)
+    echo(quality.told(f"{fitting.FOLDS}-fold cross-validation"))
     if judged:
-        click.echo(f"{judged} of the labels are a judge model's: the error is against these")
+        echo(f"{judged} of the labels are a judge model's: the error is against these")
     write(out, fitted)
-    click.echo(f"wrote {out}; beside the task's file, in it:  reader: {{name: classifier, path: {out.name}}}")
+    echo(f"wrote {out}; beside the task's file, in it:  reader: {{name: classifier, path: {out.name}}}")
 
 
 @command.command()
@@ -153,4 +155,4 @@ def show(name: str, shown: int) -> None:
     from harness.tasks.task import load_task
 
     for line in describe(load_task(name), shown):
-        click.echo(line)
+        echo(line)

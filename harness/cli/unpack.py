@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.echo import echo
+
 
 @click.command()
 @click.argument("archives", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="ARCHIVES…")
@@ -23,4 +25,4 @@ def command(archives: tuple[Path, ...], out: Path) -> None:
     from reports.archive import unpack
 
     for archive in found(archives):
-        click.echo(str(unpack(archive, out)))
+        echo(str(unpack(archive, out)))

@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 
 import click
 
+from harness.cli.echo import echo
 from harness.cli.options import config_option
 
 
@@ -92,6 +93,7 @@ def command(
     The findings are printed, and kept as utility.json in the model's folder and in each --run, where the
     leaderboard finds them.
     """
+    from harness.plaintext import escaped
     from harness.records import to_text
     from harness.retained.utility import Wanted, measure
 
@@ -119,4 +121,4 @@ def command(
         trust_remote_code=flags["trust_remote_code"],
         trust_pickle=flags["trust_pickle"],
     )
-    click.echo(to_text(found), nl=False)
+    echo(escaped(to_text(found)), nl=False)

@@ -67,6 +67,11 @@ def run_copied(given: Path, here: Path) -> None:
     shutil.copytree(given / "runs", here / "out")
 
 
+def folder(given: Path, here: Path) -> None:
+    """An empty folder, for commands that write a file into one."""
+    (here / "out").mkdir()
+
+
 def importing(here: str) -> tuple[str, ...]:
     """The import of people's replies."""
     return (
@@ -100,14 +105,14 @@ CASES: Mapping[str, Case] = {
     "score": Case(("score", "{here}/out"), run_copied),
     "merge": Case(("merge", "{given}/shard1", "{given}/shard2", "-o", "{here}/out")),
     "leaderboard": Case(("leaderboard", "{given}/runs", "-o", "{here}/out", "--check")),
-    "label": Case(("label", "{given}/run", "-n", "50", "-o", "{here}/out/labels.csv")),
+    "label": Case(("label", "{given}/run", "-n", "50", "-o", "{here}/out/labels.csv"), folder),
     "target import": Case(importing("{here}/out")),
     "task new": Case(("task", "new", "drinks", "-o", "{here}/out")),
-    "pack": Case(("pack", "{given}/run", "-o", "{here}/out/run.zip")),
+    "pack": Case(("pack", "{given}/run", "-o", "{here}/out/run.zip"), folder),
     "unpack": Case(("unpack", "{given}/run.zip", "-o", "{here}/out")),
     "board new": Case(("board", "new", "{here}/out")),
-    "figure": Case(("figure", "shares", "{given}/run", "-o", "{here}/out/shares.svg")),
-    "export parquet": Case(("export", "parquet", "{given}/runs", "-o", "{here}/out/runs.parquet")),
+    "figure": Case(("figure", "shares", "{given}/run", "-o", "{here}/out/shares.svg"), folder),
+    "export parquet": Case(("export", "parquet", "{given}/runs", "-o", "{here}/out/runs.parquet"), folder),
     "export datasets": Case(("export", "datasets", "{given}/runs", "-o", "{here}/out")),
     "export every-eval-ever": Case(
         ("export", "every-eval-ever", "{given}/runs", "--by", "Us", "-o", "{here}/out")

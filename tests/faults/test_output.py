@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -15,16 +16,13 @@ from harness.contract import Contract
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.files import load_yaml
-from harness.plaintext import UNSEEN, disarmed, rearmed
+from harness.plaintext import UNSEEN, disarmed, escaped, rearmed
 from harness.progress import say
 from harness.reading.draws import DrawReader
 from harness.sampling.hf.limited import within
 from harness.scoring.outcomes import read_counts
 from harness.tasks.task import load_task
 from tests import helpers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOSTILE = "\x9b31m\x01\r\x1b[2J\u202e\u2066" + "x" * 400_000
 
@@ -42,6 +40,13 @@ def test_messages_have_an_end_and_command_no_terminal(capsys: pytest.CaptureFixt
 def test_a_cell_is_disarmed_and_read_back(text: str) -> None:
     assert rearmed(disarmed(text)) == text
     assert not disarmed(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@given(st.text(alphabet='\x9b\u202e\U000e0041\ud83d"\\\n\x1b a'))
+def test_json_is_escaped_and_read_back(text: str) -> None:
+    said = escaped(json.dumps([text], ensure_ascii=False))
+    assert json.loads(said) == [text]
+    assert not UNSEEN.search(said)
 
 
 def test_a_run_s_own_table_has_no_formula(tmp_path: Path) -> None:
