@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.cli.main import run as command
 from harness.contract import Contract
 from harness.errors import UserError
@@ -40,6 +42,18 @@ def test_messages_have_an_end_and_command_no_terminal(capsys: pytest.CaptureFixt
 def test_a_cell_is_disarmed_and_read_back(text: str) -> None:
     assert rearmed(disarmed(text)) == text
     assert not disarmed(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_commands_print_through_one_function() -> None:
+    """What goes to standard error is a message, which spells out by itself."""
+    for file in sorted(Path(main.__file__).parent.glob("*.py")):
+        calls = [n for n in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        printed = [
+            n.lineno
+            for n in calls
+            if ast.unparse(n.func) in ("click.echo", "print") and not any(k.arg == "err" for k in n.keywords)
+        ]
+        assert not printed or file.name == "echo.py", f"{file.name}:{printed}"
 
 
 @given(st.text(alphabet='\x9b\u202e\U000e0041\ud83d"\\\n\x1b a'))
