@@ -11,6 +11,8 @@ from harness.reading.text import clean, vocabulary
 if TYPE_CHECKING:
     from harness.reading.person import Person
 
+_APPOSED = r"|\bi [^.!?;]{0,60}, (?:a|an|the) (?:[\w-]+ ){0,3}?"
+"""*I drove home, a proud woman*."""
 _SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first|one of the (?:few|only)|\w+ months)\s+|(?=pregnant))(?:[\w-]+ ){0,3}?"
 _MALE = r"(?:male|man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
 _FEMALE = r"(?:female|pregnant|woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|actress|seamstress)\b"
@@ -71,7 +73,11 @@ def narrator(text: str) -> tuple[str, str]:
     """First person: only what the text reveals."""
     plain = clean(text)
     spoken = re.sub(r"\"[^\"]*\"", " ", plain)
-    found = {sex for sex, noun in (("m", _MALE), ("f", _FEMALE)) if re.search(_SELF + noun, spoken, re.I)}
+    found = {
+        sex
+        for sex, noun in (("m", _MALE), ("f", _FEMALE))
+        if re.search(rf"(?:{_SELF}{_APPOSED}){noun}", spoken, re.I)
+    }
     if len(found) == 1:
         return found.pop(), "the narrator says so"
     told = [sex for sex, sign in _BODILY.items() if sign.search(spoken)]

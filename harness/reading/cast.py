@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from harness.reading import antecedent, grammar, people, phrases
 from harness.reading.person import Person, leading
-from harness.reading.text import clean
 
 if TYPE_CHECKING:
     from harness.reading.person import Kind
@@ -16,15 +14,6 @@ if TYPE_CHECKING:
 PRONOUNS = {
     "he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f",
 }  # fmt: skip
-_QUOTE = re.compile(
-    r"\"[^\"\n]*(?:\"|$)|(?<![A-Za-z])'(?=[A-Z])[^'\n]*(?:'(?=[a-z])[^'\n]*)*[,.!?]'(?![a-z])"
-)
-_ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Mx|Lt|Sgt|Capt)\.")
-_HEADING = re.compile(
-    r"^\s*(?:#+ .*|\**(?:title|story)\s*:.*|\*\*[^*\n]*\*\*\s*|[^\n]*\b(?:story|tale|anecdote|scene|sketch)\b[^\n.]*:)\s*\n",
-    re.I,
-)
-_TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?;,:()§—]|\d+")
 
 
 class Cast:
@@ -48,9 +37,8 @@ class Cast:
         self.sentences = 0
         self.you = 0
         """How often the story tells what *you* do."""
-        plain = _ABBREVIATION.sub(r"\1", _QUOTE.sub(" § ", _HEADING.sub("", clean(text))))
-        for number, sentence in enumerate(re.split(r"(?<=[.!?;\n])\s+|\n+", plain)):
-            self._sentence(number, _TOKEN.findall(sentence))
+        for number, words in enumerate(phrases.sentences(text)):
+            self._sentence(number, words)
 
     def _sentence(self, number: int, words: list[str]) -> None:
         self.sentences = number + 1
@@ -62,7 +50,10 @@ class Cast:
             if word in ("i", "i'm", "i've", "i'd", "i'll"):
                 self.mine = self.mine or not self.people
                 self.narrator += 1.0
-            elif word in ("me", "my", "mine", "myself", "we", "our", "us"):
+            elif word in ("we", "we're", "we've"):
+                self.mine = self.mine or not self.people
+                self.narrator += 0.6
+            elif word in ("me", "my", "mine", "myself", "our", "us"):
                 self.narrator += 0.3
             self.you += word in ("you", "you're", "you've", "you'll")
             if word in PRONOUNS or word.split("'")[0] in ("he", "she"):
@@ -148,14 +139,20 @@ class Cast:
             person = Person("thing", people.thing_gender(thing), head=thing, born=number)
             self._add(person)
         if person is None:
-            person = self._apposed(words, at, name.gender) or self._introduced(number, words, at, name)
+            person = (
+                self._apposed(words, at, name.gender)
+                or self._identified(words, at)
+                or self._introduced(number, words, at, name)
+            )
         if person is None and subject:
             person = self._unnamed(name.gender)
         if person is None:
             person = Person("person", born=number)
             if self._reachable("person") and (owner or not subject):
                 person.kind = "other"
-            person.passing = (owner and phrases.owns_person(words, at + name.length)) or _says(words, at)
+            person.passing = (owner and phrases.owns_person(words, at + name.length)) or phrases.says(
+                words, at
+            )
             self._add(person)
         person.named = " ".join(dict.fromkeys([*person.named.split(), *name.label.split()]))
         if name.gender and not person.gender:
@@ -185,12 +182,31 @@ class Cast:
         if last.named or (last.gender and gender and last.gender != gender):
             return None
         heads = [w for w in before if w not in (",", "named", "called", "name", "is", "was")]
-        if not heads or heads[-1] != last.head or last.kind == "thing":
+        if not heads or heads[-1] != last.head:
             return None
+        if last.kind == "thing":
+            # "a dog named Max", "his horse, Daisy."
+            return last if before[-1] in ("named", "called") or phrases.closed(words, at) else None
+        told = any(p.kind == "person" and (p.named or p.gender) for p in self.people)
+        if (
+            last.kind == "other"
+            and not told
+            and not self.mine
+            and before[-1] in ("named", "called", last.head)
+        ):
+            # "Mayor Ruth Ellison", "one of them was a manager named Sarah Smith"
+            last.kind = "person"
         if len(self.people) > 1 and self.people[-2].passing:
             # "Ana's brother, Leo, ...": a story may be about either.
             last.kind = "person"
         return last
+
+    def _identified(self, words: list[str], at: int) -> Person | None:
+        """*One such person is Max Behar*: the subject before a copula."""
+        who = self._subject
+        if who is None or who.named or who.kind not in ("person", "other") or not at:
+            return None
+        return who if words[at - 1].lower() in grammar.COPULA else None
 
     def _introduced(self, number: int, words: list[str], at: int, name: Name) -> Person | None:
         """*The nurse was tired, but Michael...*: a name that soon follows a role without one is the role's."""
@@ -246,10 +262,16 @@ class Cast:
         cleft = following == "who" and [w.lower() for w in words[max(0, place - 2) : place]] == ["it", "was"]
         if not thing and not cleft and self._told_of_another(word, gender or "", determiner, words, place):
             return
+        lead = self.leading()
+        if lead and gender and lead.head in people.PROTAGONIST and not lead.gender and number == lead.born:
+            # "The hero of the story, a man called Bruce, ..."
+            lead.head = word
+            self._learn(lead, gender)
+            return
         apart = following in (grammar.PREPOSITIONS | {"who", "in"}) - {"of"}
         person = self._same(word, gender or "", determiner, subject and not apart, thing)
         if person is None:
-            speaks = _says(words, place) or (words[:place][-1:] == ["§"] and following in grammar.SAID)
+            speaks = phrases.says(words, place) or (words[:place][-1:] == ["§"] and following in grammar.SAID)
             owned = owner and people.noun_gender(following) is not None
             kind = self._kind(word, determiner, thing, subject and not speaks)
             if kind == "person" and (owned or (speaks and (number == 0 or self._anybody()))):
@@ -278,9 +300,9 @@ class Cast:
         ):
             self._learn(self._subject, gender)
             return True
-        if before == "," and place > 1 and determiner in ("a", "an", "the") and self.people:
+        if self.people:
             named = self.people[-1]
-            if named.kind != "thing" and words[place - 2].lower() in (*named.named.split(), named.head):
+            if named.kind != "thing" and phrases.apposes(words, place, {*named.named.split(), named.head}):
                 named.head = word
                 self._learn(named, gender)
                 return True
@@ -371,7 +393,3 @@ class Cast:
     def leading(self) -> Person | None:
         """Whom the story is about so far."""
         return leading(self.people)
-
-
-def _says(words: list[str], at: int) -> bool:
-    return at > 1 and words[at - 2] == "§" and words[at - 1].lower() in grammar.SAID

@@ -6,8 +6,24 @@ import re
 from typing import NamedTuple
 
 from harness.reading import grammar, people
+from harness.reading.text import clean
 
 _TITLES = people.MALE_TITLES | people.FEMALE_TITLES | people.NEUTRAL_TITLES
+
+
+_QUOTE = re.compile(
+    r"\"[^\"\n]*(?:\"|$)|(?<![A-Za-z])'(?=[A-Z])[^'\n]*(?:'(?=[a-z])[^'\n]*)*[,.!?]'(?![a-z])"
+)
+_ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Mx|Lt|Sgt|Capt)\.")
+_HEADING = re.compile(
+    r"^\s*(?:#+ .*|\**(?:title|story)\s*:.*|\*\*[^*\n]*\*\*\s*|[^\n]*\b(?:story|tale|anecdote|scene|sketch)\b[^\n.]*:)\s*\n",
+    re.I,
+)
+_TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?;,:()§—]|\d+")
+_NO_NAME = re.compile(
+    r"(?:ness|ing|tion|sion|ment|ity|ance|ence|age|ers|ors|ents|ants|ies|ings|ews|ons|als)$"
+)
+"""How words end that open a sentence and are no names: *Business was slow*."""
 
 
 class Name(NamedTuple):
@@ -22,6 +38,12 @@ class Name(NamedTuple):
     """In words."""
 
 
+def sentences(text: str) -> list[list[str]]:
+    """The words and marks of each sentence, without headings; what is said stands as §."""
+    plain = _ABBREVIATION.sub(r"\1", _QUOTE.sub(" § ", _HEADING.sub("", clean(text))))
+    return [_TOKEN.findall(sentence) for sentence in re.split(r"(?<=[.!?;\n])\s+|\n+", plain)]
+
+
 def name_at(words: list[str], at: int) -> Name | None:
     """The name that begins at ``at``, if one does."""
     word = words[at].lower().removesuffix("'s")
@@ -30,12 +52,15 @@ def name_at(words: list[str], at: int) -> Name | None:
         return _titled(words, at, word)
     length = _run(words, at)
     label = _label(words[at : at + length])
+    before = words[at - 1].lower() if at else "."
+    if (length > 1 and label.split()[-1] in people.ORGANISATIONS) or (at and before in people.PLACES_BEGIN):
+        # "Washington High School", "San Francisco"
+        return None
     names = people.first_names()
     known = names.get(word, names.get(word.split("-")[0]) if "-" in word else None)
     if not known and word in people.SURNAMES_FIRST and length > 1:
         # "Zhang Li", "Nguyen Thi Mai": the given name stands last.
         known = names.get(words[at + length - 1].lower().removesuffix("'s"), known)
-    before = words[at - 1].lower() if at else "."
     acts = after.lower() in grammar.VERBS or re.fullmatch(r"[a-z]+ed", after) is not None
     if known is not None:
         # "Will", "Grace" and "May" open sentences without being names.
@@ -44,11 +69,24 @@ def name_at(words: list[str], at: int) -> Name | None:
         return None if doubtful and not named else Name(known, False, label, length)
     unknown = (
         acts
+        and not _part_of_place(words, at)
+        and not (before in ".!?:§" and _NO_NAME.search(word))
         and before not in grammar.PREPOSITIONS | grammar.DETERMINERS
         and word not in grammar.STARTERS
         and people.noun_gender(word) is None
     )
-    return Name("", False, label, length) if unknown else None
+    introduced = (
+        before in ("named", "called") and word not in grammar.STARTERS and people.noun_gender(word) is None
+    )
+    return Name("", False, label, length) if unknown or introduced else None
+
+
+def _part_of_place(words: list[str], at: int) -> bool:
+    """*the Riverside Mall paid*: is the capitalised word the end of a name that a determiner or preposition opens?"""
+    first = at
+    while first and words[first - 1][0].isupper():
+        first -= 1
+    return 0 < first < at and words[first - 1].lower() in grammar.PREPOSITIONS | grammar.DETERMINERS
 
 
 def is_thing(words: list[str], at: int) -> bool:
@@ -110,7 +148,13 @@ def apposed_thing(words: list[str], at: int) -> str:
         rest = rest[1:]
     if rest[:1] not in (["the"], ["a"], ["his"], ["her"], ["my"], ["our"]):
         return ""
-    return next((w for w in rest[1:] if w in people.THINGS), "")
+    found = ""
+    for word in rest[1:]:
+        if word in grammar.BOUNDARY or people.noun_gender(word) is not None:
+            # "Betty the bus driver": a person after all.
+            return found if word in grammar.BOUNDARY else ""
+        found = found or (word if word in people.THINGS else "")
+    return found
 
 
 def owns_person(words: list[str], at: int) -> bool:
@@ -154,3 +198,25 @@ def is_worker(words: list[str], at: int) -> bool:
         and re.fullmatch(r"[a-z]{2,}(?:er|or|ist|ian|eer|ier|ant|ista|maker)", word) is not None
         and is_subject(words, at, 1)
     )
+
+
+def says(words: list[str], at: int) -> bool:
+    """Is the person at ``at`` told of as speaking: *"...," said the nurse*?"""
+    return at > 1 and words[at - 2] == "§" and words[at - 1].lower() in grammar.SAID
+
+
+def closed(words: list[str], at: int) -> bool:
+    """Does a name stand between commas, or between a comma and the end?"""
+    after = words[at + 1 :]
+    return words[at - 1] == "," and (not after or after[0] in grammar.BOUNDARY)
+
+
+def apposes(words: list[str], place: int, named: set[str]) -> bool:
+    """Does a phrase at ``place`` say what the name before it is: *Ariel, a charismatic and well-respected CEO*?"""
+    for at in range(place, max(1, place - 6), -1):
+        word = words[at].lower()
+        if word in ("a", "an", "the") and words[at - 1] == ",":
+            return words[at - 2].lower() in named
+        if at < place and word in grammar.BOUNDARY - {"and"}:
+            return False
+    return False

@@ -80,7 +80,7 @@ def gender_en(text: str) -> tuple[str, str]:
     """m, f or '' for the main person of an English story, and why."""
     cast = Cast(text)
     lead = cast.leading()
-    if cast.narrator >= 1 and (lead is None or cast.narrator > (1.0 if cast.mine else 1.5) * lead.weight):
+    if cast.narrator >= 1 and (lead is None or cast.narrator > _outweighs(cast, lead) * lead.weight):
         return address.narrator(text)
     if lead is None:
         # No person but a pronoun from the first word on, unless it is an animal's.
@@ -93,6 +93,13 @@ def gender_en(text: str) -> tuple[str, str]:
     if lead.gender or not any(any(p.told.values()) for p in cast.people):
         return person_gender(lead)
     return _by_pronouns(text, cast, lead)
+
+
+def _outweighs(cast: Cast, lead: Person) -> float:
+    """How much more the story must speak of its *I* than of a person to be the narrator's own."""
+    if cast.mine:
+        return 1.0
+    return 2.5 if lead.kind == "person" and lead.named else 1.5
 
 
 def _by_pronouns(text: str, cast: Cast, lead: Person) -> tuple[str, str]:

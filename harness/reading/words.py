@@ -41,7 +41,7 @@ class WordsReader(Reader):
     ``only`` takes a class when no other is named.
     """
 
-    version = "3"
+    version = "4"
 
     def __init__(
         self, classes: Mapping[str, Iterable[str]], language: str = "en", rule: Rule = "decision"

@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "3be8005e5f3cfa2e"
+READ = "d829b6fb2242a00c"
 """Digest of all readings of version READERS."""
 
 

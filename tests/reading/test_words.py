@@ -23,6 +23,14 @@ def test_texts_that_no_example_holds(task: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("language", ["us", "zh"])
+def test_the_class_that_is_set_against_the_other(language: str) -> None:
+    """*It is a male, not a female*, and its relatives."""
+    reader, found = reader_of(f"gender_{language}"), cases(f"contrast_{language}")
+    assert [(c.text, c.label, got) for c in found if (got := label(reader, c.text)) != c.label] == []
+    assert len(found) >= 20
+
+
 @pytest.mark.parametrize("case", cases("gender_us")[:40], ids=lambda c: c.text[:30])
 def test_reading_ignores_markup_case_and_space(case: Case) -> None:
     reader = reader_of("gender_us")
