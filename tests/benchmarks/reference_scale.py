@@ -1,9 +1,10 @@
-"""How much memory and time does a large corpus take? ``python -m tests.benchmarks.reference_scale [-n 1000000]``.
+"""How much memory and time does a large corpus take? ``python -m tests.benchmarks.reference_scale OUT [-n 1000000]``.
 
 A corpus of n English records in three formats: JSON lines, the same packed, Parquet. The texts are those of the
-generated corpus of people; each record is a conversation of its own. Printed: how many replies a second the readers
+generated corpus of people; each record is a conversation of its own. Measured: how many replies a second the readers
 of class attributes take, in one process and in as many as there are cores; and per format the time, the peak of the
-memory (of the process and of its largest child) and the target's hash, which is to be the same.
+memory (of the process and of its largest child) and the target's hash, which is to be the same. OUT gets
+reference_scale.json, after each format, and reference_scale.md.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import numpy as np
 from baselines.seed.people import corpus
 from harness.importers.reference import ReferenceOptions, import_reference, read_shapes, shape_readers
 from harness.natural.features import token_count
+from harness.progress import phase, say
+from harness.records import Record, read, write
 from harness.tasks.target import load_target
 from harness.tasks.target_file import Provenance
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 SOURCE = Provenance(publisher="-", table="-", year=2000, license="-", link="https://example.org")
 BATCH = 500
+ROW = "row.json"
 
 
 def records(n: int) -> Iterator[dict[str, object]]:
@@ -45,7 +49,7 @@ def records(n: int) -> Iterator[dict[str, object]]:
         yield {"id": f"c{i}", **one, "question": f"{i}: {one['question']}"}
 
 
-def write(folder: Path, n: int) -> list[Path]:
+def write_corpus(folder: Path, n: int) -> list[Path]:
     """The corpus in three formats."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,17 +75,59 @@ def write(folder: Path, n: int) -> list[Path]:
     return paths
 
 
-def attributes(texts: list[str]) -> None:
-    """Prints how fast the class attributes are read."""
+class ScaleRow(Record):
+    """The import of one format."""
+
+    format: str
+    seconds: float
+    peak_gib: float
+    """Of the process."""
+    child_gib: float
+    """Of its largest child."""
+    hash: str
+
+
+class ScaleRecord(Record):
+    """All that was measured."""
+
+    cores: int
+    records: int
+    texts: int
+    """That the readers were timed on."""
+    tokens: float
+    """Of a text, in the mean."""
+    one_process: float
+    """Replies a second."""
+    all_cores: float
+    rows: tuple[ScaleRow, ...] = ()
+
+
+def page(record: ScaleRecord) -> str:
+    """The page of a record."""
+    same = len({row.hash for row in record.rows}) == 1
+    lines = [
+        "# A large corpus of people\n",
+        "Made by `python -m tests.benchmarks.reference_scale OUT` from [reference_scale.json](reference_scale.json). Do not edit.\n",
+        f"The readers of class attributes (length, act, list, sentiment) take {record.one_process:,.0f} English replies a second in one",
+        f"process and {record.all_cores:,.0f} on {record.cores} cores ({record.texts:,} replies of {record.tokens:.0f} tokens in the mean).\n",
+        f"`distalign target import reference` of {record.records:,} records, features and held-out task included:\n",
+        "| format | seconds | records a second | peak memory, GiB | of a child process, GiB |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {r.format} | {r.seconds:,.0f} | {record.records / r.seconds:,.0f} | {r.peak_gib:.2f} | {r.child_gib:.2f} |"
+        for r in record.rows
+    ]
+    lines.append(f"\nThe targets have {'one hash' if same else '**different hashes**'}.\n")
+    return "\n".join(lines)
+
+
+def attributes(texts: list[str], n: int) -> ScaleRecord:
+    """How fast the class attributes are read."""
     shape_readers("en")(texts[:50])
-    wall, cpu = time.perf_counter(), time.process_time()
+    one = time.perf_counter()
     shape_readers("en")(texts)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    tokens = np.mean([token_count(t) for t in texts])
-    print(f"{len(texts)} replies of {tokens:.0f} tokens in the mean")
-    print(
-        f"class attributes, 1 process: {len(texts) / wall:,.0f} replies/s, {len(texts) / cpu:,.0f} per s of CPU"
-    )
+    one = time.perf_counter() - one
     cores = os.cpu_count() or 1
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         batches = [("en", texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
@@ -89,11 +135,21 @@ def attributes(texts: list[str]) -> None:
         wall = time.perf_counter()
         pool.starmap(read_shapes, batches, chunksize=1)
         wall = time.perf_counter() - wall
-    print(f"class attributes, {cores} processes: {len(texts) / wall:,.0f} replies/s", flush=True)
+    tokens = float(np.mean([token_count(t) for t in texts]))
+    found = ScaleRecord(
+        cores=cores,
+        records=n,
+        texts=len(texts),
+        tokens=tokens,
+        one_process=len(texts) / one,
+        all_cores=len(texts) / wall,
+    )
+    say(f"class attributes: {found.one_process:,.0f} replies/s in one process, {found.all_cores:,.0f} in {cores}")
+    return found
 
 
 def imported(path: Path, out: Path) -> None:
-    """In a process of its own, so that the peak is that of one import."""
+    """In a process of its own, so that the peak is that of one import; its row goes to a file."""
     begin = time.perf_counter()
     options = ReferenceOptions("en", SOURCE, split="train", task=out / "asked", processes=os.cpu_count() or 1)
     target = load_target(str(import_reference([str(path)], out / "people", options)))
@@ -101,7 +157,8 @@ def imported(path: Path, out: Path) -> None:
     own, child = (
         resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    print(f"| {path.suffix} | {spent:.0f} | {own:.2f} | {child:.2f} | {target.hash[:16]} |", flush=True)
+    row = ScaleRow(format=path.name, seconds=spent, peak_gib=own, child_gib=child, hash=target.hash)
+    write(out / ROW, row)
 
 
 def main() -> None:
@@ -109,17 +166,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("out", type=Path)
     parser.add_argument("-n", type=int, default=20_000)
     parser.add_argument("--texts", type=int, default=20_000, help="replies that the readers are timed on")
     asked = parser.parse_args()
-    attributes([str(r["reply"]) for r in records(asked.texts)])
-    print(f"\n| {asked.n} records | s | peak GiB | of a child | hash |\n|---|---|---|---|---|", flush=True)
+    record = attributes([str(r["reply"]) for r in records(asked.texts)], asked.n)
+    asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        for path in write(Path(name), asked.n):
-            process = multiprocessing.get_context("spawn").Process(target=imported, args=(path, path.parent))
-            process.start()
-            process.join()
+        with phase(f"writing {asked.n:,} records in three formats"):
+            paths = write_corpus(Path(name), asked.n)
+        for path in paths:
+            with phase(f"importing {path.name}"):
+                process = multiprocessing.get_context("spawn").Process(
+                    target=imported, args=(path, path.parent)
+                )
+                process.start()
+                process.join()
             assert process.exitcode == 0
+            row = read(path.parent / ROW, ScaleRow, hint="run it again")
+            record = record.model_copy(update={"rows": (*record.rows, row)})
+            write(asked.out / "reference_scale.json", record)
+    (asked.out / "reference_scale.md").write_text(page(record), encoding="utf-8")
+    print(page(record))
 
 
 if __name__ == "__main__":
