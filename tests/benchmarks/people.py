@@ -149,7 +149,9 @@ def answered(folder: Path, language: str) -> tuple[Answered, ...]:
     return tuple(rows)
 
 
-def _answered(replies: str, metric: str, one: Measured, better: Literal["lower", "higher", "neither"]) -> Answered:
+def _answered(
+    replies: str, metric: str, one: Measured, better: Literal["lower", "higher", "neither"]
+) -> Answered:
     return Answered(
         replies=replies,
         metric=metric,
@@ -165,7 +167,10 @@ def page(record: PeopleRecord) -> str:
     """The page of a record."""
     languages = list(record.inside)
     lines = [HEAD.format(splits=record.splits)]
-    lines += ["| metric | " + " | ".join(NAMES[x] for x in languages) + " |", "|---" + "|--:" * len(languages) + "|"]
+    lines += [
+        "| metric | " + " | ".join(NAMES[x] for x in languages) + " |",
+        "|---" + "|--:" * len(languages) + "|",
+    ]
     for metric in dict.fromkeys(m for of_one in record.inside.values() for m in of_one):
         cells = [f"{record.inside[x][metric]:.2f}" if metric in record.inside[x] else "–" for x in languages]
         lines.append(f"| {metric} | " + " | ".join(cells) + " |")

@@ -85,6 +85,8 @@ class Plan:
     """Stated, by task; none for a corpus of real people."""
     n: int
     settings: tuple[str, ...]
+    encoder: str
+    """Folder of a sentence encoder; '' without."""
 
 
 @dataclass
@@ -162,7 +164,7 @@ def assessed(plan: Plan, arm: str, seed: int, folder: str, seconds: float) -> li
         run = evaluate(folder, task, plan.targets[number], settings)
         kept = utility_of(run.folder)
         if kept is None or kept.replies is None:
-            measure(folder, Wanted(replies=task), [run.folder])
+            measure(folder, Wanted(replies=task, encoder=plan.encoder), [run.folder])
         stated = plan.laws[number] if plan.laws else {}
         found.append(_found(arm, seed, run, Path(folder), stated, seconds))
     return found
@@ -336,6 +338,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("-n", type=int, default=4)
+    parser.add_argument("--encoder", default="", help="folder of a sentence encoder")
     parser.add_argument("--set", action="append", default=[])
     given = parser.parse_args()
     laws: list[Law] = []
@@ -353,6 +356,7 @@ def main() -> None:
         tuple(laws),
         given.n,
         tuple(given.set),
+        given.encoder,
     )
     file = given.out / "polyalign.json"
     known = TypeAdapter(list[Found])

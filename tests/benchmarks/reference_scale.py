@@ -144,7 +144,9 @@ def attributes(texts: list[str], n: int) -> ScaleRecord:
         one_process=len(texts) / one,
         all_cores=len(texts) / wall,
     )
-    say(f"class attributes: {found.one_process:,.0f} replies/s in one process, {found.all_cores:,.0f} in {cores}")
+    say(
+        f"class attributes: {found.one_process:,.0f} replies/s in one process, {found.all_cores:,.0f} in {cores}"
+    )
     return found
 
 
