@@ -11,33 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.comparable import comparable
+from harness.comparing import ComparedOn, name_of, outcomes_of, valid_share
 from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
 from harness.metrics.valid import LEAST_VALID
+from harness.repeated import RunsCompared, compare_runs
 from harness.retained.record import bits_and_bytes, utility_of
 from harness.runs.folder import Run, find_runs
 from harness.runs.source import task_of
 from harness.scores import scored_targets
-from harness.scoring.compare import LEVEL, Difference, Distances, adjusted, difference
-from harness.scoring.outcomes import (
-    by_wording,
-    distances_of,
-    distances_of_valid,
-    read_certain,
-    read_counts,
-    with_none,
-)
+from harness.scoring.compare import LEVEL, Difference, adjusted
 from harness.scoring.ratio import Ratio, ratio
-from harness.scoring.wordings import MOST, WordingDifference, difference_over_wordings
+from harness.scoring.wordings import MOST, WordingDifference
 from harness.tasks.target import check_names, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.metrics.base import FloatArray
-    from harness.scoring.outcomes import Certain, Counts
-    from harness.tasks.target import Target
-    from harness.tasks.task import Attribute, Task
 
 MODEL_FILES = (CONTRACT, "config.json", "adapter_config.json")
 
@@ -159,6 +150,8 @@ class Comparison:
 
     results: tuple[Compared, ...]
     replies: tuple[RepliesCompared, ...] = ()
+    repeated: tuple[RunsCompared, ...] = ()
+    """Of folders with several checkpoints' runs of one task."""
 
     def lines(self) -> list[str]:
         """Verdicts, and under each the contexts that differ most."""
@@ -176,6 +169,8 @@ class Comparison:
                 f"  {value:+.4f} [{low:+.4f}, {high:+.4f}]  {context}"
                 for (value, low, high), context in rows[:5]
             ]
+        for group in self.repeated:
+            out += group.lines()
         for found in self.replies:
             out.append(found.verdict())
             out += [
@@ -188,6 +183,8 @@ class Comparison:
         """The numbers, for programs."""
         rows = [{**asdict(r), "verdict": r.verdict()} for r in self.results]
         told: dict[str, object] = {"results": rows}
+        if self.repeated:
+            told["repeated"] = [{**asdict(r), "verdict": r.verdict()} for r in self.repeated]
         if self.replies:
             told["replies"] = [{**asdict(r), "verdict": r.verdict()} for r in self.replies]
         return json.dumps(_plain(told), ensure_ascii=False, indent=1)
@@ -197,7 +194,7 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
     """Compare two runs of one task, or two folders of runs task by task.
 
     Args:
-        a: a run, its folder, or a folder of runs of one model.
+        a: a run, its folder, or a folder of runs: of one model, or of several checkpoints that were trained alike.
         b: the other.
         targets: target names; empty is all that both were scored against.
 
@@ -205,40 +202,46 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
         IncompleteError: the runs cannot be compared; the message names the setting that differs.
     """
     check_names(targets)
-    pairs = _pairs(a, b)
     found: list[Compared] = []
     predicted: list[RepliesCompared] = []
-    for one, two in pairs:
+    repeated: list[RunsCompared] = []
+    for ones, twos in _pairs(a, b):
+        if len(ones) > 1 or len(twos) > 1:
+            repeated += compare_runs(ones, twos, targets, (_side(a, ones), _side(b, twos)))
+            continue
+        (one,), (two,) = ones, twos
         comparable(one, two)
         found += _compare(one, two, targets)
         predicted += _replies(one, two)
-    if not found:
+    if not (found or repeated):
         raise UserError(
             "no target in common",
             where=" and ".join(str(x.folder if isinstance(x, Run) else x) for x in (a, b)),
             expected="--target NAME",
             hint="distalign score RUN --target NAME",
         )
-    ps = adjusted([1.0 if isnan(r.judged.p) else r.judged.p for r in found])
+    every = [*(r.judged.p for r in found), *(r.difference.p for r in repeated)]
+    ps = adjusted([1.0 if isnan(p) else p for p in every])
     return Comparison(
-        tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=True)), tuple(predicted)
+        tuple(replace(r, adjusted_p=p) for r, p in zip(found, ps, strict=False)),
+        tuple(predicted),
+        tuple(replace(r, adjusted_p=p) for r, p in zip(repeated, ps[len(found) :], strict=True)),
     )
 
 
-def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[Run, Run]]:
+def _side(given: str | Path | Run, runs: Sequence[Run]) -> str:
+    """A name for one side: of a single run its model, else the folder."""
+    return name_of(runs[0]) if len(runs) == 1 or isinstance(given, Run) else Path(given).name
+
+
+def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[list[Run], list[Run]]]:
+    """The runs of both sides, task by task; one of each where both are single runs, whatever their tasks."""
     ones, twos = (_runs(x) for x in (a, b))
     if len(ones) == len(twos) == 1:
-        return [(ones[0], twos[0])]
-    by_task: dict[str, Run] = {}
-    for run in ones:
-        if by_task.setdefault(run.identity.task, run) is not run:
-            raise UserError(
-                "several runs of one task in a folder",
-                where=str(a),
-                found=run.identity.task,
-                expected="one run per task, or a run's own folder",
-            )
-    pairs = [(by_task[run.identity.task], run) for run in twos if run.identity.task in by_task]
+        return [(ones, twos)]
+    tasks = dict.fromkeys(run.identity.task for run in twos)
+    groups = [[[run for run in side if run.identity.task == task] for side in (ones, twos)] for task in tasks]
+    pairs = [(first, second) for first, second in groups if first]
     if not pairs:
         raise IncompleteError(
             "no task in common",
@@ -266,15 +269,15 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
     task = task_of(one)
     both = scored_targets(two)
     wanted = list(targets) or [t for t in scored_targets(one) if t in both]
-    tables = [{found.attribute: found for found in _outcomes(run)} for run in (one, two)]
-    names = (_name(one), _name(two))
+    tables = [outcomes_of(run) for run in (one, two)]
+    names = (name_of(one), name_of(two))
     results = []
     for attribute in task.attributes.values():
         first, second = (t[attribute.name] for t in tables)
         contexts = [c for c in first.contexts if c in second.contexts]
         for name in wanted:
             target = resolve(task, attribute, name)
-            asked = _Asked(task, attribute, target, contexts)
+            asked = ComparedOn(task, attribute, target, contexts)
             among_all, among_valid = asked.differences(first, second, None)
             w1, w1_among_valid = (
                 asked.differences(first, second, np.array(attribute.positions))
@@ -291,7 +294,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
                     n=(one.n, two.n),
                     adjusted_p=among_all.p,
                     names=names,
-                    valid=(_valid(first), _valid(second)),
+                    valid=(valid_share(first), valid_share(second)),
                     among_valid=among_valid,
                     w1=w1,
                     w1_among_valid=w1_among_valid,
@@ -322,70 +325,12 @@ def _replies(one: Run, two: Run) -> list[RepliesCompared]:
     return [
         RepliesCompared(
             one.identity.task,
-            (_name(one), _name(two)),
+            (name_of(one), name_of(two)),
             len(shared),
             ratio(list(each.values())),
             {context: ratio([part]) for context, part in each.items()},
         )
     ]
-
-
-def _name(run: Run) -> str:
-    return run.identity.adapter or run.identity.model
-
-
-def _outcomes(run: Run) -> Sequence[Counts | Certain]:
-    if run.identity.measure in ("", "draws"):
-        return read_counts(run.folder / "counts.csv")
-    return read_certain(run.folder / "shares.csv")
-
-
-def _valid(found: Counts | Certain) -> float:
-    """Share of the draws that name a class, or of the mass that is decided, in the mean over contexts."""
-    table = found.folded().astype(np.float64)
-    total = table.sum(axis=1)
-    return float((table[total > 0, :-1].sum(axis=1) / total[total > 0]).mean())
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What two models are compared on: the contexts that both have, in their order."""
-
-    task: Task
-    attribute: Attribute
-    target: Target
-    contexts: Sequence[str]
-
-    def differences(
-        self, first: Counts | Certain, second: Counts | Certain, positions: FloatArray | None
-    ) -> tuple[Difference, Difference]:
-        """Among all draws, and among those that name a class."""
-        among_all, among_valid = (
-            difference(*(self._distances(of, found, positions) for found in (first, second)))
-            for of in (distances_of, distances_of_valid)
-        )
-        return among_all, among_valid
-
-    def over_wordings(self, first: Counts | Certain, second: Counts | Certain) -> WordingDifference | None:
-        """For wordings like these, where both have enough of the same and the contexts are the same."""
-        one, two = by_wording(first), by_wording(second)
-        if one is None or two is None or one.wordings != two.wordings or first.contexts != second.contexts:
-            return None
-        matrix = self.target.matrix(self.task, self.attribute, first.contexts)
-        return difference_over_wordings(one, two, with_none(matrix))
-
-    def _distances(
-        self,
-        of: Callable[[Counts | Certain, FloatArray, FloatArray, FloatArray | None], Distances],
-        found: Counts | Certain,
-        positions: FloatArray | None,
-    ) -> Distances:
-        own = found.contexts
-        matrix = self.target.matrix(self.task, self.attribute, own)
-        each = of(found, matrix, self.target.sizes(self.attribute, own), positions)
-        place = [own.index(c) for c in self.contexts]
-        shift = None if each.shift is None else each.shift[place]
-        return Distances(each.value[place], each.variance[place], shift)
 
 
 def _plain(value: object) -> object:

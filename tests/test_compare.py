@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from harness import compare, evaluate
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.scoring.compare import Difference, adjusted, distances, pairs
+from harness.scoring.compare import Difference, Distances, adjusted, distances, pairs
 from harness.scoring.compare import difference as paired
+from harness.scoring.seeds import over_seeds
 from harness.scoring.sides import tv_moments
 from harness.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from harness.runs.folder import Run
@@ -301,3 +302,47 @@ def test_contexts_without_draws_are_left_out() -> None:
     assert found.contexts == 2
     assert np.isnan(found.by_context[1][0])
     assert difference(a * 0, a, target).contexts == 0
+
+
+def trained(tmp_path: Path, name: str, shifts: Sequence[float]) -> Path:
+    for shift in shifts:
+        known(tmp_path / name, shift)
+    return tmp_path / name
+
+
+def test_checkpoints_trained_alike_are_compared_for_trainings_like_these(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near, far = trained(tmp_path, "near", (0.04, 0.05, 0.12)), trained(tmp_path, "far", (0.3, 0.32))
+    (found,) = compare(near, far).repeated
+    assert found.verdict().startswith("near is closer to the target than far")
+    assert found.difference.low <= 0.07 - 0.31 <= found.difference.high
+    assert found.difference.between[0] == pytest.approx(np.std([0.04, 0.05, 0.12], ddof=1), abs=0.02)
+    assert command(["compare", str(near), str(sorted(far.iterdir())[0]), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["repeated"]
+    assert told["names"][0] == "near"
+    assert [len(each) for each in told["difference"]["each"]] == [3, 1]
+
+
+def test_a_checkpoint_stands_once_in_a_group(tmp_path: Path) -> None:
+    near = trained(tmp_path, "near", (0.05,))
+    known(near, 0.05, seed=3)
+    with pytest.raises(UserError, match="two runs of one checkpoint"):
+        compare(near, known(tmp_path / "far", 0.3))
+
+
+@pytest.mark.parametrize(("runs", "between"), [((3, 3), 0.05), ((2, 5), 0.02), ((3, 1), 0.05), ((3, 3), 0.0)])
+def test_intervals_over_trainings_hold_the_difference(runs: tuple[int, int], between: float) -> None:
+    """Trainings, contexts, trainings in each context, and draws, all normal."""
+    rng = np.random.default_rng(6)
+    contexts, draws, held = 8, 0.03, []
+    for _ in range(1000):
+        apart = rng.normal(0.1, 0.04, contexts)
+        sides = []
+        for count, shift in zip(runs, (np.zeros(contexts), apart), strict=True):
+            trainings = rng.normal(0, between, (count, 1)) + rng.normal(0, between / 2, (count, contexts))
+            values = 0.3 + shift + trainings + rng.normal(0, draws, (count, contexts))
+            sides.append([Distances(v, np.full(contexts, draws**2), None) for v in values])
+        found = over_seeds(*sides)
+        held.append(found.low <= -0.1 <= found.high)
+    assert np.mean(held) >= 0.93

@@ -19,7 +19,7 @@ from harness.scoring.floor import tellable
 from harness.tasks.prompts import render
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
-from tests.benchmarks import labels, real_models
+from tests.benchmarks import coupling, labels, narrower, ordered, real_models, wordings
 from tests.shown import PAGES, ROOT, TRANSLATED, WITH_MODELS, fits, page_blocks, plain, renewed, run_page
 
 if TYPE_CHECKING:
@@ -152,6 +152,12 @@ def test_pages_of_results_follow_from_their_records() -> None:
     assert (real_models.page(read(real_models.RECORD, RealRecord, hint="make real"))) == _page("real.md")
     told = json.loads(_page("labels.json"))
     assert labels.page(told["repeats"], [labels.Row(**cell) for cell in told["cells"]]) == _page("labels.md")
+    assert ordered.page(ordered.read(real_models.FOLDER / "ordered.json")) == _page("ordered.md")
+    assert narrower.page(*narrower.read(real_models.FOLDER / "narrower.json")) == _page("narrower.md")
+    assert coupling.page(read(real_models.FOLDER / "coupling.json", coupling.Coupling, hint="")) == _page(
+        "coupling.md"
+    )
+    assert wordings.page(wordings.read(real_models.FOLDER / "wordings.json")) == _page("wordings.md")
 
 
 def _page(name: str) -> str:

@@ -21,6 +21,9 @@ from harness.plaintext import escaped
 def command(run_a: str, run_b: str, targets: tuple[str, ...], as_json: bool) -> None:
     """Compare two runs of one task, or two folders of runs: in each context, and on average.
 
+    Where a folder has runs of several checkpoints on one task, such as trained with other seeds, these are compared
+    for trainings like these.
+
     Exit code 3 when they are not comparable; the message names the setting that differs.
     """
     from harness.comparison import compare

@@ -103,7 +103,7 @@ def show(run: Run) -> None:
             "as counted",
             "floor",
             "JS",
-            "KL(t||m)",
+            "KL(t||m) of valid",
             "valid",
             "draws",
         ]

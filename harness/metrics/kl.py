@@ -113,10 +113,10 @@ def half(classes: int) -> float:
 KL_TARGET_MODEL = Divergence(
     key="kl_target_model",
     title=Words("KL(target‖model)", "KL(目标‖模型)"),
-    under=Words("nats, corrected", "奈特，已校正"),
+    under=Words("nats, of valid draws, corrected", "奈特，只计有效抽样，已校正"),
     about=Words(
-        "Kullback–Leibler divergence of the model from the target in nats, with one half added to every count. It punishes a class that the model leaves out.",
-        "模型相对目标的 Kullback–Leibler 散度，单位奈特，每个计数加二分之一。它惩罚模型漏掉的类别。",
+        "Kullback–Leibler divergence of the model from the target in nats, with one half added to every count. It punishes a class that the model leaves out. Draws that name no class are left out: with them it would be the valid draws’ KL less ln of their share.",
+        "模型相对目标的 Kullback–Leibler 散度，单位奈特，每个计数加二分之一。它惩罚模型漏掉的类别。没有归入任何类别的抽样不计入：若计入，等于有效抽样的 KL 减去其比例的对数。",
     ),
     better="lower",
     formula="sum of t ln(t / q), nats",
@@ -136,10 +136,10 @@ KL_TARGET_MODEL = Divergence(
 KL_MODEL_TARGET = Divergence(
     key="kl_model_target",
     title=Words("KL(model‖target)", "KL(模型‖目标)"),
-    under=Words("nats, corrected", "奈特，已校正"),
+    under=Words("nats, of valid draws, corrected", "奈特，只计有效抽样，已校正"),
     about=Words(
-        "The other direction: it punishes a class that the target leaves out.",
-        "另一个方向：惩罚目标中没有的类别。",
+        "The other direction: it punishes a class that the target leaves out. Draws that name no class are left out: with any of them it would be infinite.",
+        "另一个方向：惩罚目标中没有的类别。没有归入任何类别的抽样不计入：只要有一个，它就是无穷大。",
     ),
     better="lower",
     formula="sum of q ln(q / t), nats",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pydantic import JsonValue
+
     from harness.runs.folder import Run
     from harness.sampling.base import ModelCard
     from harness.settings import Settings
@@ -69,9 +71,19 @@ def seed_of(who: Identity) -> int:
     against one another, while comparisons and ranks take them for independent. Paths have no part in it, nor has the
     machine: the same model asked the same way draws the same again elsewhere.
     """
+    asked = (who.seed, *_law(who), who.prompts_hash, who.sampling.model_dump(mode="json"))
+    return int(digest(list(asked))[:15], 16)
+
+
+def checkpoint_of(who: Identity) -> str:
+    """The same for runs of one model, wherever it lies."""
+    return digest(list(_law(who)))
+
+
+def _law(who: Identity) -> tuple[str, str, str, dict[str, JsonValue]]:
+    """What a model's answers follow from, besides what it is asked."""
     model = who.weights or who.model
-    asked = (who.seed, model, who.adapter_weights, who.template, who.contract.model_dump(mode="json"))
-    return int(digest([*asked, who.prompts_hash, who.sampling.model_dump(mode="json")])[:15], 16)
+    return model, who.adapter_weights, who.template, who.contract.model_dump(mode="json")
 
 
 def manifest(who: Identity, card: ModelCard, settings: Settings, *, asked: str, source: Path) -> Manifest:

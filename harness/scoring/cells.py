@@ -119,11 +119,9 @@ def square(x: FloatArray, n: FloatArray, t: FloatArray, scale: float) -> FloatAr
     return np.asarray(np.where(t > 0, scale * value / np.where(t > 0, t, 1.0), 0.0))
 
 
-def parabola(x: FloatArray, n: FloatArray, t: FloatArray, scale: float, capped: bool) -> FloatArray:
-    """|d| <= a/2 + d^2 / 2a for every a; (q - t)^2 has an unbiased estimate. Half of that, capped if wanted."""
+def parabola(x: FloatArray, n: FloatArray, t: FloatArray, scale: float) -> FloatArray:
+    """|d| <= a/2 + d^2 / 2a for every a; (q - t)^2 has an unbiased estimate. Half of that, capped far out."""
     a = np.where(t * (1 - t) > 0, scale * sd(n, t), 1.0)
     square = x * (x - 1) / (n * np.maximum(n - 1, 1)) - 2 * t * x / n + t * t
-    value = (a / 2 + square / (2 * a)) / 2
-    if capped:
-        value = np.minimum(value, tv_truth(x / n, t) + _CAP * sd(n, t) / 2)
+    value = np.minimum((a / 2 + square / (2 * a)) / 2, tv_truth(x / n, t) + _CAP * sd(n, t) / 2)
     return np.asarray(np.where(t * (1 - t) > 0, value, tv_truth(x / n, t)))

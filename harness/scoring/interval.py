@@ -23,7 +23,7 @@ _LEVEL = 0.97
 _LEVEL_OF_MEAN = 0.965
 """Enough, in every case simulated, for a mean over contexts with more than ``_FEW_CLASSES``."""
 _FEW_CLASSES = 3
-_Z_OUTSIDE = 2.5
+Z_OUTSIDE = 2.5
 """A second lower limit of TV must not add much to the misses of the first: 0.6%."""
 _FEW = 60
 """Up to so many draws the upper limit of a context is also held against the exact ones of its classes."""
@@ -114,18 +114,18 @@ def _limits(name: str, parts: Sides, level: float) -> Limits:
     cells = cells_of(name)
     low_caution, high_caution = cells.caution
     for upper in parts.uppers:
-        z = _critical(parts.lower, upper, level)
-        lows.append(_limit(parts.lower, low_caution * z, -1))
-        highs.append(_limit(upper, high_caution * z, 1))
+        z = critical(parts.lower, upper, level)
+        lows.append(limit(parts.lower, low_caution * z, -1))
+        highs.append(limit(upper, high_caution * z, 1))
     best = np.argmin(highs, axis=0)[None]
     low = np.take_along_axis(np.array(lows), best, axis=0)[0]
     high = np.take_along_axis(np.array(highs), best, axis=0)[0]
     if cells.above_outside:
-        low = np.maximum(low, _limit(parts.outside, np.full(low.shape, _Z_OUTSIDE), -1))
+        low = np.maximum(low, limit(parts.outside, np.full(low.shape, Z_OUTSIDE), -1))
     return _ordered(parts.estimate, np.clip(low, 0.0, cells.top), np.clip(high, 0.0, cells.top))
 
 
-def _critical(lower: Cumulants, upper: Cumulants, level: float) -> FloatArray:
+def critical(lower: Cumulants, upper: Cumulants, level: float) -> FloatArray:
     """z with Phi(z + gap) - Phi(-z) = level, where gap separates the two sides in standard errors.
 
     The truth cannot be at both ends at once: two-sided critical values where the sides meet, one-sided ones
@@ -140,7 +140,7 @@ def _critical(lower: Cumulants, upper: Cumulants, level: float) -> FloatArray:
     return z
 
 
-def _limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
+def limit(side: Cumulants, z: FloatArray, sign: int) -> FloatArray:
     """The value at which ``side`` would lie z standard errors away, with the variance it would have there.
 
     To first order the variance grows by third/variance per unit of the value; the skewness of the sampling error

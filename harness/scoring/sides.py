@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from harness.metrics.base import CellFunction, Cells, FloatArray, IntArray
 
-_PARABOLAS = ((0.35, True), (0.6, True), (1.0, True), (0.35, False), (0.6, False), (1.0, False))
-"""Upper functions of TV: width of the parabola in standard errors, and whether it is capped far out."""
+PARABOLAS = (0.35, 0.6, 1.0)
+"""Upper functions of TV: width of the parabola in standard errors."""
 _SQUARES = (0.5, 1.0, 1.6, 2.6)
 """Upper functions of the other divergences: multiples of their curvature at the target."""
 _LEAST_TARGET = 1e-60
@@ -270,7 +270,7 @@ def functions(parts: Cells, n: FloatArray, t: FloatArray) -> tuple[Shifted, Shif
         uppers = [_shifted(checks, n, f, 1) for f in [parts.estimate, *squares]]
         return plain, _shifted(checks, n, parts.estimate, -1), uppers
     estimate = debiased_tv(n, t)
-    parabolas = [partial(cells.parabola, scale=a, capped=c) for a, c in _PARABOLAS]
+    parabolas = [partial(cells.parabola, scale=a) for a in PARABOLAS]
     uppers = [plain, *(_shifted(checks, n, f, 1) for f in parabolas)]
     return estimate, _shifted(checks, n, parts.estimate, -1, estimate.bump), uppers
 

@@ -157,11 +157,16 @@ def population(case: Case, rng: np.random.Generator) -> tuple[Floats, Floats, ND
     return np.array(targets), np.array(models), n
 
 
-def run(case: Case) -> list[Row]:
-    """Simulate one cell."""
-    rng = np.random.default_rng(
+def generator(case: Case) -> np.random.Generator:
+    """The random numbers of a cell."""
+    return np.random.default_rng(
         [case.contexts, case.classes, case.n, len(case.target), int(1000 * case.shift), len(case.move)]
     )
+
+
+def run(case: Case) -> list[Row]:
+    """Simulate one cell."""
+    rng = generator(case)
     found = population(case, rng)
     if found is None:
         return []

@@ -1,9 +1,10 @@
-"""Does the interval for wordings like these hold the truth? ``python -m tests.benchmarks.wordings OUT.json [--quick]``.
+"""Does the interval for wordings like these hold the truth? ``python -m tests.benchmarks.wordings OUT.json [--quick | --page]``.
 
 Simulates models whose answers depend on the wording: each wording moves the log-odds of all contexts alike, and of each
 context in its own way. The truth is the TV of the mean distribution over very many wordings. Beside the interval for
 wordings like these stands that of the score table, which is for the wordings that were asked. For comparisons two models
-are simulated whose effects of the wordings differ.
+are simulated whose effects of the wordings differ. Beside OUT.json stands its page OUT.md, which ``--page`` makes of it
+again.
 """
 
 from __future__ import annotations
@@ -137,32 +138,65 @@ def cases(quick: bool) -> list[Case]:
     ]
 
 
+HEAD = """\
+# How often the interval for wordings like these holds the truth
+
+Made by `python -m tests.benchmarks.wordings docs/results/wordings.json` from [wordings.json](wordings.json). Do not edit.
+
+Simulated models whose answers depend on the wording, {n} draws of each wording in each context. The truth is the TV of the
+mean distribution over very many wordings. *These* is the interval for the wordings that were asked, which the score table
+gives: how often it holds the truth for others like them. *Difference* is how often the interval of the difference of two
+equal models holds 0. *Least* is that of the cell that is covered least; of {samples} samples a cell, 95% is known to about
+{sure:.2f}.
+
+| effect of wordings | wordings | cells | least | mean | these: least | mean | width over that of these | difference: least |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The page of all cells."""
+    n, samples = rows[0].case.n, max(r.case.samples for r in rows)
+    sure = 1.96 * np.sqrt(0.95 * 0.05 / samples)
+    kinds: dict[tuple[float, float, int], list[Row]] = {}
+    for row in rows:
+        kinds.setdefault((row.case.common, row.case.own, row.case.wordings), []).append(row)
+    lines = []
+    for (common, own, count), part in sorted(kinds.items()):
+        held, these, off = ([getattr(r, k) for r in part] for k in ("coverage", "these", "difference"))
+        wide = np.mean([r.width / r.these_width for r in part])
+        effect = f"log-odds {common:g}, in each context {own:g} more" if common or own else "none"
+        lines.append(
+            f"| {effect} | {count} | {len(part)} | {min(held):.3f} | {np.mean(held):.3f} | {min(these):.3f} "
+            f"| {np.mean(these):.3f} | {wide:.2f} | {min(off):.3f} |\n"
+        )
+    return HEAD.format(n=n, samples=samples, sure=sure) + "".join(lines)
+
+
+def read(path: Path) -> list[Row]:
+    """The cells of a file."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**{**row, "case": Case(**row["case"])}) for row in told]
+
+
 def main() -> None:
-    """Run the grid, print least and mean coverage by number of wordings, and write every cell."""
+    """Run the grid, print its page and the least covered cells, and write every cell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--quick", action="store_true", help="a subset of the grid")
+    parser.add_argument("--page", action="store_true", help="make the page of OUT.json again")
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
-    with ProcessPoolExecutor(asked.processes) as pool:
-        rows = list(pool.map(run, cases(asked.quick), chunksize=4))
-    print(
-        "| wordings | cells | least coverage | mean | these: least | these: mean | width/these | difference: least |"
-    )
-    print("|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for count in sorted({r.case.wordings for r in rows}):
-        part = [r for r in rows if r.case.wordings == count]
-        held, own, off = (
-            np.array([getattr(r, k) for r in part]) for k in ("coverage", "these", "difference")
-        )
-        wide = np.mean([r.width / r.these_width for r in part])
-        print(
-            f"| {count} | {len(part)} | {held.min():.3f} | {held.mean():.3f} | {own.min():.3f} | {own.mean():.3f} "
-            f"| {wide:.2f} | {off.min():.3f} |"
-        )
+    if asked.page:
+        rows = read(asked.out)
+    else:
+        with ProcessPoolExecutor(asked.processes) as pool:
+            rows = list(pool.map(run, cases(asked.quick), chunksize=4))
+        asked.out.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n", encoding="utf-8")
+    asked.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
+    print(page(rows))
     for row in sorted(rows, key=lambda r: min(r.coverage, r.difference))[:10]:
         print(row)
-    asked.out.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
