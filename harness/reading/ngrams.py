@@ -114,10 +114,10 @@ class NgramReader(Reader):
                 expected=", ".join(classes),
             )
         shape = (len(fitted.terms), len(fitted.labels))
-        if {len(row) for row in fitted.weights} != {shape[1]} or len(fitted.weights) != shape[0]:
-            raise UserError(
-                "weights that fit no terms and labels", where=str(path), expected=f"{shape[0]} x {shape[1]}"
-            )
+        given = {(len(fitted.rarity), len(row)) for row in (*fitted.weights, fitted.bias)}
+        if given != {shape} or len(fitted.weights) != shape[0]:
+            expected = f"{shape[0]} x {shape[1]}"
+            raise UserError("weights that fit no terms and labels", where=str(path), expected=expected)
         self.labels = fitted.labels
         self._model = Model(
             {term: i for i, term in enumerate(fitted.terms)},

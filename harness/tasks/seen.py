@@ -46,17 +46,18 @@ def write(folder: Path, hashes: Iterable[int]) -> None:
 def read(folder: Path) -> NDArray[np.uint64] | None:
     """The hashes in a checkpoint's folder; None where there are none."""
     import numpy as np
+    import pyarrow as pa
 
     path = folder / FILE
     if not path.is_file():
         return None
     table = read_parquet(path, hint="the training that made it, again, into another folder")
-    if table.column_names != [_COLUMN]:
+    if table.schema != pa.schema({_COLUMN: pa.uint64()}) or table[_COLUMN].null_count:
         raise UserError(
             "this is no list of the replies that a checkpoint was trained on",
             where=str(path),
-            found=", ".join(table.column_names),
-            expected=_COLUMN,
+            found=str(table.schema),
+            expected=f"{_COLUMN}: uint64",
         )
     return np.asarray(table[_COLUMN].to_numpy(), dtype=np.uint64)
 

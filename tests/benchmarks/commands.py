@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--contexts", "software_developers,managers_all_other")
-TINY = ("--set", "save_steps=5")
+SHORT: Mapping[str, tuple[str, ...]] = {
+    "sft": ("rows=20", "epochs=1", "retention_rows=2", "save_steps=2"),
+    "dpo": ("rows=20", "sft_epochs=1", "retention_rows=2", "save_steps=2"),
+    "klkto": ("rows=20", "sft_epochs=1", "epochs=1", "retention_rows=2", "save_steps=2"),
+    "walf": ("epochs=2", "retention_rows=2"),
+    "polyalign": ("rows=60", "epochs=1", "draw_tokens=60", "save_steps=2"),
+}
+"""Settings that make a training of each method a few steps long."""
 TIMES = ("created", "seconds", "finished", "started", "host", "command", "runtime_s")
 """Keys of a JSON file that differ between two runs of one command."""
 RESULTS = (".csv", ".safetensors", ".yaml", ".jsonl", ".parquet", ".html", ".zip", ".svg", ".tex", ".md")
@@ -49,17 +56,19 @@ def evaluating(model: str, *more: str) -> Case:
     return Case((*asked, *more))
 
 
-def training(method: str, task: str = "gender_us", model: Path | None = None, *more: str) -> Case:
+def training(method: str, task: str = "gender_us", model: Path | None = None) -> Case:
     """A training of a tiny model."""
     source = str(model or causal_path())
     asked = ("train", method, source, "--task", task, "--target", "labor", "-o", "{here}/out")
-    return Case((*asked, *recipe(method), *more), dear=method != "prompting")
+    return Case((*asked, *short(method)), dear=method in SHORT)
 
 
-def recipe(method: str) -> tuple[str, ...]:
+def short(method: str) -> tuple[str, ...]:
     """The options that make a training short, where there are some."""
-    file = ROOT / "baselines" / method / "recipe_tiny.yaml"
-    return ("--recipe", str(file)) if file.is_file() else ()
+    if method not in SHORT:
+        return ()
+    settings = (word for setting in SHORT[method] for word in ("--set", setting))
+    return ("--recipe", str(ROOT / "baselines" / method / "recipe_tiny.yaml"), *settings)
 
 
 def run_copied(given: Path, here: Path) -> None:
@@ -90,14 +99,14 @@ CASES: Mapping[str, Case] = {
     "evaluate, server": evaluating("server:tiny@{server}", "-n", "20"),
     "evaluate, llamacpp": evaluating("llamacpp:{given}/tiny.gguf", "-n", "4", *SMALL),
     "evaluate, lm-eval": evaluating(f"lm-eval:hf,pretrained={causal_path()},device=cpu", "-n", "4", *SMALL),
-    "train sft": training("sft", "gender_us", None, *TINY),
-    "train dpo": training("dpo", "gender_us", None, *TINY),
-    "train klkto": training("klkto", "gender_us", None, *TINY),
-    "train walf": training("walf", "profession_gender", masked_path(), "--set", "epochs=2"),
+    "train sft": training("sft"),
+    "train dpo": training("dpo"),
+    "train klkto": training("klkto"),
+    "train walf": training("walf", "profession_gender", masked_path()),
     "train polyalign": Case(
         (
             *("train", "polyalign", str(causal_path()), "--corpus", "{given}/people/people_en.jsonl"),
-            *("--target", "{given}/targets/people_en", "-o", "{here}/out", *recipe("polyalign"), *TINY),
+            *("--target", "{given}/targets/people_en", "-o", "{here}/out", *short("polyalign")),
         ),
         dear=True,
     ),

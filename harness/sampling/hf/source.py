@@ -67,7 +67,7 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
         weights: whether transformers is to read the weights; without, only a GGUF file's tokenizer is unpacked.
         trust_pickle: whether weights may be pickles.
     """
-    folder = Path(model).expanduser()
+    folder = _path(model)
     commit = ""
     file = _gguf_in(folder)
     if file is not None:
@@ -99,6 +99,18 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
             expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
         )
     return Source(model, folder, commit, None, contract)
+
+
+def _path(name: str) -> Path:
+    """A name as a path that can be looked for."""
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, the home of nobody
+        raise UserError(
+            "no name of a model", where=name, found=str(error), expected="a folder, or a hub id"
+        ) from None
+    return path
 
 
 def _gguf_in(place: Path) -> Path | None:
@@ -141,8 +153,8 @@ def _base_of(folder: Path, model: str, trust_pickle: bool) -> Source:
             where=f"{model}/adapter_config.json",
             expected="base_model_name_or_path: a path or hub id",
         )
-    beside = Path(os.path.normpath(folder / base))
-    place = next((p for p in (Path(base).expanduser(), beside) if p.exists()), None)
+    beside = os.path.normpath(folder / base)
+    place = next((p for p in (_path(base), _path(beside)) if p.exists()), None)
     itself = UserError("the base of this adapter is itself an adapter", where=model, found=base)
     if place is not None and (place / "adapter_config.json").is_file():
         raise itself  # looked at before it is opened: two adapters may name each other
