@@ -27,7 +27,7 @@ TERM_FADE = 0.75
 PARTS = {"last": (0.0, 1.0), "next": (1.0, 2.01), "early": (2.01, math.inf)}
 """Parts of a story, in sentences from its end."""
 LABELS = ("negative", "neutral", "positive")
-SURE = 0.45
+SURE = 0.5
 """A class is read where its probability is above this."""
 SHORT = {"en": 6, "zh": 10}
 """Fewer words, or Chinese characters, than this tell no story."""
@@ -59,6 +59,7 @@ class _Lists(NamedTuple):
     number: re.Pattern[str]
     turn: re.Pattern[str]
     habit: re.Pattern[str]
+    no_story: re.Pattern[str]
 
 
 @functools.cache
@@ -162,7 +163,7 @@ def signs(text: str, clauses: Sequence[Clause], language: str) -> dict[str, floa
 def verdict(text: str, clauses: Sequence[Clause], language: str) -> str:
     """What a story leaves behind; unparsed where no class is likely enough, or hardly anything is told."""
     told = re.findall(r"[\u4e00-\u9fff]" if language == "zh" else r"\w+", text)
-    if len(told) < SHORT[language]:
+    if len(told) < SHORT[language] or load(language).no_story.search(clean(text)):
         return "unparsed"
     weights = _weights(language)
     scores = dict(weights["*bias"])

@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "d829b6fb2242a00c"
+READ = "48828be2ff5a8297"
 """Digest of all readings of version READERS."""
 
 
