@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+THREADED_ROWS = 50_000
+"""Of fewer rows the columns are read one after the other: threads would take longer to start."""
+
+
 def read_text(path: Path, most: int = limits.TEXT_BYTES) -> str:
     """The UTF-8 text of a file; a missing, unreadable or wrongly encoded file is a ``UserError``."""
     return decoded(read_bytes(path, most), path)
@@ -51,7 +55,7 @@ def read_parquet(path: Path, hint: str = "") -> pa.Table:
             raise UserError("lists in a table", where=str(path), found=", ".join(nested), hint=hint)
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             _check_size(file.metadata, path)
-            table = file.read()
+            table = file.read(use_threads=file.metadata.num_rows > THREADED_ROWS)
             for i, name in enumerate(table.column_names):
                 if pa.types.is_dictionary(table.schema.field(i).type):
                     table = table.set_column(i, name, _decoded(table.column(i), path))

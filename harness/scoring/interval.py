@@ -57,12 +57,13 @@ def share_limits(counts: IntArray | FloatArray) -> Limits:
 
 
 def limits(
-    counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...]
+    counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...], tables: int | None = None
 ) -> dict[str, tuple[Limits, Limits]]:
     """For each divergence: limits per context ``[C]``, and of the mean over contexts.
 
     Every context must have draws, a whole number of them in all. The papers' variants estimate the same quantity as
-    the divergence they vary (times 2/K for MAE, 1/2 for the halved KL) and have its interval.
+    the divergence they vary (times 2/K for MAE, 1/2 for the halved KL) and have its interval. Where the contexts are
+    those of ``tables`` of equal size, one after the other, the means are ``[tables]``.
     """
     table = Table(counts, target)
     found: dict[str, tuple[Limits, Limits]] = {}
@@ -71,8 +72,7 @@ def limits(
         if base not in found:
             parts = sides(base, table)
             each = context_limits(base, parts, counts, target)
-            of_mean = mean_limits(base, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
-            found[base] = each, of_mean
+            found[base] = each, limits_of_means(base, parts, each, tables)
         scale = divergence(name).scale(counts.shape[1])
         each, of_mean = found[base]
         found[name] = Limits(*(p * scale for p in each)), Limits(*(p * scale for p in of_mean))
@@ -100,6 +100,15 @@ def guarded_limits(
     if few.any():
         high[few] = np.maximum(high[few], _one_class_off(name, value, counts[few], target[few]))
     return _ordered(found.estimate, low, high)
+
+
+def limits_of_means(name: str, parts: Sides, each: Limits, tables: int | None) -> Limits:
+    """Limits of the mean over all contexts, or over those of each table."""
+    shape = (-1,) if tables is None else (tables, -1)
+    shaped = Limits(*(part.reshape(shape) for part in each))
+    if shaped.estimate.shape[-1] == 1:
+        return Limits(*(part[..., 0] for part in shaped))
+    return mean_limits(name, parts.reshaped(*shape), shaped)
 
 
 def mean_limits(name: str, parts: Sides, each: Limits) -> Limits:

@@ -16,7 +16,7 @@ from scipy.special import gammaln, xlog1py, xlogy
 
 from harness.metrics.w1 import W1, below, cuts, w1
 from harness.scoring import cells
-from harness.scoring.interval import Limits, guarded_limits, mean_limits
+from harness.scoring.interval import Limits, guarded_limits, limits_of_means
 from harness.scoring.sides import Cumulants, Sides, cells_of, debiased_tv, functions, pairs_of
 
 if TYPE_CHECKING:
@@ -51,18 +51,19 @@ class _Valid(NamedTuple):
 
 
 def ordered_limits(
-    counts: IntArray | FloatArray, target: FloatArray, positions: FloatArray
+    counts: IntArray | FloatArray, target: FloatArray, positions: FloatArray, tables: int | None = None
 ) -> tuple[Limits, Limits]:
-    """Limits of W1 per context ``[C]``, and of the mean over contexts.
+    """Limits of W1 per context ``[C]``, and of the mean over contexts, or over those of each of ``tables``.
 
     Args:
         counts: contexts x (classes, then perhaps draws without a class); every context has draws.
         target: shares of the same columns.
         positions: of the classes, from 0 to 1.
+        tables: see ``interval.limits``.
     """
     parts = ordered_sides(counts, target, positions)
     each = guarded_limits(W1, partial(w1, positions=positions), parts, counts, target)
-    return each, mean_limits(W1, parts, each) if len(counts) > 1 else Limits(*(p[0] for p in each))
+    return each, limits_of_means(W1, parts, each, tables)
 
 
 def ordered_sides(counts: IntArray | FloatArray, target: FloatArray, positions: FloatArray) -> Sides:

@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.files import csv_lines
 from harness.metrics.base import Counted
 from harness.plaintext import disarmed, rearmed
-from harness.scoring import compare, measured, table, wordings
+from harness.scoring import again, compare, measured, table, wordings
 from harness.scoring.certain import score_certain
 from harness.terms import INVALID
 
@@ -165,17 +165,15 @@ def score_outcomes(
 
 
 def score_again(
-    found: Counts | Certain,
+    found: Sequence[Counts],
     target: FloatArray,
     sizes: FloatArray,
-    before: table.AggregateScore,
+    before: Sequence[table.AggregateScore],
     positions: FloatArray | None = None,
-) -> table.AggregateScore:
-    """The means over contexts, without what rests on simulation where there are draws; see ``table.again``."""
-    if isinstance(found, Certain):
-        return score_outcomes(found, target, sizes, positions).aggregate
-    counts = found.folded()
-    return table.again(counts[:, :-1], counts[:, -1], target, sizes, before, positions)
+) -> list[table.AggregateScore]:
+    """The means over contexts of several tables of one shape, without what rests on simulation; see ``again``."""
+    counts = np.stack([one.folded() for one in found])
+    return again.again(counts[..., :-1], counts[..., -1], target, sizes, before, positions)
 
 
 def distances_of(
@@ -287,18 +285,23 @@ def _read(
     header, lines = csv_lines(path, required=wanted)
     pick = itemgetter(*map(header.index, wanted))
     found: dict[str, dict[tuple[str, str], dict[str, Value]]] = {}
+    place: tuple[str, ...] = ()
+    cell: dict[str, Value] = {}
     for line, cells in lines:
         picked = pick(cells)
-        attribute, context, prompt, outcome = map(rearmed, picked[: len(KEYS)])
-        values = picked[len(KEYS) :]
+        *own, outcome = picked[: len(KEYS)]
         if "" in picked[: len(KEYS)]:
             raise UserError(
                 f"a row without {KEYS[picked.index('')]}", where=f"{path}:{line}", expected=", ".join(KEYS)
             )
-        cell = found.setdefault(attribute, {}).setdefault((context, prompt), {})
+        if (here := tuple(own)) != place:  # the rows of a cell mostly stand together
+            place = here
+            attribute, context, prompt = map(rearmed, place)
+            cell = found.setdefault(attribute, {}).setdefault((context, prompt), {})
+        outcome = rearmed(outcome)
         if outcome in cell:
             raise UserError("an outcome stands twice", where=f"{path}:{line}", found=outcome)
-        cell[outcome] = value(values, line)
+        cell[outcome] = value(picked[len(KEYS) :], line)
     if not found:
         raise UserError("a table without rows", where=str(path), expected="a row for each outcome")
     _same_prompts(found, path)

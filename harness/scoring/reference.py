@@ -31,19 +31,21 @@ def sample_limits(
     sizes: FloatArray,
     names: tuple[str, ...],
     positions: FloatArray | None = None,
+    tables: int | None = None,
 ) -> dict[str, tuple[Limits, Limits]]:
     """As ``limits``, for targets ``[C, K]`` that are samples of ``sizes[C]`` independent replies (inf: exact).
 
     Of classes with ``positions`` also W1.
     """
     if not np.isfinite(sizes).any():
-        return _exact_limits(counts, target, names, positions)
+        return _exact_limits(counts, target, names, positions, tables)
     n = counts.sum(axis=1)
     both = np.where(np.isfinite(sizes), np.maximum(np.floor(n / (1 + n / sizes)), 1.0), n)
     # Whole numbers of draws: the sides look at the counts that so many can give.
-    found = _exact_limits(counts * both[:, None] / n[:, None], target, names, positions)
+    found = _exact_limits(counts * both[:, None] / n[:, None], target, names, positions, tables)
     shares = smoothed_shares(counts, (counts > 0) | (target > 0))
     result = {}
+    shape = (-1,) if tables is None else (tables, -1)
     for name, (each, mean) in found.items():
         if name == W1 and positions is not None:
             base, scale, slopes = name, 1.0, gradient(shares, target, positions)
@@ -52,15 +54,23 @@ def sample_limits(
             scale, slopes = divergence(name).scale(counts.shape[1]), cells_of(base).slopes(shares, target)
         missing = scale**2 * _missing_variance(slopes, shares, target) / sizes
         top = scale * cells_of(base).top
-        result[name] = _widened(each, missing, top), _widened(mean, missing.mean() / len(missing), top)
+        own = missing.reshape(shape)
+        result[name] = (
+            _widened(each, missing, top),
+            _widened(mean, own.mean(axis=-1) / own.shape[-1], top),
+        )
     return result
 
 
 def _exact_limits(
-    counts: IntArray | FloatArray, target: FloatArray, names: tuple[str, ...], positions: FloatArray | None
+    counts: IntArray | FloatArray,
+    target: FloatArray,
+    names: tuple[str, ...],
+    positions: FloatArray | None,
+    tables: int | None,
 ) -> dict[str, tuple[Limits, Limits]]:
-    found = limits(counts, target, names)
-    return found if positions is None else found | {W1: ordered_limits(counts, target, positions)}
+    found = limits(counts, target, names, tables)
+    return found if positions is None else found | {W1: ordered_limits(counts, target, positions, tables)}
 
 
 def tv_shift(off: FloatArray, target: FloatArray, sizes: FloatArray | None) -> FloatArray | None:

@@ -29,7 +29,8 @@ _SQUARES = (0.5, 1.0, 1.6, 2.6)
 """Upper functions of the other divergences: multiples of their curvature at the target."""
 _LEAST_TARGET = 1e-60
 """A smaller share is as good as this one, and its third power could not be written."""
-_EXACT_PAIRS = 800
+EXACT_PAIRS = 800
+"""Of n and target share in a table: each has functions of its own, while there are no more."""
 _CHUNK = 400
 
 
@@ -251,7 +252,7 @@ def pairs_of(n: FloatArray, t: FloatArray) -> tuple[FloatArray, IntArray]:
     """The distinct (n, t) and which of them each cell has; in very large tables neighbours share one."""
     first, index = _distinct(n, t)
     pairs = np.stack([n[first], t[first]], axis=1)
-    if len(pairs) <= _EXACT_PAIRS:
+    if len(pairs) <= EXACT_PAIRS:
         return pairs, index
     with np.errstate(divide="ignore"):
         logit = np.log(pairs[:, 1]) - np.log1p(-pairs[:, 1])

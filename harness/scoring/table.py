@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +18,6 @@ from harness.scoring.interval import Limits, share_limits
 from harness.scoring.reference import sample_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.metrics.base import FloatArray, IntArray
 
 NAN = float("nan")
@@ -134,67 +132,6 @@ class TableScore:
     """Of their mean."""
 
 
-def again(
-    counts: IntArray,
-    invalid: IntArray,
-    target: FloatArray,
-    sizes: FloatArray,
-    before: AggregateScore,
-    positions: FloatArray | None = None,
-) -> AggregateScore:
-    """The means over contexts computed again, but for what rests on simulation: that is taken from ``before``.
-
-    Args:
-        counts: see ``score``.
-        invalid: see ``score``.
-        target: see ``score``.
-        sizes: see ``score``.
-        before: scores of this table; its floors, p and fit stay.
-        positions: see ``score``.
-    """
-    counts, invalid, target = _checked(counts, invalid, target)
-    everything = np.concatenate([counts, invalid[:, None]], axis=1)
-    full_target = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
-    names, outside = tuple(of(Divergence)), headline()
-    shown = outside if positions is None else (*outside, W1)
-    inside = _means_again(names, (counts, target, sizes), before.scores | before.conditional, positions)
-    over_all = inside
-    if invalid.any():
-        over_all = _means_again(outside, (everything, full_target, sizes), before.scores, positions)
-    best, worst = best_and_worst_tv(counts, invalid, target)
-    return replace(
-        before,
-        valid=_mean_share(np.stack([counts.sum(axis=1), invalid], axis=1)),
-        scores={name: (over_all if name in shown else inside)[name] for name in inside},
-        conditional={name: inside[name] for name in shown},
-        unsmoothed={name: _mean(unsmoothed(name, counts, target)) for name in smoothed()},
-        best_tv=_mean(best),
-        worst_tv=_mean(worst),
-    )
-
-
-def _means_again(
-    names: tuple[str, ...],
-    table: tuple[IntArray, FloatArray, FloatArray],
-    before: Mapping[str, Score],
-    positions: FloatArray | None,
-) -> dict[str, Score]:
-    """The divergences ``names``, of ordered classes W1 too, of counts, their target and its sizes."""
-    used = table[0].sum(axis=1) > 0
-    counts, target, sizes = (part[used] for part in table)
-    if not used.any():
-        return dict.fromkeys((*names, *(() if positions is None else (W1,))), NOTHING)
-    found = sample_limits(counts, target, sizes, names, positions)
-    return {
-        name: replace(
-            before.get(name, NOTHING),
-            plugin=float(value.mean()),
-            **{key: float(limit) for key, limit in found[name][1]._asdict().items()},
-        )
-        for name, value in plugins(names, counts, target, positions).items()
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """Scores of several divergences on one version of the counts."""
@@ -226,7 +163,7 @@ def score(
             contexts does not matter.
         positions: Of the classes, from 0 to 1, where they have an order: then W1 is scored too.
     """
-    counts, invalid, target = _checked(counts, invalid, target)
+    counts, invalid, target = checked(counts, invalid, target)
     names, outside = tuple(of(Divergence)), headline()
     shown = outside if positions is None else (*outside, W1)
     sizes = np.full(len(counts), np.inf) if sizes is None else np.asarray(sizes, dtype=np.float64)
@@ -266,12 +203,12 @@ def score(
         contexts=int((n > 0).sum()),
         empty=int((n == 0).sum()),
         without_valid=int(((n > 0) & (n_valid == 0)).sum()),
-        valid=_mean_share(valid_counts),
+        valid=mean_share(valid_counts),
         scores={name: (over_all if name in shown else conditional).mean[name] for name in every},
         conditional={name: conditional.mean[name] for name in shown},
-        unsmoothed={name: _mean(values) for name, values in raw.items()},
-        best_tv=_mean(best),
-        worst_tv=_mean(worst),
+        unsmoothed={name: mean_of(values) for name, values in raw.items()},
+        best_tv=mean_of(best),
+        worst_tv=mean_of(worst),
         fit_p=conditional.fit_all,
     )
     return TableScore(contexts, aggregate)
@@ -329,7 +266,7 @@ def _intervals(limits: Limits) -> list[tuple[Interval, ...]]:
     return [tuple(Interval(*cell) for cell in row) for row in table]
 
 
-def _mean_share(counts: IntArray) -> Interval:
+def mean_share(counts: IntArray) -> Interval:
     """Mean over contexts of the first column's share, with a stratified Wilson-like interval.
 
     The effective number of draws is the one at which a single share would have the variance of the mean.
@@ -345,14 +282,18 @@ def _mean_share(counts: IntArray) -> Interval:
     return Interval(value, float(limits.low[0, 0]), float(limits.high[0, 0]))
 
 
-def _mean(values: FloatArray) -> float:
+def mean_of(values: FloatArray) -> float:
+    """Mean of the values that exist; nan where none does."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _checked(
-    counts: IntArray, invalid: IntArray, target: FloatArray
-) -> tuple[IntArray, IntArray, FloatArray]:
+def checked(counts: IntArray, invalid: IntArray, target: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Counts, invalid draws and target as arrays that fit together.
+
+    Raises:
+        ValueError: they do not, or a number is negative.
+    """
     counts = np.asarray(counts, dtype=np.int64)
     invalid = np.asarray(invalid, dtype=np.int64)
     target = np.asarray(target, dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,9 @@ from scipy.stats import beta
 
 from harness.metrics.base import Divergence
 from harness.metrics.catalog import of
+from harness.scoring import again as many
+from harness.scoring import sides
+from harness.scoring.again import again
 from harness.scoring.interval import share_limits
 from harness.scoring.table import AggregateScore, ContextScore, TableScore, score
 from tests.benchmarks.coverage import Case, run
@@ -204,3 +208,43 @@ def test_shares_have_jeffreys_limits() -> None:
 def test_misfits_are_refused(counts: object, invalid: object, target: object) -> None:
     with pytest.raises(ValueError, match=r"shapes differ|negative|sum to 1"):
         score(ints(counts), ints(invalid), np.array(target))
+
+
+def leaves(tree: object) -> list[float]:
+    """The numbers of a tree, by their keys' order."""
+    if isinstance(tree, dict):
+        return [leaf for key in sorted(tree) for leaf in leaves(tree[key])]
+    assert isinstance(tree, int | float)
+    return [float(tree)]
+
+
+@pytest.mark.parametrize("kind", ["exact", "sampled", "ordered", "one context"])
+def test_many_tables_at_once_are_what_each_is_alone(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was claimed before does not matter, but for what is simulated; neither do the other tables."""
+    contexts = 1 if kind == "one context" else 6
+    drawn = [sample(seed, contexts) for seed in range(5)]
+    target = drawn[0][2]
+    counts = np.stack([one[0] for one in drawn])
+    invalid = np.stack([one[1] for one in drawn])
+    invalid[0] = 0
+    if contexts > 1:
+        counts[1, 2] = 0  # no draw with a class
+        counts[2, 3] = invalid[2, 3] = 0  # no draw at all
+    counts[3], invalid[3] = 0, 0
+    sizes = (
+        np.where(np.arange(contexts) % 2, np.inf, 150.0) if kind == "sampled" else np.full(contexts, np.inf)
+    )
+    positions = np.array([0.0, 0.2, 0.7, 1.0]) if kind == "ordered" else None
+    alone = [
+        score(c, i, target, sizes=sizes, positions=positions).aggregate
+        for c, i in zip(counts, invalid, strict=True)
+    ]
+    forged = [
+        replace(one, best_tv=0.5, scores={k: replace(v, plugin=9.0, low=9.0) for k, v in one.scores.items()})
+        for one in alone
+    ]
+    for pairs in (sides.EXACT_PAIRS, 1):  # all in one group, then each by itself
+        monkeypatch.setattr(many, "EXACT_PAIRS", pairs)
+        found = again(counts, invalid, target, sizes, forged, positions)
+        for one, own in zip(found, alone, strict=True):
+            np.testing.assert_allclose(leaves(asdict(one)), leaves(asdict(own)), rtol=1e-9, atol=1e-12)
