@@ -352,5 +352,7 @@ def run_folders(paths: Sequence[str | Path]) -> list[Path]:
         if (root / MANIFEST).is_file():
             found.append(root)
         else:
-            found.extend(sorted(p.parent for p in root.glob(f"**/{MANIFEST}")))
+            within = (p.parent for p in root.glob(f"**/{MANIFEST}"))
+            # A hidden folder is one that a command has not finished.
+            found.extend(sorted(p for p in within if not any(n[0] == "." for n in p.relative_to(root).parts)))
     return found

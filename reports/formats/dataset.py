@@ -11,6 +11,7 @@ from harness.files import make_folder, replacing, write_atomic
 from harness.plaintext import spelled
 from harness.readings import readings
 from harness.runs.source import task_of
+from reports.begun import refuse_others
 from reports.board import build
 from reports.export import escaped, markdown, parquet, scored
 from reports.packing import public
@@ -49,14 +50,13 @@ def write(runs: Sequence[str], out: Path) -> Path:
     """Write the folder: ``README.md`` and a folder of Parquet files for each part."""
     import pyarrow as pa
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError("a data set is written into a new folder", where=str(out))
     found = scored(runs)
-    drawn = {e.run.manifest.run: e.run for e in found if not e.certain}
+    drawn = {f"{e.run.manifest.run}-n{e.run.n}.parquet": e.run for e in found if not e.certain}
     if not drawn:
         raise UserError("none of these runs has draws", found=", ".join(runs), expected="a run with draws")
-    for run in drawn.values():
-        name = f"{run.manifest.run}-n{run.n}.parquet"
+    ours = {"scores/scores.parquet", *(f"{part}/{name}" for part in PARTS for name in drawn)}
+    refuse_others(out, ours, "a data set is written into a new folder")
+    for name, run in drawn.items():
         for part, columns in (
             ("draws", _draws(run)),
             ("prompts", _prompts(run)),

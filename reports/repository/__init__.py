@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import __version__
-from harness.errors import UserError
 from harness.files import make_folder, write_atomic
+from reports.begun import refuse_others
 
 PLACES = {
     "README.md": "README.md",
@@ -23,14 +23,14 @@ VERSION = "@VERSION@"
 
 def make(folder: Path) -> list[Path]:
     """Write the repository's files and return their paths."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(
-            "a board begins in a new folder", where=str(folder), expected="none of that name, or empty"
-        )
     texts = {f"{name}/.gitkeep": "" for name in FOLDERS}
     for name, place in PLACES.items():
         text = (Path(__file__).parent / name).read_text(encoding="utf-8")
         texts[place] = text.replace(VERSION, __version__)
+    there = {place: folder / place for place in texts if (folder / place).is_file()}
+    unchanged = {place for place, path in there.items() if path.read_bytes() == texts[place].encode()}
+    ours = {place for place in texts if place not in there or place in unchanged}
+    refuse_others(folder, ours if len(there) < len(texts) else (), "a board begins in a new folder")
     for place, text in texts.items():
         make_folder((folder / place).parent)
         write_atomic(folder / place, text)

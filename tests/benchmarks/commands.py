@@ -34,7 +34,7 @@ TIMES = ("created", "seconds", "finished", "started", "host", "command", "runtim
 """Keys of a JSON file that differ between two runs of one command."""
 RESULTS = (".csv", ".safetensors", ".yaml", ".jsonl", ".parquet", ".html", ".zip", ".svg", ".tex", ".md")
 """Endings of files that hold results, besides .json."""
-DONE = ("is there already", "there already")
+DONE = ("there already", "exists already", "a new folder")
 """Said by a command that never writes over what it wrote, where it was stopped after its last word."""
 
 

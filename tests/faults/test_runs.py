@@ -16,6 +16,7 @@ from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.rescore import score
+from harness.runs.folder import find_runs
 from harness.settings import Settings
 from reports.leaderboard import leaderboard
 from tests import helpers
@@ -147,3 +148,37 @@ def test_one_of_two_writers_is_told_and_waits(tmp_path: Path, capsys: pytest.Cap
     assert told.count("another process is writing this run") == 1
     assert "nothing is lost" in told
     assert command(line) == 0
+
+
+def test_folders_that_a_stopped_command_left_are_filled_and_others_refused(tmp_path: Path) -> None:
+    drawn(tmp_path)
+    commands = {
+        "board": (["board", "new", str(tmp_path / "board")], "README.md"),
+        "set": (
+            ["export", "datasets", str(tmp_path / "runs"), "-o", str(tmp_path / "set")],
+            "scores/scores.parquet",
+        ),
+    }
+    for name, (line, last) in commands.items():
+        folder = tmp_path / name
+        assert command(line) == 0
+        whole = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        (folder / "README.md").unlink()
+        (folder / last).unlink(missing_ok=True)
+        (folder / last).with_name(f".{(folder / last).name}.tmp").write_text("half", encoding="utf-8")
+        assert command(line) == 0
+        assert whole == {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        (folder / "mine.txt").write_text("", encoding="utf-8")
+        assert command(line) == 2
+        (folder / "mine.txt").unlink()
+    for line, _ in commands.values():
+        assert command(line) == 2, "it is finished"
+    (tmp_path / "board" / "README.md").write_text("Ours.", encoding="utf-8")
+    (tmp_path / "board" / "CONTRIBUTING.md").unlink()
+    assert command(commands["board"][0]) == 2, "nobody's words are written over"
+
+
+def test_what_an_unpacking_left_is_no_run(tmp_path: Path) -> None:
+    run = drawn(tmp_path)
+    shutil.copytree(run.folder, tmp_path / "runs" / ".unpacked-x" / "run")
+    assert [r.folder for r in find_runs([tmp_path / "runs"])] == [run.folder]
