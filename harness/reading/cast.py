@@ -298,7 +298,9 @@ class Cast:
             and determiner in ("a", "an", "the", "one", "")
             and self._subject is not None
         ):
-            self._learn(self._subject, gender)
+            if not (self._subject.gender == "f" and word.endswith("man") and gender == "m"):
+                # "Pilot Mary Hensley was the mailman": the word is loose.
+                self._learn(self._subject, gender)
             return True
         if self.people:
             named = self.people[-1]

@@ -32,6 +32,7 @@ SURE = 0.5
 SHORT = {"en": 6, "zh": 10}
 """Fewer words, or Chinese characters, than this tell no story."""
 _SENTENCE = re.compile(r"(?<=[.!?。])\s*")
+_CLOSED = re.compile(r"[.!?。…)\"'*」』]\s*$")
 _WORD = re.compile(r"[a-z']+")
 _HAN = re.compile(r"[^\u4e00-\u9fff。]")
 
@@ -160,10 +161,18 @@ def signs(text: str, clauses: Sequence[Clause], language: str) -> dict[str, floa
     return {f"*{name}": value for name, value in features(clauses, language).items()} | terms(text, language)
 
 
+def _tells_nothing(text: str, language: str) -> bool:
+    """Is a text no story, or did it break off when it had hardly begun?"""
+    told = re.findall(r"[\u4e00-\u9fff]" if language == "zh" else r"\w+", text)
+    *whole, last = _SENTENCE.split(clean(text).strip())
+    begun = len(whole) < 2 and bool(last) and not _CLOSED.search(last)
+    short = len(told) < SHORT[language] * (3 if begun else 1)
+    return short or load(language).no_story.search(clean(text)) is not None
+
+
 def verdict(text: str, clauses: Sequence[Clause], language: str) -> str:
     """What a story leaves behind; unparsed where no class is likely enough, or hardly anything is told."""
-    told = re.findall(r"[\u4e00-\u9fff]" if language == "zh" else r"\w+", text)
-    if len(told) < SHORT[language] or load(language).no_story.search(clean(text)):
+    if _tells_nothing(text, language):
         return "unparsed"
     weights = _weights(language)
     scores = dict(weights["*bias"])

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLAUSES = {"en": sentiment.story_clauses, "zh": sentiment_zh.story_clauses}
-LISTED = 0.8
+LISTED = 0.7
 """Scale of what the lists say: the smaller, the more the fit holds their weights down."""
-TERMS = 1.0
+TERMS = 1.2
 """Scale of the terms."""
 LEAST = 3
 """A term must be in so many stories."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.reading import make_reader
+from harness.reading import make_reader, names_zh
 from harness.reading.people import first_names
 from tests.reading.cases import cases, label, reader_of
 
@@ -48,6 +48,37 @@ def test_stories_that_the_readers_were_fitted_to(
     assert 1 - len(wrong) / len(read) >= least, wrong
     misclassed = [pair for pair in wrong if pair[0] not in ("unparsed", "refused", "truncated")]
     assert len(misclassed) / len(read) <= most_wrong, misclassed
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "least", "most_wrong"),
+    [("en", 0, 0.96, 0.02), ("zh", 0, 0.93, 0.02), ("en", 1, 0.81, 0.11), ("zh", 1, 0.86, 0.12)],
+)
+def test_ordinary_stories_that_nothing_was_fitted_to(
+    language: str, kind: int, least: float, most_wrong: float
+) -> None:
+    """As language models write them, gender/sentiment; texts of another author are read a little worse."""
+    reader = (
+        make_reader({"name": "sentiment", "scope": "story"}, MOODS, language)
+        if kind
+        else make_reader("story_gender", SEX, language)
+    )
+    read = [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/held_{language}")]
+    wrong = [pair for pair in read if pair[0] != pair[1]]
+    assert len(read) > 60
+    assert 1 - len(wrong) / len(read) >= least, wrong
+    assert sum(got in MOODS | SEX for got, _ in wrong) / len(read) <= most_wrong, wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "sex"),
+    [
+        ("王芳", "f"), ("陈建国", "m"), ("李明", "m"), ("张桂芬", "f"), ("欧阳雪", "f"), ("玛丽", "f"), ("约翰", "m"),
+        ("马修·琼斯", "m"), ("刘女士", ""), ("小王", ""), ("小芳", "f"), ("阿强", "m"), ("李老师", ""), ("林子涵", ""),
+    ],
+)  # fmt: skip
+def test_what_a_chinese_name_says(name: str, sex: str) -> None:
+    assert names_zh.suggested(name) == sex
 
 
 @pytest.mark.parametrize(

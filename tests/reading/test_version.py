@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "48828be2ff5a8297"
+READ = "1a6e0829dda5c38b"
 """Digest of all readings of version READERS."""
 
 
