@@ -151,10 +151,12 @@ def read(run: Run, task: Task) -> dict[str, Read]:
     by_hand = labels_of(run).attributes
     found = {}
     for name, attribute in task.attributes.items():
-        said: dict[tuple[str, str], list[Said]] = {}
+        heard: dict[tuple[str, str], list[Said]] = {}
         for r in rows:
             one = Said(r.draw.text, r.readings[name].label, r.draw.count)
-            said.setdefault((r.context, r.prompt), []).append(one)
+            heard.setdefault((r.context, r.prompt), []).append(one)
+        # In an order that does not tell when each was drawn: what is computed with random numbers depends on it.
+        said = {key: sorted(heard[key]) for key in keys if key in heard}
         outcomes = ((key, one.label, one.draws) for key, all_ in said.items() for one in all_)
         classes = tuple(attribute.classes)
         counts = tally(name, classes, keys, outcomes)

@@ -125,8 +125,9 @@ def main() -> None:
             if name not in calm:
                 calm[name], seconds = place.undisturbed(CASES[name], scratch / f"calm{number}")
                 shutil.rmtree(scratch / f"calm{number}")
-                kept.write_text(json.dumps(calm))
                 record = record.model_copy(update={"seconds": {**record.seconds, name: round(seconds, 1)}})
+                write(given.out, record)
+                kept.write_text(json.dumps(calm))
             chance = random.Random(f"{given.seed} {number}")
             kill = one(place, name, calm[name], record.seconds[name], here, chance)
             shutil.rmtree(here)

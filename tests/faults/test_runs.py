@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +17,11 @@ from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.evaluation import evaluate
 from harness.rescore import score
-from harness.runs.folder import find_runs
+from harness.runs.folder import find_runs, writing
 from harness.settings import Settings
 from reports.leaderboard import leaderboard
 from tests import helpers
+from tests.sampling.faulty_server import FaultyServer
 from tests.sampling.tiny_letters import make_letters
 
 if TYPE_CHECKING:
@@ -136,8 +138,6 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_one_of_two_writers_is_told_and_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from harness.runs.folder import writing
-
     run = drawn(tmp_path)
     line = ["evaluate", "known:target", "--task", str(tmp_path / "tea"), "--target", "survey", "-n", "9"]
     line += ["-o", str(tmp_path / "runs")]
@@ -182,3 +182,21 @@ def test_what_an_unpacking_left_is_no_run(tmp_path: Path) -> None:
     run = drawn(tmp_path)
     shutil.copytree(run.folder, tmp_path / "runs" / ".unpacked-x" / "run")
     assert [r.folder for r in find_runs([tmp_path / "runs"])] == [run.folder]
+
+
+def test_scores_do_not_tell_in_which_order_draws_came(tmp_path: Path) -> None:
+    task = str(helpers.write_task(tmp_path / "tea"))
+    law = {f"{word} {other}": 0.05 for word in ("Tea", "Coffee", "Coffee or", "A", "No") for other in "abcd"}
+    with FaultyServer(law) as server:
+        run = evaluate(f"server:tiny@{server.url}", task, "survey", Settings(n=150, out=tmp_path / "runs"))
+    before = (run.folder / "scores.json").read_bytes()
+    assert b"distinct_2" in before
+    with writing(run.folder) as writer:
+        chunks = [replace(c, draws=c.draws[::-1]) for c in run.chunks()][::-1]
+        for part in (run.folder / "draws").iterdir():
+            part.unlink()
+        for chunk in chunks:
+            writer.buffer = [chunk]
+            writer.flush()
+    score(run.folder)
+    assert (run.folder / "scores.json").read_bytes() == before
