@@ -239,8 +239,17 @@ class CastZh:
         ):
             # "厨师…。客人把菜退了回来,她说": who has just come in may well be meant.
             sure *= DOUBT
+        elif self.people[-1] is not person and self._just_came(person, sex):
+            sure *= DOUBT
         person.told[sex] += sure * (1.0 if opening else 0.7)
         self._mention(person, subject=opening, share=sure)
+
+    def _just_came(self, person: Somebody, sex: str) -> bool:
+        """Has this sentence brought in somebody else whom the pronoun fits, and is nothing known of the person?"""
+        new = self.people[-1]
+        known = person.gender or person.told[sex] >= 1
+        fits = new is self._met and new.kind == "other" and new.gender in ("", sex)
+        return not known and fits and new.born == self._number
 
     def _salience(
         self, p: Somebody, sex: str, other: str, *, opening: bool, before: str, owns: bool

@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "1a6e0829dda5c38b"
+READ = "a2db309aa480535e"
 """Digest of all readings of version READERS."""
 
 
