@@ -16,6 +16,8 @@ try:
     import torch
     import transformers
     from safetensors import SafetensorError
+
+    from harness.sampling.hf.attention import share_keys
 except ImportError as error:
     raise missing_package("a model of transformers", error.name or "torch", "hf") from error
 
@@ -83,6 +85,7 @@ def load(
     trust_remote_code: bool = False,
 ) -> Checkpoint:
     """Load a checkpoint for inference; an adapter goes on top of its base."""
+    share_keys()
     base = source.base or source
     place = pick_device(device)
     auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
