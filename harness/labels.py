@@ -12,12 +12,13 @@ from pydantic import Field
 
 from harness.errors import UserError, nearest
 from harness.files import read_csv
+from harness.metrics.w1 import W1
 from harness.reading.base import Answer
 from harness.reading.fitting import LabelledText
 from harness.reading.judge import JudgeReader
 from harness.readings import readings
 from harness.records import SCHEMA, Record, read, write
-from harness.scoring.labelled import Drawn, Labelled, LabelledDraws, labelled
+from harness.scoring.labelled import AsRead, Drawn, Labelled, LabelledDraws, labelled
 from harness.scoring.reference import sample_limits
 from harness.scoring.table import Interval
 from harness.terms import INVALID
@@ -256,6 +257,7 @@ def scored(
     contexts: Sequence[str],
     target: FloatArray,
     sizes: FloatArray,
+    positions: FloatArray | None = None,
 ) -> Labelled | None:
     """Scores with the labels in them; None where there are no labels.
 
@@ -266,6 +268,7 @@ def scored(
         contexts: in the order of the target's rows; each has draws.
         target: shares of the classes, contexts x classes.
         sizes: as how many independent replies each row of the target counts.
+        positions: of ordered classes.
     """
     if not sample.labels:
         return None
@@ -299,22 +302,25 @@ def scored(
         if same
         else np.array([sample.weights.get(name, 0.0) for name in outcomes])
     )
-    of_draws = _mean_tv(counts, target, sizes)
+    of_draws = _means(counts, target, sizes, positions)
+    before = _means(read_as, target, sizes, None)["tv"].value
     found = labelled(
         LabelledDraws(weight, stratum, context, read_now, label),
         Drawn(counts, unknown, float((misread / n).mean())),
         target,
-        of_draws,
-        _mean_tv(read_as, target, sizes).value,
+        AsRead(of_draws["tv"], of_draws.get(W1), before),
         len(sample.labels),
+        positions,
     )
     return replace(found, judged=len(sample.by))
 
 
-def _mean_tv(counts: IntArray, target: FloatArray, sizes: FloatArray) -> Interval:
+def _means(
+    counts: IntArray, target: FloatArray, sizes: FloatArray, positions: FloatArray | None
+) -> dict[str, Interval]:
     full = np.concatenate([target, np.zeros((len(target), 1))], axis=1)
-    _, mean = sample_limits(counts, full, sizes, ("tv",))["tv"]
-    return Interval(*(float(part) for part in mean))
+    found = sample_limits(counts, full, sizes, ("tv",), positions)
+    return {name: Interval(*(float(part) for part in mean)) for name, (_, mean) in found.items()}
 
 
 def agreement(sample: AttributeLabels) -> tuple[int, int, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.comparable import comparable
-from harness.comparing import ComparedOn, outcomes_of, valid_share
+from harness.comparing import ComparedOn, name_of, outcomes_of, valid_share
 from harness.errors import UserError
 from harness.metrics.valid import LEAST_VALID
 from harness.runs.identity import checkpoint_of
@@ -31,6 +31,8 @@ class RunsCompared:
     attribute: str
     target: str
     names: tuple[str, str]
+    checkpoints: tuple[tuple[str, ...], tuple[str, ...]]
+    """Of each side, in the order of the difference's means."""
     difference: OverSeeds
     valid: tuple[float, float]
     """Share of the draws that name a class, in the mean over contexts and checkpoints."""
@@ -67,14 +69,15 @@ class RunsCompared:
         """The verdict, and under it what the checkpoints of each group have."""
         d = self.difference
         out = [self.verdict()]
-        for name, each, between in zip(self.names, d.each, d.between, strict=True):
-            told = ", ".join(f"{value:.4f}" for value in sorted(each))
+        sides = zip(self.names, self.checkpoints, d.each, d.between, strict=True)
+        for name, checkpoints, each, between in sides:
+            told = ", ".join(f"{c} {value:.4f}" for c, value in zip(checkpoints, each, strict=True))
             spread = (
-                f"standard deviation between trainings {between:.4f}"
+                f"taken as trained alike; standard deviation between trainings {between:.4f}"
                 if len(each) > 1
                 else "one training, taken to vary as the others do"
             )
-            out.append(f"  {name}: {len(each)} checkpoint{'s' * (len(each) > 1)}, TV {told}; {spread}")
+            out.append(f"  {name}: TV of {told}: {spread}")
         return [*out, f"  {d.draws:.0%} of the variance of the difference is by the draws"]
 
 
@@ -85,7 +88,7 @@ def compare_runs(
     for run in (*ones[1:], *twos):
         comparable(ones[0], run)
     for group in (ones, twos):
-        _all_differ(group)
+        _trained_alike(group)
     task = task_of(ones[0])
     scored = [scored_targets(run) for run in (*ones, *twos)]
     wanted = targets or [name for name in scored[0] if all(name in each for each in scored)]
@@ -109,6 +112,7 @@ def compare_runs(
                     attribute.name,
                     target.name,
                     names,
+                    (tuple(map(name_of, ones)), tuple(map(name_of, twos))),
                     difference,
                     (valid[0], valid[1]),
                     among_valid,
@@ -118,7 +122,8 @@ def compare_runs(
     return found
 
 
-def _all_differ(runs: Sequence[Run]) -> None:
+def _trained_alike(runs: Sequence[Run]) -> None:
+    """Refuse runs of one checkpoint, and of checkpoints that say that they were made in different ways."""
     seen: dict[str, Run] = {}
     for run in runs:
         other = seen.setdefault(checkpoint_of(run.identity), run)
@@ -129,3 +134,16 @@ def _all_differ(runs: Sequence[Run]) -> None:
                 expected="in a folder with several runs of one task, each of another checkpoint",
                 hint="compare the runs themselves, or keep one of the two in the folder",
             )
+        if run.contract != runs[0].contract:
+            raise UserError(
+                "several runs of one task in a folder, of models that were made in different ways",
+                where=f"{runs[0].folder} and {run.folder}",
+                found=" and ".join(sorted({_made(one) for one in (runs[0], run)})),
+                expected="one run per task, or checkpoints of one method that differ in the seed",
+                hint="compare the runs themselves",
+            )
+
+
+def _made(run: Run) -> str:
+    made = run.contract
+    return ", ".join(filter(None, (made.method or name_of(run), made.arm, made.task, made.target)))

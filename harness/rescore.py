@@ -250,6 +250,7 @@ def _with_labels(result: Result, by_hand: ByHand) -> Result:
         [result.context_ids[i] for i in rows],
         np.array(result.target.shares)[rows],
         np.full(len(rows), np.inf) if sample is None else np.array(sample.independent)[rows],
+        np.array(result.positions) if result.positions else None,
     )
     return result.model_copy(update={"labelled": found})
 

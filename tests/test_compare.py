@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from harness import compare, evaluate
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
+from harness.runs.folder import find_runs
 from harness.scoring.compare import Difference, Distances, adjusted, distances, pairs
 from harness.scoring.compare import difference as paired
 from harness.scoring.seeds import over_seeds
@@ -324,11 +326,21 @@ def test_checkpoints_trained_alike_are_compared_for_trainings_like_these(
     assert [len(each) for each in told["difference"]["each"]] == [3, 1]
 
 
-def test_a_checkpoint_stands_once_in_a_group(tmp_path: Path) -> None:
+def test_a_group_is_of_different_checkpoints_that_were_trained_alike(tmp_path: Path) -> None:
     near = trained(tmp_path, "near", (0.05,))
     known(near, 0.05, seed=3)
+    far = known(tmp_path / "far", 0.3)
     with pytest.raises(UserError, match="two runs of one checkpoint"):
-        compare(near, known(tmp_path / "far", 0.3))
+        compare(near, far)
+    other = known(near, 0.1)
+    (twice,) = (path for path in find_runs([near]) if path.identity.seed == 3)
+    shutil.rmtree(twice.folder)
+    manifest = other.folder / "manifest.json"
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    told["identity"]["contract"]["method"] = "dpo"
+    manifest.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(UserError, match="made in different ways"):
+        compare(near, far)
 
 
 @pytest.mark.parametrize(("runs", "between"), [((3, 3), 0.05), ((2, 5), 0.02), ((3, 1), 0.05), ((3, 3), 0.0)])

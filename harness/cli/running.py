@@ -180,7 +180,7 @@ def _over_wordings(result: Result) -> str:
 
 
 def _by_hand(result: Result, found: Labelled) -> str:
-    error, tv = found.error, found.tv
+    error, tv, w1 = found.error, found.tv, found.w1
     hands = found.texts - found.judged
     whose = [f"by hand ({hands} texts)"] * (hands > 0)
     whose += [f"by a judge model ({found.judged} texts)"] * (found.judged > 0)
@@ -188,6 +188,7 @@ def _by_hand(result: Result, found: Labelled) -> str:
         f"{result.attribute} against {result.target.name}, checked {' and '.join(whose)}: "
         f"the reader errs on {error.value:.1%} [{error.low:.1%}, {error.high:.1%}] of the draws; "
         f"TV with its errors {tv.value:.4f} [{tv.low:.4f}, {tv.high:.4f}]"
+        + (f", W1 {w1.value:.4f} [{w1.low:.4f}, {w1.high:.4f}]" if w1 else "")
     )
 
 

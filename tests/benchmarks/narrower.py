@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Floats = NDArray[np.float64]
-STRIDE, OUTSIDE, SAMPLES = 8, 60, 1000
+STRIDE, OUTSIDE, SAMPLES = 4, 60, 1000
 """Every so many cells of the coverage grid, cells of other laws, and samples of each."""
 
 
@@ -237,6 +237,15 @@ def read(path: Path) -> tuple[list[Row], list[Narrowest]]:
     return [Row(**row) for row in told["rules"]], [Narrowest(**row) for row in told["bounds"]]
 
 
+def written(rows: Sequence[Row], bounds: Sequence[Narrowest]) -> str:
+    """The file, a line for each cell and each bound."""
+    lists = (
+        f'"{key}": [\n' + ",\n".join(json.dumps(asdict(one)) for one in found) + "\n]"
+        for key, found in (("rules", rows), ("bounds", bounds))
+    )
+    return "{" + ",\n".join(lists) + "}\n"
+
+
 def main() -> None:
     """Simulate and compute what is missing, write the file and its page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -256,8 +265,7 @@ def main() -> None:
         steps.reach(i + 1)
     if not (given.page or bounds) and time.monotonic() < end:
         bounds = narrowest()
-    told = {"rules": [asdict(r) for r in rows], "bounds": [asdict(b) for b in bounds]}
-    given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    given.out.write_text(written(rows, bounds), encoding="utf-8")
     text = page(rows, bounds)
     given.out.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)

@@ -13,6 +13,7 @@ from scipy.stats import multinomial
 from harness.metrics.catalog import divergence
 from harness.scoring.interval import limits
 from harness.scoring.table import AggregateScore, ContextScore, score
+from tests.benchmarks import narrowest
 
 NAMES = ("tv", "js", "kl_target_model", "kl_model_target")
 Floats = NDArray[np.float64]
@@ -135,3 +136,16 @@ def test_edges(title: str, counts: list[list[int]], invalid: list[int], target: 
             assert 0 <= found.p <= 1
     if drawn:
         assert table.aggregate.contexts >= 1
+
+
+@pytest.mark.parametrize("name", ["all 0 off", "all 1.5 off", "normal, 2"])
+def test_the_narrowest_functions_hold_the_truth_and_are_no_wider_than_ours(name: str) -> None:
+    law, cells = narrowest.LAWS[name], 56
+    truth, kappa = float(law[0] @ law[1]), 1.8 / np.sqrt(cells)
+    under, over = (narrowest.best(law, kappa, side) for side in (-1, 1))
+    assert under.mean <= truth + 1e-6
+    assert over.mean >= truth - 1e-6
+    lower, uppers = narrowest.today()
+    ours = narrowest.moments(lower, law), *(narrowest.moments(upper, law) for upper in uppers)
+    assert under.mean - kappa * under.sd >= ours[0].mean - kappa * ours[0].sd - 1e-6
+    assert over.mean + kappa * over.sd <= min(u.mean + kappa * u.sd for u in ours[1:]) + 1e-6
