@@ -1,6 +1,8 @@
 /* Charts: plain SVG whose every number also stands beside it as text. */
 
 const scale = (lo, hi, width) => (x) => ((x - lo) / (hi - lo || 1)) * width;
+/* Distances between the marks of an axis: the least that gives no more than seven. */
+const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25];
 const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
 
 /* One estimate with its interval, over the strip that a perfect model would fall into. */
@@ -87,7 +89,9 @@ function courseChart(points, floor, label) {
   const x = scale(Math.min(...steps), Math.max(...steps), width - left - 12);
   const y = (value) => height - bottom - scale(least, top, height - bottom - 10)(value);
   const at = (p, key) => `${(left + x(p.step)).toFixed(1)},${y(p[key]).toFixed(1)}`;
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((f) => least + f * (top - least));
+  const step = STEPS.find((one) => (top - least) / one <= 6) ?? 0.25;
+  const first = Math.ceil(least / step - 1e-9);
+  const ticks = Array.from({ length: Math.floor(top / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
   return h("svg", { class: "course", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     ticks.map((tick) => [
       h("line", { class: "grid", x1: left, x2: width - 12, y1: y(tick), y2: y(tick) }),

@@ -6,7 +6,7 @@ const inWords = (texts) => texts[language()] ?? texts.en ?? "";
 function chartScale(col) {
   const cells = P.cells.filter((cell) => cell.col === col && !cell.apart.length);
   const most = Math.max(0.02, evenTv(col), ...cells.map((cell) => cell.hi ?? cell.tv));
-  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25].find((one) => most / one <= 6) ?? 0.25;
+  const step = STEPS.find((one) => most / one <= 6) ?? 0.25;
   const top = Math.min(1, Math.ceil(most / step - 1e-9) * step);
   const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step);
   const at = (value) => `${(2 + 94 * clampTo(value / top, 0, 1)).toFixed(2)}%`;

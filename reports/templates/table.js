@@ -1,6 +1,6 @@
 /* The table of the board: sorted by a click on a heading, further rows as the reader nears them. */
 
-const PAGE = 50;
+const PAGE = 25;
 const HIDDEN = ["conditional", "plugin", "floor", "engine", "method"];
 const hiddenFields = () => new Set((state.hide || [...HIDDEN, ...METRICS.filter(({ key, hidden }) => key !== "valid" && (hidden || !ofPeople(key))).map(({ key }) => key)].join(",")).split(","));
 

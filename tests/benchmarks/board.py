@@ -133,27 +133,41 @@ def _write(
         (folder / f"{name}.json").write_text(json.dumps(tree, indent=1))
 
 
+LOADS = 3
+"""Of the page: of each sort the fastest counts, for other work on the machine only adds."""
+
+
 def in_browser(page_file: Path) -> dict[str, float]:
     """First paint and the slowest of several sorts, each to the frame that shows it."""
     from tests.reports.browser import chromium
 
+    sort = """(key) => new Promise((done) => {
+        const start = performance.now();
+        document.querySelector(`th[data-key="${key}"] button`).click();
+        requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+    })"""
+    views = {
+        "": ("model", "tv", "rank", "valid", "tv"),
+        "#col=all": ("model", "c0", "c5", "overall", "c0", "overall"),
+    }
+    loads: list[dict[str, float]] = []
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(page_file.as_uri())
-        page.wait_for_selector("html[data-ready]")
-        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        ready = page.evaluate("performance.now()")
-        sort = """(key) => new Promise((done) => {
-            const start = performance.now();
-            document.querySelector(`th[data-key="${key}"] button`).click();
-            requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
-        })"""
-        times = [page.evaluate(sort, key) for key in ("model", "tv", "rank", "valid", "tv")]
-        page.goto(page_file.as_uri() + "#col=all")
-        page.reload()
-        page.wait_for_selector("html[data-ready]")
-        times += [page.evaluate(sort, key) for key in ("model", "c0", "c5", "overall", "c0", "overall")]
-        return {"first_paint_ms": paint, "ready_ms": ready, "sort_ms": max(times)}
+        for _ in range(LOADS):
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            times: dict[str, float] = {}
+            for view, keys in views.items():
+                page.goto(page_file.as_uri() + view)
+                page.reload()
+                page.wait_for_selector("html[data-ready]")
+                paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+                times[f"paint {view}"] = page.evaluate(paint)
+                times[f"ready {view}"] = page.evaluate("performance.now()")
+                times |= {f"sort {view} {i} {key}": page.evaluate(sort, key) for i, key in enumerate(keys)}
+            loads.append(times)
+            page.close()
+    best = {key: min(load[key] for load in loads) for key in loads[0]}
+    names = {"first_paint_ms": "paint", "ready_ms": "ready", "sort_ms": "sort"}
+    return {name: max(t for key, t in best.items() if key.startswith(kind)) for name, kind in names.items()}
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ OURS: Way = "ours"
 STORED: Way = "llama.cpp, stored"
 WAYS: Mapping[Way, int] = {OURS: 1000, "llama.cpp": 100, "vllm serve": 100, "vllm": 100, STORED: 100}
 """Way -> draws of a question at once."""
-SLOTS, WINDOW = 8, 512
+SLOTS, WINDOW = 32, 256
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -34,6 +34,8 @@ ENVIRONMENT = {
 class Model(NamedTuple):
     """The same weights in the form that each way takes."""
 
+    name: str
+    """Of the GGUF file that the weights come from."""
     folder: Path
     """A checkpoint of transformers."""
     float32: Path
@@ -57,7 +59,7 @@ def prepare(model: str, scratch: Path) -> Model:
     if not path.is_file():
         half = path.with_suffix(".part")
         unpack_gguf(file, half, folder if source.base else None).rename(path)
-    return Model(folder, path, source.file)
+    return Model(file.name, folder, path, source.file)
 
 
 @contextmanager

@@ -69,6 +69,7 @@ class Drawn(Record):
     """What one setting has drawn so far."""
 
     model: str
+    """Name of the GGUF file that the weights come from."""
     pieces: dict[Way, int] = Field(default_factory=dict)
     draws: dict[Way, dict[str, dict[str, int]]] = Field(default_factory=dict)
     """Way -> question -> how it ended and its text -> draws."""
@@ -261,7 +262,7 @@ def main() -> None:
     end = time.monotonic() + given.seconds
     model = prepare(given.model, make_folder(KEPT / given.setting))
     path = KEPT / f"{given.setting}.json"
-    found = Drawn(model=Path(given.model).name)
+    found = Drawn(model=model.name)
     for way in given.ways:
         if way == STORED and model.stored is None:
             continue

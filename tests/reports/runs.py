@@ -99,7 +99,7 @@ def make(out: Path, made: Made) -> Run:
         }
     )
     folder = out / folder_name(made.model) / f"{task.name}@{task.version}" / record.run
-    law = _shares(made, task)
+    law = law_of(made, task)
     labels = [*attribute.classes, *INVALID]
     rng = np.random.default_rng([made.seed, *made.model.encode(), *made.task.encode()])
     with writing(folder, record) as writer:
@@ -126,7 +126,8 @@ def make(out: Path, made: Made) -> Run:
         return writer.run
 
 
-def _shares(made: Made, task: Task) -> dict[str, np.ndarray]:
+def law_of(made: Made, task: Task) -> dict[str, np.ndarray]:
+    """Context -> shares of the classes, then of what is no class."""
     attribute = next(iter(task.attributes.values()))
     target = resolve(task, attribute, made.target)
     contexts = [c.id for c in task.contexts]
