@@ -41,7 +41,7 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
     if wording.before or after or stated:
         template = wrap(template, wording.before, after, stated)
     tokenizer.chat_template = template
-    final = job.stage("prompting")
+    final = job.stage("prompting") / "final"
     final.mkdir(parents=True, exist_ok=True)
     weights = {p for pattern in WEIGHTS for p in job.source.folder.glob(pattern)}
     for path in sorted(weights):

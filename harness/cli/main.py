@@ -150,7 +150,9 @@ def _plain(args: list[str]) -> None:
 
 def refused(err: Exception) -> UserError | None:
     """What the user is told where the system refused to read or write; None where an error is about something else."""
-    where, number = ("", None) if not isinstance(err, OSError) else (str(err.filename or ""), err.errno)
+    where, number = (
+        ("", None) if not isinstance(err, OSError) else (str(err.filename2 or err.filename or ""), err.errno)
+    )
     if not where and number not in DISK and not any(words in str(err) for words in WORDS):
         return None
     return UserError(

@@ -30,8 +30,10 @@ SHORT: Mapping[str, tuple[str, ...]] = {
     "polyalign": ("rows=60", "epochs=1", "draw_tokens=60", "save_steps=2"),
 }
 """Settings that make a training of each method a few steps long."""
-TIMES = ("created", "seconds", "finished", "started", "host", "command", "runtime_s")
+TIMES = ("retrieved_timestamp", "created", "seconds", "finished", "started", "host", "command", "runtime_s")
 """Keys of a JSON file that differ between two runs of one command."""
+SET = "target_modules"
+"""Key of a list that peft writes in any order."""
 RESULTS = (".csv", ".safetensors", ".yaml", ".jsonl", ".parquet", ".html", ".zip", ".svg", ".tex", ".md")
 """Endings of files that hold results, besides .json."""
 DONE = ("there already", "exists already", "a new folder")
@@ -167,8 +169,10 @@ class Bench:
         return "" if well else told[-2000:] or f"exit code {code}"
 
     def begun(self, case: Case, here: Path) -> None:
-        """A folder for a try."""
+        """A folder for a try, without what an earlier one may have left there."""
         here.mkdir(exist_ok=True)
+        for left_over in here.iterdir():
+            shutil.rmtree(left_over)
         if case.before is not None:
             case.before(self.given, here)
 
@@ -182,6 +186,8 @@ class Bench:
 
     def prepare(self) -> None:
         """Make what commands read."""
+        from safetensors.torch import load_file, save_file
+
         from baselines.seed.people import generate
         from tests.sampling.tiny_gguf import write_gguf
 
@@ -192,7 +198,12 @@ class Bench:
             for number in (1, 2)
         ]
         generate(self.given / "people" / "people_en.jsonl", "en", 0)
-        write_gguf(causal_path(), self.given / "tiny.gguf")
+        whole = shutil.copytree(causal_path(), self.given / "whole")
+        weights = {name: value.float() for name, value in load_file(whole / "model.safetensors").items()}
+        save_file(
+            weights, whole / "model.safetensors"
+        )  # llama.cpp does not compute in half precision throughout
+        write_gguf(whole, self.given / "tiny.gguf")
         lines += [(*known, f"{self.given}/runs", "-n", "400"), importing("{given}")]
         for line in lines:
             assert not (told := self.done(line, self.given)), told
@@ -230,6 +241,8 @@ def _result(folder: Path, path: Path) -> Iterator[tuple[str, str]]:
     name = path.relative_to(folder).as_posix()
     if not path.is_file() or path.name.startswith(".") or "stages/" in f"{name}/":
         return
+    if path.name == "walf.csv":
+        return  # it has seconds
     if path.suffix == ".parquet" and path.parent.name == "draws":
         return  # how draws are shared out among parts is not a result; all of them together are
     if path.name == "manifest.json":
@@ -253,5 +266,5 @@ def _draws(run: Path) -> str:
 
 def _steady(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _steady(v) for k, v in value.items() if k not in TIMES}
+        return {k: sorted(v) if k == SET else _steady(v) for k, v in value.items() if k not in TIMES}
     return [_steady(v) for v in value] if isinstance(value, list) else value

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from harness.progress import say
 from harness.records import Record, read, write
-from tests.benchmarks.commands import CASES, Bench, Case, bench, differing, left
+from tests.benchmarks.commands import CASES, Bench, bench, differing, left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,10 +113,10 @@ def main() -> None:
                 continue
             whole = scratch / "whole"
             shutil.rmtree(whole, ignore_errors=True)
+            calm, _ = place.undisturbed(CASES[name], whole)
+            written = size_of(whole)
             place.begun(CASES[name], whole)
-            before = size_of(whole)
-            calm, _ = place.undisturbed(Case(CASES[name].line), whole)
-            grows = size_of(whole) - before
+            grows = written - size_of(whole)
             shutil.rmtree(whole)
             for room in rooms:
                 trial = tried(place, name, calm, grows, room)

@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from baselines.driver import train
+from baselines.seed import causal_path
 from harness import limits
 from harness.cli.main import run as command
 from harness.errors import UserError
@@ -183,3 +184,11 @@ def test_memory_is_limited_only_within_the_block() -> None:
     with pytest.raises(MemoryError), growing(2**20):
         bytearray(2**30)
     assert len(bytearray(2**27)) == 2**27
+
+
+def test_a_prompting_arm_that_was_stopped_before_its_record_goes_on(tmp_path: Path) -> None:
+    asked = ("prompting", str(causal_path()), "gender_us", "labor", tmp_path / "out")
+    out = train(*asked)
+    (out / "distalign.json").unlink()
+    assert train(*asked) == out
+    assert (out / "distalign.json").is_file()
