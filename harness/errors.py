@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from harness.plaintext import LONGEST, line, show
@@ -76,7 +77,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 def clip(value: object, limit: int = 200) -> str:
     """``value`` on one line, characters that act without being seen spelled out, cut at ``limit``."""
-    return line(value if isinstance(value, str) else repr(value), limit)
+    return line(str(value) if isinstance(value, str | PurePath) else repr(value), limit)
 
 
 def missing_package(feature: str, package: str, extra: str) -> UserError:

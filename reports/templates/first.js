@@ -16,6 +16,8 @@ function chartScale(col) {
 const evenTv = (col) => P.columns[col].uniform.tv || 0;
 const untunedRow = new Map(P.rows.map((r, row) => [r.base, r.untuned ? row : -1]).filter(([, row]) => row >= 0).reverse());
 const baseRow = (row) => (P.rows[row].untuned ? -1 : untunedRow.get(P.rows[row].base) ?? -1);
+/* The untuned model's result, also one that is not ranked only because it seldom answers with a class. */
+const untunedCell = (row, col) => cellOf(baseRow(row), col) ?? apart.find((cell) => cell.row === baseRow(row) && cell.col === col && cell.apart.every(([kind]) => kind === "valid")) ?? null;
 
 /* The axis: what is at which distance is written where it is. */
 function chartAxis(col) {

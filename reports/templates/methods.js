@@ -11,7 +11,7 @@ function changes() {
   const groups = new Map();
   for (const col of byFirst().filter((one) => P.columns[one].ranked)) {
     P.rows.forEach((r, row) => {
-      const [after, before] = [cellOf(row, col), cellOf(baseRow(row), col)];
+      const [after, before] = [cellOf(row, col), untunedCell(row, col)];
       if (!after || !before) return;
       const key = `${col}/${r.base}`;
       groups.set(key, [...(groups.get(key) || []), { col, row, before, after, ratio: r.utility.ratio }]);
@@ -36,7 +36,7 @@ function changeFigure(lines) {
   const told = lines.map(({ row, after, ratio }) => t("slope_says", { method: lineName(row, lines), tv: num(after.tv), cost: missing(ratio) ? t("not_measured") : `× ${num(ratio, 2)}` })).join("; ");
   const label = `${columnName(col)}, ${rowName(before.row)}. ${t("method_untuned")}: ${num(before.tv)}; ${told}`;
   return h("figure", { class: "panel" },
-    h("figcaption", {}, h("strong", {}, columnName(col)), h("small", {}, rowName(before.row))),
+    h("figcaption", {}, h("strong", {}, columnName(col)), h("small", {}, rowName(before.row), before.apart.length ? ` · ${t("valid_is", { x: share(before.valid) })}` : null)),
     slopeChart(lines, costed, label));
 }
 
