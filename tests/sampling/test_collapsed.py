@@ -14,7 +14,7 @@ from scipy import stats
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.errors import UserError
-from harness.sampling.hf.budget import Budget
+from harness.sampling.hf.budget import Budget, cpu_bytes
 from harness.sampling.hf.cache import Forward
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.terms import Draw, Message, Request, Sampling
@@ -299,3 +299,16 @@ def test_prompts_begin_together_only_where_that_makes_draws_faster(
     # What was set aside goes on as it fits into memory.
     assert budget.fit(owners, lengths, 5) == 50
     assert Budget(torch.device("cpu"), 49152, 500, weights).fit(owners, lengths, 0, 10) == 50
+
+
+@pytest.mark.parametrize(
+    ("written", "bytes_"), [("max\n", None), (f"{2**34}\n", 2**31), (f"{2**31}\n", 2**30)]
+)
+def test_a_container_limits_the_memory_of_caches(
+    written: str, bytes_: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(written)
+    monkeypatch.setattr("harness.sampling.hf.budget.CGROUP", limit)
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**24, "SC_PAGE_SIZE": 2**12}.get)
+    assert cpu_bytes() == (2**36 // 8 if bytes_ is None else bytes_)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +18,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CPU_BYTES = 2**30
-"""For caches and logits on a CPU; on a GPU it is half of what is free once the model is loaded."""
+CPU_BYTES, CPU_SHARE = 2**30, 8
+"""For caches and logits on a CPU: one part in so many of the memory that a process may have, but no less than these
+bytes. On a GPU it is half of what is free once the model is loaded."""
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells what a container's processes may have, in bytes."""
 CPU_ROWS, GPU_ROWS = 1024, 4096
 TOGETHER, STEP_WEIGHTS = 128, 2e10
 """On a CPU prompts are begun together up to so many rows, or to so many weights times rows for a small model: more make
 a step longer and not a draw faster, and results would come later."""
-CPU_PREFILL, GPU_PREFILL = 4096, 65536
+CPU_PREFILL, GPU_PREFILL = 16384, 65536
 """Prompt tokens in one forward."""
+
+
+def cpu_bytes() -> int:
+    """What caches and logits may take on a CPU."""
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        whole = min(whole, int(CGROUP.read_text()))
+    return max(CPU_BYTES, whole // CPU_SHARE)
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -47,7 +61,7 @@ class Budget:
     def __init__(self, device: torch.device, vocabulary: int, batch: int = 0, weights: int = 0) -> None:
         gpu = device.type == "cuda"
         self.prefill = GPU_PREFILL if gpu else CPU_PREFILL
-        self.bytes = torch.cuda.mem_get_info(device)[0] // 2 if gpu else CPU_BYTES
+        self.bytes = torch.cuda.mem_get_info(device)[0] // 2 if gpu else cpu_bytes()
         self.most = batch or (GPU_ROWS if gpu else CPU_ROWS)
         self.fixed = batch > 0
         self.together = self.most
