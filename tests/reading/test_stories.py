@@ -30,6 +30,13 @@ def test_stories_and_replies_that_no_example_holds(task: str, name: str, least: 
     assert 1 - len(wrong) / len(found) >= least, wrong
 
 
+def readings(texts: str, language: str, kind: int) -> list[tuple[str, str]]:
+    """What is read and what is so, gender (0) or mood (1), of each text."""
+    mood: dict[str, object] = {"name": "sentiment", "scope": "story"}
+    reader = make_reader(mood, MOODS, language) if kind else make_reader("story_gender", SEX, language)
+    return [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/{texts}")]
+
+
 @pytest.mark.parametrize(
     ("language", "kind", "least", "most_wrong"),
     [("en", 0, 0.9, 0.03), ("zh", 0, 0.86, 0.05), ("en", 1, 0.72, 0.14), ("zh", 1, 0.78, 0.1)],
@@ -38,12 +45,7 @@ def test_stories_that_the_readers_were_fitted_to(
     language: str, kind: int, least: float, most_wrong: float
 ) -> None:
     """Hard ones, written for the purpose: gender/sentiment. Where nothing decides, no class is better than a guess."""
-    reader = (
-        make_reader({"name": "sentiment", "scope": "story"}, MOODS, language)
-        if kind
-        else make_reader("story_gender", SEX, language)
-    )
-    read = [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/stories_{language}")]
+    read = readings(f"stories_{language}", language, kind)
     wrong = [pair for pair in read if pair[0] != pair[1]]
     assert 1 - len(wrong) / len(read) >= least, wrong
     misclassed = [pair for pair in wrong if pair[0] not in ("unparsed", "refused", "truncated")]
@@ -58,12 +60,7 @@ def test_ordinary_stories_that_nothing_was_fitted_to(
     language: str, kind: int, least: float, most_wrong: float
 ) -> None:
     """As language models write them, gender/sentiment; texts of another author are read a little worse."""
-    reader = (
-        make_reader({"name": "sentiment", "scope": "story"}, MOODS, language)
-        if kind
-        else make_reader("story_gender", SEX, language)
-    )
-    read = [(label(reader, c.text), c.label.split("/")[kind]) for c in cases(f"written/held_{language}")]
+    read = readings(f"held_{language}", language, kind)
     wrong = [pair for pair in read if pair[0] != pair[1]]
     assert len(read) > 60
     assert 1 - len(wrong) / len(read) >= least, wrong

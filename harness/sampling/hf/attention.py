@@ -1,8 +1,8 @@
 """Attention of one new token a row to keys and values that several heads share, without a copy of these for each head.
 
-transformers repeats shared keys and values head by head before it attends. For one token that copy is most of the work:
-all that is kept of a prefix is read, written and read again. But the heads that share a key may as well be several
-queries of one head, which is the same product.
+Where there is a mask, transformers repeats shared keys and values head by head before it attends: for one token all that
+is kept of a prefix is read, written and read again. But the heads that share a key may as well be several queries of one
+head, which is the same product.
 """
 
 from __future__ import annotations
