@@ -81,7 +81,7 @@ def gap(before: str, after: str) -> str:
 
 SLOT = "\ue000"
 """Stands in a prompt where the choices measure puts a wording: a private character that no prompt holds."""
-READERS = 6
+READERS = 7
 """Version of the readers: raised whenever any text is read otherwise. A test holds what they read to it."""
 FITTED = ".json"
 """How the path of a classifier ends that was fitted to labels; another names one of transformers."""

@@ -37,6 +37,8 @@ LEAD, FIRST, OTHER = 30.0, 10.0, 35.0
 ROLE = 20.0
 START = 3.0
 DOUBT = 0.3
+MINOR = 0.6
+"""Weight of a mention of a relation or a bystander; a main person's is 1."""
 NEAR = 4
 """For so many sentences a person may still be meant."""
 
@@ -137,6 +139,9 @@ class CastZh:
             person.passing = not self.people and after[:1] in ("说", "道", "问", "喊")
             self.people.append(person)
         elif kind in ("full", "name") and person.kind in ("role", "other", "pronoun", "kin"):
+            if person.kind == "pronoun" and _NAMED.search(before) and min(person.told.values()) == 0:
+                # "她叫王大勇": what the name suggests does not count.
+                person.gender, person.certain = max(person.told, key=lambda sex: person.told[sex]), True
             if person.kind != "kin" or joined:
                 person.kind = "name"
         elif kind == "role" and person.kind == "pronoun":
@@ -279,7 +284,7 @@ class CastZh:
 
     def _mention(self, person: Somebody, *, subject: bool, share: float = 1.0) -> None:
         person.last = self._number
-        minor = {"other": 0.6, "kin": 0.6, "animal": 0.0}.get(person.kind, 1.0)
+        minor = {"other": MINOR, "kin": MINOR, "animal": 0.0}.get(person.kind, 1.0)
         person.weight += share * minor * (1.0 if subject else 0.4)
         if subject:
             self._own = self._subject = person

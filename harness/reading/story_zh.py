@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.reading import lists, names_zh
-from harness.reading.cast_zh import CastZh, Somebody
+from harness.reading.cast_zh import MINOR, CastZh, Somebody
 from harness.reading.text import clean, simplified
 
 _LISTS = lists.load("zh/people")
@@ -39,11 +39,16 @@ def gender_zh(text: str) -> tuple[str, str]:
     weight = lead.weight if lead and lead.kind not in ("kin", "other") else 0.0
     if cast.i >= 1 and cast.i >= (0.7 if cast.mine else 1.5) * weight:
         return _narrator(whole, plain)
-    if cast.you > 1 and cast.you > (lead.weight if lead else 0.0):
+    if cast.you > 1 and cast.you > weight:
         return "", "told in the second person"
-    if lead is None:
+    if lead is None or _in_passing(lead):
         return "", "nobody is told of"
     return _of(cast, lead)
+
+
+def _in_passing(person: Somebody) -> bool:
+    """Named once, as somebody's relation or a bystander, and never told of again."""
+    return person.kind in ("kin", "other") and person.weight <= MINOR and not any(person.told.values())
 
 
 def _of(cast: CastZh, lead: Somebody) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from tests.reading.cases import TEXTS, cases
 
 OWN = ("words", "story_gender", "story_race", "sentiment", "style")
 """Readers that need no model."""
-READ = "a2db309aa480535e"
+READ = "006eda706e1c8ceb"
 """Digest of all readings of version READERS."""
 
 
