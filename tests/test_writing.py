@@ -155,3 +155,8 @@ def test_the_command_gives_one_message_for_a_folder_that_refuses(
     line = ["evaluate", "known:uniform", "--task", "gender_us", "--target", "labor", "-n", "2"]
     assert command([*line, "-o", str(tmp_path / "file" / "runs")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_path_is_told_as_it_is_written() -> None:
+    error = UserError("no such thing", found=Path("a/b c"))
+    assert "found:    a/b c" in str(error)

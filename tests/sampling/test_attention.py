@@ -63,8 +63,18 @@ def test_a_step_repeats_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     share_keys()
     forward, steps = Forward(llama(6, 2), 0), np.array([[4, 5], [6, 7]])
     forward.begin([[1, 2, 3], [4, 5]], np.zeros((2, 0), np.int64))
-    monkeypatch.setattr(sdpa_attention, "repeat_kv", lambda *_: pytest.fail("keys were repeated"))
+    repeated: list[int] = []
+    repeat = sdpa_attention.repeat_kv
+
+    def noted(states: torch.Tensor, times: int) -> torch.Tensor:
+        repeated.append(times)
+        return repeat(states, times)
+
+    monkeypatch.setattr(sdpa_attention, "repeat_kv", noted)
     forward.step(steps[:, 0])
+    assert not repeated
+    forward.step(steps)  # several tokens are left to transformers, which repeats
+    assert repeated
 
 
 def test_what_is_not_one_token_is_left_to_transformers() -> None:
