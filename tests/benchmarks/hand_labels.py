@@ -78,8 +78,8 @@ TAIL = """\
 - **SmolLM2-135M-Instruct** at temperature 1 seldom writes a tidy story. The reader found no main person in many texts in
   which a person finds one, mostly men. These texts counted as off the target, so the model looked farther from it than
   it is. With the labels the TV falls, because most of the errors were missing classes, not wrong ones.
-- **The tiny model** often gives one person both pronouns ("Mark ... she ... he"). Such a story was labelled by what most
-  of its words say, name included, and a tie is none. The reader reads 12 of 100 otherwise and never says *none*. Its errors
+- **The tiny model** often gives one person both pronouns ("Mark ... she ... he"). After reading, a script labelled
+  these stories by what most of their words say, name included, and a tie is none. The reader reads 12 of 100 otherwise and never says *none*. Its errors
   fall on both sides, so the TV hardly moves, but the shares do: 5% of the stories tell nothing.
 - In both, **the reader errs more often on these texts than its own examples say** (97% of them right). That is why
   `evaluate` asks for labels where the blind texts of a task show a doubtful reader. The reader was mended afterwards on

@@ -57,7 +57,7 @@ TAIL = """\
 ## What is not here
 
 {lacking}- **The other prompting arms** write up to 256 tokens for each draw, which this model would take hours for.
-- **More seeds**: each costs the hour again.
+- **More seeds**: each costs as long again. The steps here took {minutes:.0f} minutes in all, on a machine that did other work too.
 """
 
 
@@ -78,7 +78,8 @@ def page(record: RealRecord) -> str:
     said = (
         f"- **Not run yet**: {', '.join(lacking)}. The same command goes on with these.\n" if lacking else ""
     )
-    return "\n".join((*parts, TAIL.format(lacking=said)))
+    minutes = sum(record.spent.get(s.name, 0.0) for s in STEPS) / 60
+    return "\n".join((*parts, TAIL.format(lacking=said, minutes=minutes)))
 
 
 def table(record: RealRecord, task: str) -> str:

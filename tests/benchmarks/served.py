@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from tests.sampling.vllm_server import vllm_served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +77,10 @@ def opened(way: Way, model: Model, engines: Path) -> Iterator[Draws]:
         yield engine
         engine.close()
     elif way == "vllm serve":
-        with vllm_served(model.folder, engines) as url:
+        # A prompt that is read in parts would wind seeded generators back, as a CPU's cannot.
+        more = "--generation-config vllm --no-enable-chunked-prefill --block-size 32"
+        asked = (*more.split(), "--max-model-len", str(WINDOW))
+        with vllm_served(str(engines), model.folder, *asked, environment=ENVIRONMENT) as url:
             yield ServerEngine(url)
     else:
         file = model.float32 if way == "llama.cpp" else model.stored
@@ -99,36 +101,3 @@ def llamacpp_served(file: str) -> Iterator[str]:
     server = xllamacpp.Server(params)
     yield f"{server.listening_address}/v1"
     del server
-
-
-@contextmanager
-def vllm_served(folder: Path, engines: Path) -> Iterator[str]:
-    """``vllm serve`` on a free port. A prompt that is read in parts would wind seeded generators back, as a CPU's cannot."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            *(str(engines), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)),
-            *("--host", "127.0.0.1", "--port", str(port), "--generation-config", "vllm"),
-            *("--enforce-eager", "--dtype", "float32", "--no-enable-chunked-prefill"),
-            *("--max-model-len", str(WINDOW), "--block-size", "32"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | ENVIRONMENT,
-    )
-    log: list[str] = []
-    try:
-        assert process.stdout is not None  # it is a pipe
-        for line in process.stdout:
-            log.append(line)
-            if "Application startup complete" in line:
-                break
-        else:
-            sys.exit("vllm serve did not start:\n" + "".join(log[-30:]))
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.communicate()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -25,6 +22,7 @@ from harness.sampling.vllm import VllmEngine
 from harness.terms import SLOT, Message, Request, Sampling
 from tests.sampling.laws import ASK, asked, counted, homogeneity
 from tests.sampling.tiny import PEOPLE, question
+from tests.sampling.vllm_server import vllm_served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,31 +181,9 @@ def write_adapter(base: Path, adapter: Path, merged: Path) -> Path:
 def served(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """``vllm serve`` on a free port, with the defaults of a hostile generation_config.json."""
     folder = hostile(tiny_model, tmp_path_factory.mktemp("served") / "tiny")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)),
-            *("--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--dtype", "float32"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | environment,
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if "Application startup complete" in line:
-            break
-    else:
-        pytest.fail("vllm serve did not start:\n" + "".join(lines[-30:]))
-    yield f"http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.communicate()
+    with vllm_served(sys.executable, folder, environment=environment) as url:
+        yield url
 
 
 @pytest.mark.vllm
