@@ -116,7 +116,8 @@ class Progress:
         seconds = max(time.monotonic() - self.start, 1e-9)
         failed = f", {self.failed} failed" if self.failed else ""
         tokens = f", {self.tokens / seconds:,.0f} tokens/s" if self.unit == "draws" else ""
-        return f"{self.done / seconds:,.0f} {self.unit}/s{tokens}{failed}"
+        rate = self.done / seconds
+        return f"{rate:,.{0 if rate >= 10 else 2}f} {self.unit}/s{tokens}{failed}"
 
     def _left(self) -> str:
         left = self._outlook.left(self.total)

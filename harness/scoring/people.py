@@ -103,12 +103,14 @@ def _measured(parts: list[_Found], metric: Compared) -> Measured:
     error = float(np.sqrt(np.sum([p.variance for p in parts])) / len(parts))
     floors = np.mean([p.floor for p in parts], axis=0)
     worst = 0.95 if metric.better == "lower" else 0.05
-    floor = float(np.nanquantile(floors, worst)) if np.isfinite(floors).any() else float("nan")
+    known_floors = floors[np.isfinite(floors)]
+    # the quantile that one more such value is past 5% of the time, however few the splits
+    floor = float(np.quantile(known_floors, worst, method="weibull")) if len(known_floors) else float("nan")
     low = max(value - 1.96 * error, 0.0)
     high = min(value + 1.96 * error, 1.0 if metric.values == "0 to 1" else np.inf)
     known = bool(np.isfinite(error))
     limits = (low, high) if known else (error, error)
-    others = float(np.nanmean(floors)) if np.isfinite(floors).any() else float("nan")
+    others = float(np.mean(known_floors)) if len(known_floors) else float("nan")
     return Measured(value, *limits, JACKKNIFE * known, value, floor, others)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
@@ -281,6 +282,25 @@ def test_open_ended_draws_stay_apart_with_bounded_rows(tiny_model: Path) -> None
     draws = drawn(engine, [request], Sampling(max_tokens=24, temperature=3.0))["raw"]
     assert len(draws) > 100
     assert engine.forward.rows <= 16
+
+
+def test_what_is_long_under_way_is_told(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.collapsed.SILENT_SECONDS", 0.0)
+    engine = CollapsedEngine(str(tiny_model), device="cpu", batch=2)
+    drawn(engine, everyone(50))
+    told = [
+        list(map(int, re.findall(r"[\d]+", line)))
+        for line in capsys.readouterr().err.splitlines()
+        if "under way" in line
+    ]
+    total = 50 * len(PEOPLE)
+    assert told
+    for draws, texts, at, most, _, waiting in told:
+        assert 1 <= texts <= min(draws, 2)
+        assert 1 <= at < most == SAMPLING.max_tokens
+        assert draws + waiting <= total
 
 
 def test_nothing_to_draw(engine: CollapsedEngine) -> None:

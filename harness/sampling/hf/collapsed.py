@@ -7,12 +7,14 @@ prefix once. Where no continuation can change the readers' decision, a branch st
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from harness.errors import UserError
+from harness.progress import Heartbeat, say
 from harness.sampling.base import NO_LIMIT
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from harness.sampling.hf.cache import Forward
     from harness.sampling.hf.checkpoint import Checkpoint
     from harness.terms import Request, Sampling
+
+
+SILENT_SECONDS = 10.0
+"""No draw came for so long: say how far those under way are."""
 
 
 class CollapsedEngine:
@@ -123,9 +129,14 @@ class CollapsedEngine:
         )
         outputs = Outputs(requests, limits, self.chat, self.ends, sampling.stop, settled)
         walk = Walk(self.forward, self.budget, prompts, sampling, outputs, Waiting(fresh))
+        pace = Heartbeat(SILENT_SECONDS)
         while walk.begin():
             while walk.advance():
-                yield from outputs.complete()
+                for complete in outputs.complete():
+                    yield complete
+                    pace = Heartbeat(SILENT_SECONDS)  # whoever counts these says how far it is
+                if pace.due():
+                    say(walk.under_way())
             yield from outputs.complete()
         self.forward.drop()
 
@@ -170,6 +181,17 @@ class Walk:
         self.rows = Rows.none()
         self.logits: torch.Tensor | None = None
         self.begun = self.widest = 0
+        self._since, self._from = time.monotonic(), 0
+        """When the batch was taken, and at which token."""
+
+    def under_way(self) -> str:
+        """How far the batch is, and how long it takes at most."""
+        at, most = self.rows.depth, self.sampling.max_tokens
+        left = (most - at) * (time.monotonic() - self._since) / max(at - self._from, 1)
+        return (
+            f"{self.rows.counts.sum():,} draws under way as {len(self.rows):,} different texts, at token {at:,} of at most "
+            f"{most:,}, at most {left:,.0f} s left for these; {self.waiting.draws:,} draws wait"
+        )
 
     def begin(self) -> bool:
         """Take the next batch; false when nothing waits."""
@@ -184,6 +206,7 @@ class Walk:
         self.rows, self.logits = rows.take(slice(take)), None
         self.begun = 0 if rows.depth else len(self.rows)
         self.widest = len(self.rows)
+        self._since, self._from = time.monotonic(), rows.depth
         return True
 
     def advance(self) -> bool:

@@ -88,6 +88,11 @@ class Waiting:
     def __bool__(self) -> bool:
         return bool(self.parts)
 
+    @property
+    def draws(self) -> int:
+        """That stand on them."""
+        return sum(int(rows.counts.sum()) for parts in self.parts.values() for rows in parts)
+
     def put(self, rows: Rows) -> None:
         """Set rows aside, to be the first of their depth."""
         if len(rows):
