@@ -6,21 +6,20 @@ python -m tests.benchmarks.polyalign OUT --model MODEL --corpus FILE --target T 
 Without a corpus the tiny model is trained on the generated people (``baselines.seed.people``), and its replies are held
 against their stated law. Then four weightings of the loss on people's replies are trained too, and held against what
 they should be least at, computed from the training rows. The same command goes on where it stopped; ``--arms`` does a
-part. OUT/polyalign.json has every measure by context; OUT/polyalign.md is its tables.
+part. OUT/polyalign.json has every measure by context; OUT/polyalign.md is its page.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
+import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from baselines.driver import Options, share_first_stage, train
 from baselines.method import Call, Job
@@ -38,35 +37,34 @@ from baselines.seed.people import Kind, generate, kinds, shorten
 from harness.contract import FILE as CONTRACT
 from harness.contract import read_checkpoint
 from harness.evaluation import evaluate
-from harness.files import write_atomic
 from harness.importers.corpus import read_replies
 from harness.importers.gathered import context_of
 from harness.importers.reference import ReferenceOptions, import_reference
 from harness.progress import phase
 from harness.reading.style import OUTCOMES
+from harness.records import read
 from harness.retained.record import utility_of
 from harness.retained.utility import Wanted, measure
 from harness.sampling.hf.source import find
 from harness.scores import scores_of
 from harness.settings import Settings
+from harness.tasks.target import load_target
 from harness.tasks.target_file import Provenance
 from harness.tasks.task import load_task
+from tests.benchmarks.polyalign_page import ARMS, Found, PolyalignRecord, Weighting, keep, mean_of, page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.importers.reference import Language
     from harness.runs.folder import Run
 
-ARMS = ("base", "full_sft", "bucket_sft", "dpo", "hdpo", "hdpo_features")
 WEIGHTINGS = {
     "context, sum over tokens": Weighed("context"),
     "context and length, sum": Weighed("bucket"),
     "context, own mean": Weighed("context", own_length=True),
     "context and length, own mean": Weighed("bucket", own_length=True),
 }
-SHOWN = ("natural_w1", "natural_w1_length", "support_gap", "clipped_coverage", "f1", "rouge_l")
-"""Metrics that the table shows; the JSON has all."""
 Law = dict[str, dict[str, dict[str, float]]]
 """Context -> attribute -> class -> share."""
 
@@ -87,32 +85,6 @@ class Plan:
     settings: tuple[str, ...]
     encoder: str
     """Folder of a sentence encoder; '' without."""
-
-
-@dataclass
-class Found:
-    """One trained model on one task."""
-
-    arm: str
-    seed: int
-    task: str
-    seconds: float
-    """Of the training; a first stage that another arm shares is counted there alone."""
-    valid: float
-    tv: dict[str, dict[str, float]]
-    """Context -> attribute -> TV to the target, corrected for the number of draws."""
-    law_tv: dict[str, dict[str, float]]
-    """The same to the stated law, as counted."""
-    lengths: dict[str, dict[str, float]]
-    """Context -> share of each length."""
-    metrics: dict[str, float]
-    """In the mean over contexts."""
-    people: dict[str, dict[str, float]]
-    """Context -> metric."""
-    bits: dict[str, float]
-    """Context -> bits per byte of people's held-out replies."""
-    auc: tuple[float, float, float] | None = None
-    """Of the score, with its 95% interval."""
 
 
 def generated(
@@ -196,7 +168,18 @@ def _found(arm: str, seed: int, run: Run, folder: Path, stated: Law, seconds: fl
     critic = read_checkpoint(folder).critic if (folder / CONTRACT).is_file() else None
     auc = (critic.auc, critic.low, critic.high) if critic else None
     return Found(
-        arm, seed, run.identity.task, seconds, valid, tv, to_law, lengths, metrics, people, bits, auc
+        arm=arm,
+        seed=seed,
+        task=run.identity.task,
+        seconds=seconds,
+        valid=valid,
+        tv=tv,
+        law_tv=to_law,
+        lengths=lengths,
+        metrics=metrics,
+        people=people,
+        bits=bits,
+        auc=auc,
     )
 
 
@@ -258,67 +241,28 @@ def predicted(plan: Plan, name: str, task: int) -> dict[str, dict[str, float]]:
     return {c: {k: v / sum(shares.values()) for k, v in shares.items()} for c, shares in found.items()}
 
 
-def compared(plan: Plan, found: Sequence[Found]) -> str:
-    """The tables."""
-    lines = ["| arm | seed | task | " + " | ".join(COLUMNS) + " |", "|---" * (3 + len(COLUMNS)) + "|"]
-    for one in found:
-        if one.arm in ARMS:
-            lines.append(
-                f"| {one.arm} | {one.seed} | {one.task} | "
-                + " | ".join(of(one) for of in COLUMNS.values())
-                + " |"
-            )
-    for task in dict.fromkeys(one.task for one in found):
-        shown = [one for one in found if one.task == task and one.arm in ARMS]
-        lines += [
-            "",
-            f"{task}, by context: TV of length to the {'stated law' if plan.laws else 'target'} (bits per byte)",
-            "",
-        ]
-        contexts = list(shown[0].tv) if shown else []
-        lines += ["| arm | seed | " + " | ".join(contexts) + " |", "|---" * (2 + len(contexts)) + "|"]
-        for one in shown:
-            near = one.law_tv or one.tv
-            cells = [f"{near[c]['length']:.3f} ({one.bits.get(c, float('nan')):.3f})" for c in contexts]
-            lines.append(f"| {one.arm} | {one.seed} | " + " | ".join(cells) + " |")
-    weighted_ones = [one for one in found if one.arm in WEIGHTINGS]
-    if weighted_ones:
-        lines += ["", "Length under the four weightings, TV in the mean over contexts:", ""]
-        lines += [
-            "| weights | task | model to prediction | prediction to people | model to the stated law |",
-            "|---|---|---|---|---|",
-        ]
-    for one in weighted_ones:
-        number = [load_task(t).name for t in plan.tasks].index(one.task)
-        guess, people = predicted(plan, one.arm, number), predicted(plan, "context, sum over tokens", number)
-        away = (
-            [distance(one.lengths[c], guess[c]) for c in guess],
-            [distance(guess[c], people[c]) for c in guess],
-            [one.law_tv[c]["length"] for c in guess],
-        )
-        means = " | ".join(f"{np.mean(values):.3f}" for values in away)
-        lines.append(f"| {one.arm} | {one.task} | {means} |")
-    return "\n".join(lines) + "\n"
+def weighting(plan: Plan, one: Found) -> Weighting:
+    """How near a model came to what its weighting is least at, and to people."""
+    number = [load_task(t).name for t in plan.tasks].index(one.task)
+    guess, people = predicted(plan, one.arm, number), predicted(plan, "context, sum over tokens", number)
+    return Weighting(
+        weights=one.arm,
+        task=one.task,
+        model_to_prediction=float(np.mean([distance(one.lengths[c], guess[c]) for c in guess])),
+        prediction_to_people=float(np.mean([distance(guess[c], people[c]) for c in guess])),
+        model_to_law=mean_of(one.near, "length"),
+    )
 
 
-def mean_of(tv: Mapping[str, Mapping[str, float]], attribute: str) -> str:
-    """In the mean over contexts; '' where there is none."""
-    return f"{np.mean([of[attribute] for of in tv.values()]):.3f}" if tv else ""
-
-
-def metric(name: str) -> Callable[[Found], str]:
-    """A column of a metric."""
-    return lambda one: f"{one.metrics[name]:.3f}" if name in one.metrics else ""
-
-
-COLUMNS: dict[str, Callable[[Found], str]] = {
-    **{f"TV {name}": lambda one, name=name: mean_of(one.law_tv or one.tv, name) for name in OUTCOMES},  # type: ignore[misc]  # a lambda's default
-    "bits per byte": lambda one: f"{np.mean(list(one.bits.values())):.3f}" if one.bits else "",
-    **{name: metric(name) for name in SHOWN},
-    "valid": lambda one: f"{one.valid:.3f}",
-    "AUC": lambda one: "{:.3f} [{:.3f}, {:.3f}]".format(*one.auc) if one.auc else "",
-    "seconds": lambda one: f"{one.seconds:.0f}",
-}
+def begun(plan: Plan, command: str) -> PolyalignRecord:
+    """What is known before anything is trained."""
+    contexts: dict[str, dict[str, int]] = {}
+    for task, target in zip(plan.tasks, plan.targets, strict=True):
+        people = load_target(target).people
+        assert people is not None
+        contexts[load_task(task).name] = {c: told[0] for c, told in people.told.items()}
+    model = "the tiny causal model" if plan.model == str(causal_path()) else Path(plan.model).name
+    return PolyalignRecord(command=command, model=model, stated=bool(plan.laws), contexts=contexts)
 
 
 def main() -> None:
@@ -359,24 +303,36 @@ def main() -> None:
         given.encoder,
     )
     file = given.out / "polyalign.json"
-    known = TypeAdapter(list[Found])
-    found = known.validate_json(file.read_bytes()) if file.is_file() else []
+    record = begun(plan, "python -m tests.benchmarks.polyalign " + " ".join(shown(sys.argv[1:])))
+    if file.is_file():
+        kept = read(file, PolyalignRecord, hint="remove it and run again")
+        record = record.model_copy(update={"found": kept.found, "weightings": kept.weightings})
     wanted = [
         (arm, seed)
+        for seed in range(given.seeds)
         for arm in given.arms.split(",")
-        if arm
-        for seed in range(1 if arm == "base" else given.seeds)
+        if arm and (arm != "base" or not seed)
     ]
-    wanted += [(name, 0) for name in WEIGHTINGS] if laws and given.weightings else []
     for arm, seed in wanted:
-        if any((one.arm, one.seed) == (arm, seed) for one in found):
-            continue
-        with phase(f"{arm}, seed {seed}"):
-            folder, seconds = weighted(plan, arm) if arm in WEIGHTINGS else trained(plan, arm, seed)
-            found += assessed(plan, arm, seed, folder, seconds)
-        write_atomic(file, json.dumps([asdict(one) for one in found], indent=1))
-        write_atomic(given.out / "polyalign.md", compared(plan, found))
-    print((given.out / "polyalign.md").read_text(encoding="utf-8"))
+        if not record.of(arm, seed):
+            with phase(f"{arm}, seed {seed}"):
+                folder, seconds = trained(plan, arm, seed)
+                found = assessed(plan, arm, seed, folder, seconds)
+            record = record.model_copy(update={"found": (*record.found, *found)})
+        keep(file, record)
+    for name in WEIGHTINGS if laws and given.weightings else ():
+        if not any(one.weights == name for one in record.weightings):
+            with phase(name):
+                folder, seconds = weighted(plan, name)
+                rows = [weighting(plan, one) for one in assessed(plan, name, 0, folder, seconds)]
+            record = record.model_copy(update={"weightings": (*record.weightings, *rows)})
+            keep(file, record)
+    print(page(record, file.name))
+
+
+def shown(words: Sequence[str]) -> list[str]:
+    """What was typed, without the folders of this machine."""
+    return [Path(word).name if "/" in word else word for word in words]
 
 
 if __name__ == "__main__":
