@@ -11,6 +11,7 @@ from transformers.integrations import sdpa_attention
 
 from harness.sampling.hf.attention import attend, share_keys
 from harness.sampling.hf.cache import Forward, Uncached
+from harness.sampling.hf.layer import FrontierLayer
 from tests.sampling.reference import from_config
 
 if TYPE_CHECKING:
@@ -57,6 +58,56 @@ def test_the_logits_are_those_of_eager_attention_without_a_cache(model: PreTrain
     ours = logits(model, Forward)
     model.set_attn_implementation("eager")
     torch.testing.assert_close(ours, logits(model, Uncached), atol=2e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", [llama(6, 2), llama(4, 4), gemma()])
+def test_prompts_kept_apart_give_the_logits_of_eager_attention_without_a_cache(
+    model: PreTrainedModel,
+) -> None:
+    """Through prompts of different lengths, branches, several tokens at once, and prompts that no row stands on any more."""
+    share_keys()
+    told = np.random.default_rng(4).integers(1, 50, (5, 40))
+    lengths = (9, 9, 4, 7, 7)  # the first two rows stand on one prompt
+    prompts = [told[max(i, 1), :length].tolist() for i, length in enumerate(lengths)]
+    parents = (
+        [0, 1, 2, 3, 4, 4, 4],
+        [6, 1, 2, 2, 4, 0],
+        [1, 5, 0, 0],
+        [2, 3],
+    )  # of 4 prompts 3, 2 and 1 are left
+
+    def walked(forward: Forward) -> torch.Tensor:
+        found = [forward.begin(prompts, told[:, 10:12])]
+        for depth, of in enumerate(parents):
+            forward.branch(np.array(of))
+            found.append(forward.step(told[np.arange(len(of)) % 5, depth]))
+        return torch.cat(found)
+
+    ours = Forward(model, 0)
+    ours.least_on_prompts = 1
+    logits_ours = walked(ours)
+    assert ours.standing is not None
+    assert ours.standing.prompts == 1
+    model.set_attn_implementation("eager")
+    torch.testing.assert_close(logits_ours, walked(Uncached(model, 0)), atol=2e-4, rtol=1e-4)
+
+
+def test_a_branch_copies_no_prompt_that_is_kept_apart() -> None:
+    share_keys()
+    forward = Forward(llama(6, 2), 0)
+    forward.least_on_prompts = 30
+    forward.begin([list(range(1, 11)), list(range(11, 16))], np.zeros((2, 0), np.int64))
+    forward.branch(np.array([0, 0, 1, 1]))
+    assert forward.standing is None, "two more rows of ten positions are fewer than 30"
+    forward.step(np.array([3, 4, 5, 6]))
+    forward.branch(np.repeat(np.arange(4), 25))
+    forward.step(np.arange(100) % 50)
+    held = [x for x in forward.cache.layers if isinstance(x, FrontierLayer)]
+    assert len(held) == 3
+    assert all((x.rows, x.length) == (100, 2) for x in held), "the rows' own positions alone"
+    kept, row = forward.room(5)
+    position = 3 * 2 * 2 * 8 * 4  # layers, keys and values, heads, size, bytes
+    assert (kept, row) == (position * 10 * 2, position * (2 + 5))
 
 
 def test_a_step_repeats_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -284,6 +284,15 @@ def test_open_ended_draws_stay_apart_with_bounded_rows(tiny_model: Path) -> None
     assert engine.forward.rows <= 16
 
 
+def test_draws_do_not_depend_on_where_prompts_are_kept(
+    tiny_model: Path, engine: CollapsedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.cache.ON_PROMPTS", 1)
+    apart = CollapsedEngine(str(tiny_model), device="cpu")
+    assert drawn(apart, everyone(50)) == drawn(engine, everyone(50))
+    assert apart.forward.least_on_prompts == 1
+
+
 def test_what_is_long_under_way_is_told(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,11 +74,10 @@ class Budget:
         self.spread = 0.0
         """Distinct prefixes per prompt where they were most, lately; 0 before the first batch."""
 
-    def measured(self, row_bytes: float, length: int, ahead: int) -> None:
-        """A cache row takes ``row_bytes`` at ``length`` positions and may grow by ``ahead``."""
+    def measured(self, kept: int, row_bytes: int) -> None:
+        """The prompts of a batch take so many bytes, and a row up to ``row_bytes`` beside its logits."""
         if not self.fixed:
-            per_row = int(row_bytes * (length + ahead) / max(length, 1)) + self.logit_bytes
-            self.rows = max(1, min(self.most, self.bytes // per_row))
+            self.rows = max(1, min(self.most, (self.bytes - kept) // (row_bytes + self.logit_bytes)))
 
     def halve(self, rows: int) -> None:
         """Memory ran out at ``rows`` rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from transformers.cache_utils import CacheLayerMixin, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from harness.sampling.hf.budget import out_of_memory
-from harness.sampling.hf.layer import FrontierLayer
+from harness.sampling.hf.layer import FrontierLayer, PromptKeys, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ TOKENS = 8192
 """Tokens that a model without a cache reads in one pass."""
 SHARED, NEVER = 512, 2**62
 """A beginning that all prompts share is read once for all where that saves so many tokens: it takes a pass more."""
+ON_PROMPTS = 2048
+"""A prompt of several rows is kept once for all of them where that saves so many positions of the cache."""
 SLACK = 50
 """Rounding moves logits by less than so many of their dtype's steps, as a share of their spread."""
 AGREE = 0.01, 0.2
@@ -38,10 +41,16 @@ class Forward:
         names = inspect.signature(model.forward).parameters
         self.takes_positions = "position_ids" in names
         self.takes_keep = "logits_to_keep" in names
-        self.least_shared = SHARED
+        self.least_shared, self.least_on_prompts = SHARED, NEVER
         self.cache = DynamicCache()
         self.mask: torch.Tensor | None = None
         self.rows = self.length = 0
+        self.width = 0
+        """Positions of the prompts."""
+        self.owner = np.zeros(0, dtype=np.int64)
+        """The prompt of each row."""
+        self.standing: Standing | None = None
+        """Once prompts are kept apart from their rows."""
         self.calls = 0
         """Forward passes so far."""
 
@@ -56,6 +65,7 @@ class Forward:
             told = told[:, :0]
         place = np.array([distinct.setdefault(tuple(p), len(distinct)) for p in prompts])
         logits = self._read(list(distinct))
+        self.width, self.owner = self.length, np.arange(len(distinct))
         self.branch(place)
         return self.step(told.astype(np.int64)) if told.shape[1] else logits[self._tensor(place)]
 
@@ -69,11 +79,11 @@ class Forward:
         for i, layer in enumerate(self.cache.layers):
             if type(layer) is DynamicLayer:
                 self.cache.layers[i] = FrontierLayer()
-        self.mask, self.rows, self.length = None, 1, 0
+        self.mask, self.rows, self.length, self.standing = None, 1, 0, None
         shared = self._shared(prompts)
         if shared:
             self._run(self._tensor(np.array([prompts[0][:shared]])))
-            self.branch(np.zeros(len(prompts), dtype=np.int64))
+            self._copy(np.zeros(len(prompts), dtype=np.int64))
         self.rows = len(prompts)
         lengths = np.array([len(p) - shared for p in prompts])
         width = int(lengths.max())
@@ -100,6 +110,32 @@ class Forward:
     @torch.inference_mode()
     def branch(self, parents: NDArray[np.int64]) -> None:
         """Row i is now a copy of what was row ``parents[i]``."""
+        more = len(parents) - len(np.unique(self.owner[parents]))
+        if self.standing is None and more * self.width >= self.least_on_prompts:
+            self._keep_prompts_apart()
+        self._copy(parents)
+        self.owner = self.owner[parents]
+        if self.standing is None:
+            return
+        left, renumbered = np.unique(self.owner, return_inverse=True)
+        if 2 * len(left) <= self.standing.prompts:
+            self.owner, self.standing.prompts = renumbered, len(left)
+            for layer in self._kept_apart():
+                layer.keep(self._tensor(left))
+        self.standing.set(self.owner)
+
+    def _keep_prompts_apart(self) -> None:
+        """From now on a prompt's keys and values are there once for all rows that stand on it."""
+        _, first, self.owner = np.unique(self.owner, return_index=True, return_inverse=True)
+        self.standing = Standing(self.owner, len(first), self.device)
+        for layer in self.cache.layers:
+            if isinstance(layer, FrontierLayer):
+                layer.split(self._tensor(first), self.width, self.standing)
+
+    def _kept_apart(self) -> list[PromptKeys]:
+        return [x.prompts for x in self.cache.layers if isinstance(x, FrontierLayer) and x.prompts]
+
+    def _copy(self, parents: NDArray[np.int64]) -> None:
         changed = np.flatnonzero(parents != np.arange(len(parents)))
         if not len(changed) and len(parents) == self.rows:
             return
@@ -122,13 +158,22 @@ class Forward:
 
     def drop(self) -> None:
         """Give the memory back."""
-        self.cache, self.mask = DynamicCache(), None
+        self.cache, self.mask, self.standing = DynamicCache(), None, None
 
-    def row_bytes(self) -> int:
-        """What a row of the cache takes now."""
-        layers = [x for x in self.cache.layers if isinstance(x, CacheLayerMixin)]
-        held = [x for layer in layers for x in (layer.keys, layer.values) if x is not None]
-        return sum(x.nbytes for x in held) // max(self.rows, 1)
+    def room(self, ahead: int) -> tuple[int, int]:
+        """Bytes that the prompts take for themselves, and bytes of a row once ``ahead`` more positions are told."""
+        kept, row = 0, 0.0
+        apart = self.least_on_prompts < NEVER
+        for layer in self.cache.layers:
+            if not isinstance(layer, CacheLayerMixin) or layer.keys is None or layer.values is None:
+                continue
+            if apart and isinstance(layer, FrontierLayer):
+                kept += layer.position_bytes() * self.width * len(np.unique(self.owner))
+                row += layer.position_bytes() * (self.length - self.width + ahead)
+            else:
+                held = (layer.keys.nbytes + layer.values.nbytes) / max(self.rows, 1)
+                row += held * (self.length + ahead) / max(self.length, 1)
+        return kept, math.ceil(row)
 
     @torch.inference_mode()
     def _run(self, ids: torch.Tensor) -> torch.Tensor:
@@ -216,8 +261,8 @@ def open_forward(model: PreTrainedModel, pad: int) -> Forward:
     truth = seen(plain)
     share = min(max(AGREE[0], SLACK * torch.finfo(model.dtype).eps), AGREE[1])
 
-    def agrees(least_shared: int) -> bool:
-        cached.least_shared = least_shared
+    def agrees(least_shared: int, least_on_prompts: int = NEVER) -> bool:
+        cached.least_shared, cached.least_on_prompts = least_shared, least_on_prompts
         try:
             apart = (truth - seen(cached)).std(-1) / truth.std(-1)
         except (
@@ -236,5 +281,9 @@ def open_forward(model: PreTrainedModel, pad: int) -> Forward:
 
     if not agrees(NEVER):
         return plain
-    cached.least_shared = SHARED if agrees(1) else NEVER
+    shared = SHARED if agrees(1) else NEVER
+    # attention to a prompt apart is our own: where a GPU or few bits make the library's much better, it is left alone
+    ours = model.device.type == "cpu" and model.dtype == torch.float32
+    apart = ON_PROMPTS if ours and agrees(NEVER, 1) else NEVER
+    cached.least_shared, cached.least_on_prompts = shared, apart
     return cached

@@ -225,8 +225,7 @@ class Walk:
         if self.logits is None:
             prompts = [self.prompts[i] for i in self.rows.owner]
             self.logits = self.forward.begin(prompts, self.rows.tokens)
-            ahead = self.sampling.max_tokens - self.rows.depth
-            self.budget.measured(self.forward.row_bytes(), self.forward.length, ahead)
+            self.budget.measured(*self.forward.room(self.sampling.max_tokens - self.rows.depth))
         try:
             parents, tokens, counts = draw_tokens(
                 self.logits, self.rows.keys, self.rows.counts, self.sampling
