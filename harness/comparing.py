@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from harness.tasks.task import Attribute, Task
 
 
-def name_of(run: Run) -> str:
-    """The model, as it was asked for."""
-    return run.identity.adapter or run.identity.model
-
-
 def outcomes_of(run: Run) -> Mapping[str, Counts | Certain]:
     """Of each attribute."""
     drawn = run.identity.measure in ("", "draws")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.comparable import comparable
-from harness.comparing import ComparedOn, name_of, outcomes_of, valid_share
+from harness.comparing import ComparedOn, outcomes_of, valid_share
 from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
 from harness.metrics.valid import LEAST_VALID
@@ -231,7 +231,7 @@ def compare(a: str | Path | Run, b: str | Path | Run, targets: Sequence[str] = (
 
 def _side(given: str | Path | Run, runs: Sequence[Run]) -> str:
     """A name for one side: of a single run its model, else the folder."""
-    return name_of(runs[0]) if len(runs) == 1 or isinstance(given, Run) else Path(given).name
+    return runs[0].identity.asked if len(runs) == 1 or isinstance(given, Run) else Path(given).name
 
 
 def _pairs(a: str | Path | Run, b: str | Path | Run) -> list[tuple[list[Run], list[Run]]]:
@@ -270,7 +270,7 @@ def _compare(one: Run, two: Run, targets: Sequence[str]) -> list[Compared]:
     both = scored_targets(two)
     wanted = list(targets) or [t for t in scored_targets(one) if t in both]
     tables = [outcomes_of(run) for run in (one, two)]
-    names = (name_of(one), name_of(two))
+    names = (one.identity.asked, two.identity.asked)
     results = []
     for attribute in task.attributes.values():
         first, second = (t[attribute.name] for t in tables)
@@ -325,7 +325,7 @@ def _replies(one: Run, two: Run) -> list[RepliesCompared]:
     return [
         RepliesCompared(
             one.identity.task,
-            (name_of(one), name_of(two)),
+            (one.identity.asked, two.identity.asked),
             len(shared),
             ratio(list(each.values())),
             {context: ratio([part]) for context, part in each.items()},

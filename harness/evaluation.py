@@ -253,7 +253,7 @@ def _stream(
     engine: Draws, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
 ) -> None:
     run, start = writer.run, time.monotonic()
-    progress = Progress(f"{run.identity.model} on {task.name}", sum(r.n for r in requests))
+    progress = Progress(f"{run.identity.asked} on {task.name}", sum(r.n for r in requests))
     try:
         for request, draws in engine.draw(requests, settings.effective(task), reader_of(run, task).settled):
             writer.add(request, draws)

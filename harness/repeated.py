@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.comparable import comparable
-from harness.comparing import ComparedOn, name_of, outcomes_of, valid_share
+from harness.comparing import ComparedOn, outcomes_of, valid_share
 from harness.errors import UserError
 from harness.metrics.valid import LEAST_VALID
 from harness.runs.identity import checkpoint_of
@@ -112,7 +112,7 @@ def compare_runs(
                     attribute.name,
                     target.name,
                     names,
-                    (tuple(map(name_of, ones)), tuple(map(name_of, twos))),
+                    (tuple(run.identity.asked for run in ones), tuple(run.identity.asked for run in twos)),
                     difference,
                     (valid[0], valid[1]),
                     among_valid,
@@ -146,4 +146,4 @@ def _trained_alike(runs: Sequence[Run]) -> None:
 
 def _made(run: Run) -> str:
     made = run.contract
-    return ", ".join(filter(None, (made.method or name_of(run), made.arm, made.task, made.target)))
+    return ", ".join(filter(None, (made.method or run.identity.asked, made.arm, made.task, made.target)))

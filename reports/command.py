@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.sampling.engines import ENGINES, all_options
+from harness.settings import Settings
 from harness.tasks.catalog import shipped
 from reports.standing import asked
 
@@ -13,20 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.runs.folder import Run
+    from harness.tasks.task import Task
 
 FLAGS = {"temperature": "--temperature", "top_p": "--top-p", "top_k": "--top-k", "max_tokens": "--max-tokens"}
 
 
-def command(run: Run, targets: Sequence[str], changed: Mapping[str, str] | None = None) -> str:
+def command(
+    run: Run, targets: Sequence[str], changed: Mapping[str, str] | None = None, task: Task | None = None
+) -> str:
     """``distalign evaluate …`` with every setting that decides the law of the draws, quoted for a shell.
 
     Args:
         run: the run that is made again.
         targets: the targets to score against.
         changed: flags that get another value than the run's.
+        task: for people who read it: what is so without a flag, by this task or by ``evaluate``, is left out.
     """
     given = changed or {}
-    flags = {**_flags(run, given.get("--measure", run.identity.measure)), **given}
+    flags = _flags(run, given.get("--measure", run.identity.measure))
+    if task is not None:
+        usual = _usual(task)
+        flags = {flag: value for flag, value in flags.items() if value != usual.get(flag)}
+    flags |= given
     words = ["distalign", "evaluate", _model(run), "--task", _task(run)]
     for target in targets:
         words += ["--target", target]
@@ -59,6 +69,20 @@ def _flags(run: Run, measure: str) -> dict[str, str]:
         "--continue-from": who.continue_from,
     }
     return flags | {flag: text for flag, text in asked.items() if text}
+
+
+def _usual(task: Task) -> dict[str, str]:
+    """The flags' values where they are not given."""
+    own, sampling = Settings(), asdict(task.sampling)
+    return {
+        "--split": own.split,
+        "--paraphrases": own.paraphrases,
+        "--measure": own.chosen(task),
+        "-n": str(own.n),
+        "--seed": str(own.seed),
+        "--epsilon": str(own.epsilon),
+        **{flag: str(sampling[key]) for key, flag in FLAGS.items()},
+    }
 
 
 def _engine(run: Run) -> str:

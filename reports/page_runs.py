@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.runs.manifest import IndependenceRecord
-    from harness.sampling.base import Served
     from harness.scoring.labelled import Labelled
     from harness.scoring.wordings import OverWordings
     from reports.board import Board, Cell
@@ -104,7 +103,7 @@ def _run(entries: Sequence[Entry], strings: Strings) -> dict[str, object]:
         k: _line(v.model_dump()) for k, v in (("engine", manifest.engine), ("git", manifest.git)) if v
     }
     if manifest.server:
-        settings["server"] = _server(manifest.server)
+        settings["server"] = manifest.server.told()
     settings["versions"] = _line(manifest.versions)
     settings |= {"independence": _verdict(manifest.independence), "state": run.state}
     return {
@@ -147,18 +146,6 @@ def _by_hand(found: Labelled) -> list[float | str | None]:
 
 def _line(value: object) -> object:
     return ", ".join(f"{k} {v}" for k, v in value.items() if v != "") if isinstance(value, dict) else value
-
-
-def _server(found: Served) -> str:
-    """Software and version, then what it does not take or say, what was replaced, and what it adds."""
-    told = {
-        "not taken": found.not_taken,
-        "not stated": found.not_stated,
-        "set aside": found.set_aside,
-        "added by the server": found.adds,
-    }
-    name = f"{found.kind or 'not stated'} {found.version}".strip()
-    return "; ".join([name, *(f"{k}: {', '.join(v)}" for k, v in told.items() if v)])
 
 
 def _verdict(found: IndependenceRecord | None) -> str:

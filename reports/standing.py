@@ -107,7 +107,7 @@ def who(entry: Entry) -> Who:
 
 def asked(run: Run) -> str:
     """The model as it was asked for: the adapter, not its base; known:target without the target it became."""
-    path = run.identity.adapter or run.identity.model
+    path = run.identity.asked
     return path.rpartition("@")[0] or path if path.startswith("known:target") else path
 
 

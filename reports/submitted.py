@@ -78,7 +78,7 @@ def verdict(name: str, path: Path) -> Judged:
         told = note = ""
         try:
             run = Run.open(unpack(path, Path(scratch)))
-            told = f"{run.identity.adapter or run.identity.model}, {run.identity.task}, n = {run.n}"
+            told = f"{run.identity.asked}, {run.identity.task}, n = {run.n}"
             task = task_of(run)
             note = _unseen(run, task)
             problem = _complete(run) or _asked(run, task) or _drawn(run) or _counted(run, task)

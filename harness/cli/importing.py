@@ -50,13 +50,15 @@ def _source(flags: Mapping[str, object]) -> Provenance:
     from pydantic import ValidationError
 
     from harness.errors import UserError
+    from harness.files import plainly
     from harness.tasks.target_file import Provenance
 
     try:
         return Provenance.model_validate({key: flags[key] for key in Provenance.model_fields})
     except ValidationError as err:
         first = err.errors()[0]
-        raise UserError(first["msg"], where=f"--{first['loc'][0]}", found=first["input"]) from None
+        told, expected = plainly(first)
+        raise UserError(told, where=f"--{first['loc'][0]}", found=first["input"], expected=expected) from None
 
 
 def _report(path: Path) -> None:

@@ -110,7 +110,7 @@ def _runs(folders: tuple[str, ...]) -> list[str]:
         rows.append(
             [
                 run.manifest.run,
-                run.identity.model,
+                run.identity.asked,
                 run.identity.task,
                 str(run.n),
                 state,

@@ -123,7 +123,7 @@ def run(args: list[str] | None = None) -> int:
     except click.exceptions.Exit as err:
         return err.exit_code
     except click.ClickException as err:
-        click.echo(f"distalign: {_usage(err)}", err=True)
+        click.echo(_usage(err), err=True)
         return 2
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo(
@@ -167,7 +167,9 @@ def _usage(err: click.ClickException) -> str:
     context = getattr(err, "ctx", None)
     command = context.command_path if context else "distalign"
     message = err.format_message()
+    if context and message == context.get_help():  # a group without a command
+        return message
     if isinstance(err, click.NoSuchOption) and err.possibilities:
         message = message.split(" Did you mean")[0].split(" (Possible")[0]
         message += "\n  nearest:  " + ", ".join(sorted(err.possibilities))
-    return f"{message}\n  next:     {command} --help"
+    return f"distalign: {message}\n  next:     {command} --help"

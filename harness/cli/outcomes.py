@@ -111,7 +111,7 @@ def remedies(
     elsewhere = {} if runs == "runs" else {"-o": runs}
 
     def again(flag: str, value: str) -> str:
-        return command(run, scored_targets(run), {flag: value, **elsewhere})
+        return command(run, scored_targets(run), {flag: value, **elsewhere}, task)
 
     who, found = run.identity, []
     if who.measure == "draws":

@@ -116,11 +116,13 @@ def show(run: Run) -> None:
     asked = run.manifest.asked_with()
     echo(
         line(
-            f"{run.identity.model} on {run.identity.task}@{run.identity.task_version} ({run.state})"
+            f"{run.identity.asked} on {run.identity.task}@{run.identity.task_version} ({run.state})"
             + (f", {asked}" if asked else "")
         )
         + f": {run.folder}"
     )
+    if run.manifest.server is not None:
+        echo(line(f"  server: {run.manifest.server.told()}"))
     for shown in table(rows):
         echo("  " + shown)
     for told in filter(None, map(_over_wordings, results)):

@@ -113,7 +113,7 @@ def _table(run: Run, attribute: str, others: list[str], found: Heard, shown: Hea
     draws = sum(text.draws for text in found.texts)
     also = f" (--attribute: {', '.join(others)})" if others else ""
     echo(
-        f"{line(run.identity.model)} on {run.identity.task}, {attribute}{also}: "
+        f"{line(run.identity.asked)} on {run.identity.task}, {attribute}{also}: "
         f"{len(found.texts):,} distinct texts, {draws:,} of {found.draws:,} draws"
     )
     if run.identity.continue_from:

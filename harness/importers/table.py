@@ -71,7 +71,11 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
         )
     rows, left_out, changed = _rows(grids[0], options)
     if not rows:
-        raise UserError("no row has figures", where=grids[0].name, found=f"{left_out} rows without")
+        raise UserError(
+            "no row has figures",
+            where=grids[0].name,
+            found=f"{left_out} rows without" if left_out else "no row below the headers",
+        )
     source = options.provenance
     notes = [source.note] if source.note else []
     notes += [f"{left_out} rows without published figures are left out."] if left_out else []
@@ -217,8 +221,9 @@ def _figures(
         raise UserError(
             f"the {options.unit} of a row do not add up",
             where=grid.where(line),
-            found=", ".join(f"{name}={value}" for name, value in cells.items()),
-            expected=f"{whole} within {plain(slack)} (rounding); are they of another unit?",
+            found=", ".join(f"{name}={value}" for name, value in cells.items()) + f", together {total}",
+            expected=f"{whole} within {plain(slack)} (rounding)",
+            hint="is a --class missing? --unit percent or counts says what the figures are, where they are no shares",
         )
     return {name: cells[name] for name in options.classes}
 

@@ -84,6 +84,11 @@ class Identity(Record):
     reader: int | None = None
     """Version of the readers, which may end a draw early; null where it was not noted."""
 
+    @property
+    def asked(self) -> str:
+        """The model as it was asked for: an adapter, and not its base."""
+        return self.adapter or self.model
+
 
 class EngineRecord(Record):
     """The engine that drew: its name, and what else it tells of itself, each a text."""

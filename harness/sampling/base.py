@@ -34,6 +34,17 @@ class Served:
     adds: tuple[str, ...] = ()
     """What the server puts to prompts and outputs by itself, such as a system message."""
 
+    def told(self) -> str:
+        """Software and version, then what it does not take or say, what was replaced, and what it adds."""
+        more = {
+            "not taken": self.not_taken,
+            "not stated": self.not_stated,
+            "set aside": self.set_aside,
+            "added by the server": self.adds,
+        }
+        name = f"{self.kind or 'not stated'} {self.version}".strip()
+        return "; ".join([name, *(f"{k}: {', '.join(v)}" for k, v in more.items() if v)])
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:

@@ -133,6 +133,13 @@ class KnownEngine:
 
     def _from_file(self, attribute: Attribute, context: str) -> NDArray[np.float64]:
         path = Path(self.spec.source)
+        if not path.exists():
+            raise UserError(
+                "no such file",
+                where=f"known:{self.spec.source}",
+                expected="known:target, known:uniform or known:FILE.yaml",
+                hint=f"known:target and --target {self.spec.source}, if that is a target",
+            )
         doc = load_yaml(path)
         data = doc.data
         if isinstance(data, dict) and attribute.name in data and len(self.task.attributes) > 1:

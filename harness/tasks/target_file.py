@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from harness.files import form
 from harness.tasks.task_file import Label, Name, StrictFile
 
 TargetKind = Literal["uniform", "table", "reference"]
@@ -20,7 +21,7 @@ class Provenance(StrictFile):
     table: str = Field(min_length=1)
     year: int = Field(ge=1800, le=2100)
     license: str = Field(min_length=1)
-    link: str = Field(pattern=r"^https?://\S+$")
+    link: str = Field(pattern=form(r"^https?://\S+$", "an address that begins with https:// or http://"))
     note: str = ""
 
 

@@ -7,15 +7,24 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from harness.files import form
 from harness.terms import INVALID
 
 Split = Literal["train", "validation", "test"]
 Wordings = Literal[Split, "many"]
 """Sets of prompts. "many" are asked beside those of "test" where that is asked for."""
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=80)]
+_NAMED = form(
+    r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", "letters A to Z, digits, _ . -; a letter or a digit comes first"
+)
+Name = Annotated[str, StringConstraints(pattern=_NAMED, max_length=80)]
 """A name that becomes a file's."""
 Label = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f,]+$", max_length=200, strip_whitespace=True)
+    str,
+    StringConstraints(
+        pattern=form(r"^[^\x00-\x1f\x7f,]+$", "a text on one line, without a comma"),
+        max_length=200,
+        strip_whitespace=True,
+    ),
 ]
 """A name in any script: of an attribute or a class."""
 _NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d{1,15})?", re.ASCII)

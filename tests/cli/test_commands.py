@@ -24,6 +24,25 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     assert "Usage: distalign " + verb in said(capsys, verb, "--help")
 
 
+@pytest.mark.parametrize("group", [[], ["task"], ["target", "import"]])
+def test_a_group_alone_shows_its_help(group: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code = command(group)
+    told = capsys.readouterr()
+    shown = told.out + told.err
+    assert shown.startswith("Usage: " + " ".join(["distalign", *group]))
+    assert (code, "next:" in shown) == (2 if told.err else 0, False)
+
+
+def test_a_name_of_another_form_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "task", "new", "hands", "-o", str(tmp_path))
+    path = tmp_path / "hands" / "task.yaml"
+    path.write_text(path.read_text().replace("name: hands", "name: my hands"))
+    told = said(capsys, "task", "check", str(path), code=2)
+    assert "found:    my hands" in told
+    assert "letters A to Z, digits" in told
+    assert "^" not in told
+
+
 def test_a_new_task_passes_its_check_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "task", "new", "hands", "-o", str(tmp_path))
     path = tmp_path / "hands" / "task.yaml"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         (["known:target", "--task", "gender_uss"], "gender_us"),
         (["known:target", "--task", "gender_us", "--target", "labour"], "labor"),
         (["known:nowhere.yaml", "--task", "gender_us"], "no such file"),
+        (["known:labor", "--task", "gender_us"], "known:target and --target labor"),
         (["known:target,shfit=0.1", "--task", "gender_us", "--target", "labor"], "shift"),
         (["known:target,shift=2", "--task", "gender_us", "--target", "labor"], "from 0 to 1"),
         (["known:target", "--task", "gender_us", "--target", "labor", "-n", "0"], "1 or more"),

@@ -196,6 +196,10 @@ def test_titles_may_stand_above_the_headers(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="do not add up") as caught:
         imported(tmp_path, text.replace("0.25", "0.35"), OPTIONS)
     assert "row 5" in str(caught.value.where)
+    assert caught.value.found == "red=0.35, blue=0.75, together 1.10"
+    with pytest.raises(UserError, match="no row has figures") as empty:
+        imported(tmp_path, text.rpartition("a,")[0], OPTIONS)
+    assert empty.value.found == "no row below the headers"
 
 
 def test_a_workbook_with_titles_merged_headers_and_a_row_for_all_others(tmp_path: Path) -> None:

@@ -88,6 +88,24 @@ def test_it_says_again_what_was_asked(monkeypatch: pytest.MonkeyPatch, name: str
     assert found == spelled
 
 
+def test_for_people_it_leaves_out_what_is_so_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = load_task("gender_us")
+    assert command(made("a/b", Settings()), ["labor"], task=task) == (
+        "distalign evaluate hf:a/b --task gender_us --target labor"
+    )
+    assert command(made("a/b", Settings(n=7)), [], {"--max-tokens": "96"}, task) == (
+        "distalign evaluate hf:a/b --task gender_us -n 7 --max-tokens 96"
+    )
+    for settings in (
+        Settings(n=7, split="test", paraphrases="all", sampling={"top_k": 5, "temperature": 0.5}),
+        Settings(measure="exact"),
+        Settings(measure="exact", epsilon=0.1, system="Be brief."),
+    ):
+        _, _, found = parsed(monkeypatch, command(made("a/b", settings), [], task=task))
+        assert found.effective(task) == settings.effective(task)
+        assert replace(found, sampling={}, backend="auto") == replace(settings, sampling={}, engine={})
+
+
 def test_a_run_is_made_again_by_its_own_command(tmp_path: Path) -> None:
     some = [c.id for c in load_task("gender_us").contexts][3:5]
     settings = Settings(n=4, seed=9, out=tmp_path / "a", contexts=some, continue_from="It is a")

@@ -91,6 +91,11 @@ def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         find(str(tmp_path / "file"))
     with pytest.raises(UserError, match="no such model folder"):
         find("./somewhere/that/is/not")
+    (tmp_path / "causal").mkdir()
+    for near in ("casual", "causal.gguf"):
+        with pytest.raises(UserError, match="no such") as missing:
+            find(str(tmp_path / near))
+        assert missing.value.nearest == "causal"
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="a revision is for hub ids"):
         find(str(tmp_path), "main")

@@ -143,4 +143,5 @@ def test_what_comes_by_drops_is_not_waited_for() -> None:
 def test_fingerprints_name_their_maker() -> None:
     assert spoken("fp_ollama") == "Ollama"
     assert spoken("b6789-0123abc") == "llama.cpp"
-    assert spoken("fp_44709d6fcb") == spoken("") == ""
+    assert spoken("3.3.4-dev0-sha-9f38d93") == spoken("2.0.1-native") == "TGI"
+    assert spoken("fp_44709d6fcb") == spoken("3.3.4-alpha") == spoken("") == ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import evaluate
+from harness.cli.running import show
 from harness.dryrun import forecast
 from harness.errors import UserError
 from harness.merging import merge
@@ -45,6 +46,8 @@ def test_the_manifest_and_the_board_say_what_answered(
     assert manifest.probe is not None
     assert asked == run.n * len(run.prompts().prompts) + manifest.probe.draws
     assert "20 draws that are not counted" in capsys.readouterr().err
+    show(run)
+    assert "  server: Ollama 0.12.6; set aside: top_k 20, repeat_penalty 1.3" in capsys.readouterr().out
     leaderboard([str(tmp_path / "runs")], tmp_path / "site")
     page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert "Ollama 0.12.6; set aside: top_k 20, repeat_penalty 1.3" in page
@@ -63,6 +66,55 @@ def test_what_a_server_refuses_stands_in_the_manifest_of_its_run(tmp_path: Path)
     assert found.server.not_taken == ("min_p",)
     assert found.server.not_stated == ("top_k", "repetition_penalty", "weights", "chat template")
     assert found.engine.model_dump()["fingerprint"] == "fp_1"
+
+
+class TgiServer(FaultyServer):
+    """TGI as its source has it: it draws otherwise under a repetition penalty, which it makes of the presence penalty."""
+
+    def __init__(self, info: bool = True) -> None:
+        told: dict[str, object] = {"model_id": "tiny", "version": "3.3.4", "max_total_tokens": 4096}
+        super().__init__(
+            {"female": 0.6, "male": 0.4},
+            refuse=self.refusal,
+            heeds_n=False,
+            fingerprint="3.3.4-sha-9f38d93",
+            beside=lambda path, _: told if info and path == "/info" else None,
+        )
+
+    def refusal(self, body: dict[str, object]) -> tuple[int, str] | None:
+        top_p = body.get("top_p", 0.5)
+        assert isinstance(top_p, float)
+        return None if 0 < top_p < 1 else (422, "Input validation error: `top_p` must be > 0.0 and < 1.0")
+
+    def penalties(self) -> list[float]:
+        """Of each call: 1 is none."""
+        given = [call.body.get("presence_penalty") for call in self.calls]
+        return [1.0 if p is None else p + 2.0 for p in given if p is None or isinstance(p, float)]
+
+
+@pytest.mark.parametrize("info", [True, False])
+def test_tgi_is_sent_nothing_that_it_takes_for_a_repetition_penalty(tmp_path: Path, info: bool) -> None:
+    with TgiServer(info) as server:
+        run = evaluate(
+            f"server:tiny@{server.url}", "gender_us", n=3, contexts=("software_developers",), out=tmp_path
+        )
+        kept = server.penalties()[-run.n * len(run.prompts().prompts) :]
+        learned = set(server.penalties()) - {1.0}
+    assert set(kept) == {1.0}
+    assert not info or not learned
+    found = Run.open(run.folder).manifest.server
+    assert found is not None
+    assert (found.kind, found.not_taken) == ("TGI", ())
+    assert found.not_stated[:2] == ("top_k", "min_p")
+    with TgiServer(info) as server, pytest.raises(UserError, match="TGI leaves out top_k"):
+        evaluate(
+            f"server:tiny@{server.url}",
+            "gender_us",
+            n=1,
+            sampling={"top_k": 5},
+            contexts=("software_developers",),
+            out=tmp_path,
+        )
 
 
 def test_a_run_goes_on_at_no_other_kind_of_server(tmp_path: Path) -> None:

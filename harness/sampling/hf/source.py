@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.contract import Contract, read_contract
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.sampling.gguf.origin import read_origin
 from harness.sampling.hf.pickled import NOT_WEIGHTS, PICKLES, check_shards, refuse_pickles
 
@@ -67,6 +67,7 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
         weights: whether transformers is to read the weights; without, only a GGUF file's tokenizer is unpacked.
         trust_pickle: whether weights may be pickles.
     """
+    refuse_missing(model)
     folder = _path(model)
     commit = ""
     file = _gguf_in(folder)
@@ -111,6 +112,31 @@ def _path(name: str) -> Path:
             "no name of a model", where=name, found=str(error), expected="a folder, or a hub id"
         ) from None
     return path
+
+
+def refuse_missing(model: str) -> None:
+    """Refuse what is neither here nor a hub id, before the packages are imported that would read it: that takes seconds."""
+    path = _path(model)
+    if path.exists():
+        return
+    if path.suffix == ".gguf":
+        raise UserError("no such file", where=model, nearest=_beside(path))
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model):
+        raise UserError(
+            "no such model folder",
+            where=model,
+            expected="a folder, or a hub id such as owner/name",
+            nearest=_beside(path),
+        )
+
+
+def _beside(path: Path) -> str:
+    """Names like that of a path, of what may be a model in its folder."""
+    try:
+        models = [p.name for p in path.parent.iterdir() if p.suffix == ".gguf" or p.is_dir()]
+        return nearest(path.name, models)
+    except OSError:
+        return ""
 
 
 def _gguf_in(place: Path) -> Path | None:
@@ -197,10 +223,6 @@ def _from_hub(model: str, revision: str, trust_pickle: bool) -> tuple[Path, str]
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model):
-        raise UserError(
-            "no such model folder", where=model, expected="a folder, or a hub id such as owner/name"
-        )
     offline: tuple[type[Exception], ...] = (ConnectionError, *_transport_errors())
     try:
         info = HfApi().model_info(model, revision=revision or None, timeout=HUB_SECONDS)
@@ -225,6 +247,7 @@ def _from_hub(model: str, revision: str, trust_pickle: bool) -> tuple[Path, str]
             where=model,
             found=problem.splitlines()[0] if problem else "no connection",
             expected="an existing folder, or a hub id that is cached or can be reached",
+            nearest=_beside(_path(model)),
             hint=f"hf download {model}, where there is a connection; HF_HUB_OFFLINE=1 then needs none",
         ) from error
     return folder, folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else revision

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.sampling.server.kind import Software, spoken
-from harness.sampling.server.reply import read_reply
+from harness.sampling.server.reply import MalformedReplyError, read_reply
 
 if TYPE_CHECKING:
     from harness.sampling.server.kind import Kind
@@ -76,6 +76,7 @@ class Dialect:
 
     def body(self, request: Request, n: int, seed: int, sampling: Sampling) -> Body:
         """The JSON of one call, every sampling parameter spelt out, the neutral ones too."""
+        self.check(sampling)  # again: what answers may have become known since the start
         fields: Body = {
             "model": self.model,
             **({"messages": _turns(request)} if request.messages else {"prompt": request.text}),
@@ -87,6 +88,11 @@ class Dialect:
             "frequency_penalty": 0.0,
             **_extras(self.software.kind, sampling),
         }
+        if self.software.kind == "TGI":
+            # It adds 2 to a presence penalty and takes that for its repetition penalty, and has no top_p of 1.
+            del fields["presence_penalty"]
+            if sampling.top_p == 1:
+                del fields["top_p"]
         if n > 1:
             fields["n"] = n
         if sampling.stop:
@@ -120,6 +126,11 @@ class Dialect:
         said = spoken(fingerprint)
         if said == "Ollama":
             raise not_by_v1(f"the answer is marked {fingerprint}")
+        if said == "TGI" and not self.software.kind:
+            self.software = replace(self.software, kind=said)
+            self.most, self.dropped = 1, set()
+            self.version += 1
+            raise MalformedReplyError("the answer shows that this is TGI: its dialect from now on")
         if said and self.software.kind not in ("", said):
             raise UserError(
                 "another server answers than at the start",
@@ -251,6 +262,8 @@ def _extras(kind: Kind, sampling: Sampling) -> Body:
             "samplers": ["temperature", *filters],
             "cache_prompt": True,
         }
+    if kind == "TGI":
+        return {"repetition_penalty": 1.0}
     if kind == "LM Studio":
         return {"top_k": sampling.top_k, "min_p": 0.0, "repeat_penalty": 1.0}
     return {

@@ -35,6 +35,8 @@ _OWNERS: Mapping[str, Kind] = {
 """``owned_by`` of a model in the server's list."""
 _BUILD = re.compile(r"b\d+-\w+")
 """llama.cpp's version, which is also the fingerprint of its answers."""
+_TGI = re.compile(r"\d+\.\d+\.\d+(-dev\d*)?-(native|sha-[0-9a-f]{6,}[\w.-]*)")
+"""TGI's fingerprint: its version and how it was built."""
 _UNSAID: Mapping[Kind, tuple[str, ...]] = {
     "": ("top_k", "min_p", "repetition_penalty"),
     "LM Studio": ("min_p", "seed"),
@@ -105,6 +107,8 @@ def spoken(fingerprint: str) -> Kind:
     """The kind that the fingerprint of an answer names."""
     if fingerprint == "fp_ollama":
         return "Ollama"
+    if _TGI.fullmatch(fingerprint):
+        return "TGI"
     return "llama.cpp" if _BUILD.fullmatch(fingerprint) else ""
 
 
