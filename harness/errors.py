@@ -11,10 +11,14 @@ from harness.plaintext import LONGEST, line, show
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pydantic_core import ErrorDetails
+
 LONGEST_PART = 2_000
 """Characters of one part of a message."""
 MOST_NAMES = 2_000
 """Names among which the nearest is looked for."""
+_FORMS: dict[str, str] = {}
+"""Pattern -> what people are told that it asks for."""
 
 
 class UserError(Exception):
@@ -86,3 +90,15 @@ def missing_package(feature: str, package: str, extra: str) -> UserError:
         f"{feature} needs the package {package!r}, which is not installed",
         hint=f"pip install 'distalign[{extra}]'",
     )
+
+
+def form(pattern: str, words: str) -> str:
+    """A pattern of a text, and how a mistake in such a text is told."""
+    _FORMS[pattern] = words
+    return pattern
+
+
+def plainly(error: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what is expected where a pattern alone would say it."""
+    words = _FORMS.get(str(error.get("ctx", {}).get("pattern")))
+    return ("not of this form", words) if words else (error["msg"].removeprefix("Value error, "), "")

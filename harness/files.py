@@ -19,18 +19,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness import limits
-from harness.errors import UserError, clip, nearest
+from harness.errors import UserError, clip, nearest, plainly
 from harness.raw import countable, parse_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pydantic_core import ErrorDetails
-
 
 M = TypeVar("M", bound=BaseModel)
-_FORMS: dict[str, str] = {}
-"""Pattern -> what people are told that it asks for."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -192,18 +188,6 @@ def _first_mistake(
         return UserError(f"missing key {str(inner[-1])!r}", where=doc.where(*at[:-1]), expected=keys)
     message, expected = plainly(first)
     return UserError(message, where=doc.where(*at), found=first["input"], expected=expected)
-
-
-def form(pattern: str, words: str) -> str:
-    """A pattern of a text, and how a mistake in such a text is told."""
-    _FORMS[pattern] = words
-    return pattern
-
-
-def plainly(error: ErrorDetails) -> tuple[str, str]:
-    """What is wrong, and what is expected where a pattern alone would say it."""
-    words = _FORMS.get(str(error.get("ctx", {}).get("pattern")))
-    return ("not of this form", words) if words else (error["msg"].removeprefix("Value error, "), "")
 
 
 def _without_union_tags(

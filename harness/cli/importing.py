@@ -49,8 +49,7 @@ def _provenance(function: Callable[..., None]) -> Callable[..., None]:
 def _source(flags: Mapping[str, object]) -> Provenance:
     from pydantic import ValidationError
 
-    from harness.errors import UserError
-    from harness.files import plainly
+    from harness.errors import UserError, plainly
     from harness.tasks.target_file import Provenance
 
     try:

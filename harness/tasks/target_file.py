@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.files import form
+from harness.errors import form
 from harness.tasks.task_file import Label, Name, StrictFile
 
 TargetKind = Literal["uniform", "table", "reference"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from harness.files import form
+from harness.errors import form
 from harness.terms import INVALID
 
 Split = Literal["train", "validation", "test"]
