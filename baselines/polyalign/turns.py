@@ -45,6 +45,17 @@ def tokenizer_with_template(folder: Path, template: str) -> PreTrainedTokenizerB
 def fitted(rows: Sequence[PeopleRow], tokenizer: PreTrainedTokenizerBase, most: int) -> list[PeopleRow]:
     """Rows whose oldest turns are left out where the whole has more than ``most`` tokens."""
     found = [_fitted(row, tokenizer, most) for row in rows]
+    sizes = [_size(row.prompt, row.text, tokenizer) for row in found]
+    longest = max(sizes)
+    if longest > most:
+        raise UserError(
+            "a question and its reply are longer than max_length, and no history is left to cut",
+            where="max_length",
+            found=f"{sum(s > most for s in sizes)} of {len(rows)} replies, up to {longest} tokens: "
+            f"{found[sizes.index(longest)].text[:80]}…",
+            expected=f"at most {most}",
+            hint=f"--set max_length={longest}, if the model reads that much",
+        )
     cut = sum(len(a.prompt) < len(b.prompt) for a, b in zip(found, rows, strict=True))
     if cut:
         say(f"max_length: {cut} of {len(rows)} histories lost their oldest turns")
@@ -52,17 +63,12 @@ def fitted(rows: Sequence[PeopleRow], tokenizer: PreTrainedTokenizerBase, most: 
 
 
 def _fitted(row: PeopleRow, tokenizer: PreTrainedTokenizerBase, most: int) -> PeopleRow:
+    """With as much of its history as fits."""
     prompt = row.prompt
-    while (size := _size(prompt, row.text, tokenizer)) > most:
+    while _size(prompt, row.text, tokenizer) > most:
         shorter = without_oldest(prompt)
         if shorter == prompt:
-            raise UserError(
-                "a question and its reply are longer than max_length, and no history is left to cut",
-                where="max_length",
-                found=f"{size} tokens: {row.text[:80]}…",
-                expected=f"at most {most}",
-                hint=f"--set max_length={size}, if the model reads that much",
-            )
+            break
         prompt = shorter
     return replace(row, prompt=prompt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -179,11 +180,17 @@ def _bits(
     from harness.sampling.hf.padding import padded
 
     inputs = {k: x.to(checkpoint.device) for k, x in padded([r.ids for r in rows], pad).items()}
-    logits = checkpoint.model(**inputs).logits
+    first, width = min(r.prompt for r in rows) - 1, inputs["input_ids"].shape[1]
+    options: dict[str, int] = {}
+    if "logits_to_keep" in inspect.signature(checkpoint.model.forward).parameters:
+        options["logits_to_keep"] = width - first  # nobody asks what may follow inside a prompt
+    else:
+        first = 0
+    logits = checkpoint.model(**inputs, **options).logits
     found = []
     for row, own in zip(rows, logits, strict=True):
         # from the last token of the prompt on: each predicts the one after it, the last one the end
-        logs = own[row.prompt - 1 : len(row.ids)].float().log_softmax(-1)
+        logs = own[row.prompt - 1 - first : len(row.ids) - first].float().log_softmax(-1)
         reply = torch.tensor(row.ids[row.prompt :], device=checkpoint.device)
         said = logs[:-1].gather(-1, reply[:, None]).double().sum()
         end = logs[-1, ends].double().logsumexp(0)

@@ -31,6 +31,8 @@ LEAST = 20
 """A context with fewer prompts, or fewer people in a half, is left out."""
 _SPLITS = 100
 _GROUPS = 20
+_WIDEST = 3.0
+"""Of a metric of one side alone: V is then twice S."""
 _MOST = 400
 """Replies compared with each other at a time."""
 
@@ -131,16 +133,41 @@ def _context(
     asked = [np.isin(model.prompts, people.prompts[two]) if held_out else every for _, two in splits]
     chosen = [np.flatnonzero(a)[_one_each(model.prompts[a], rng)][:size] for a in asked]
     floors: dict[str, list[float]] = {key: [] for key in metrics}
+    apart: dict[str, list[float]] = {key: [] for key in metrics}
     for (one, two), ours in zip(splits, chosen, strict=True):
-        reference = people.pick(one[:_MOST])
-        other = people.pick(_alike(two, people.talks, model.talks[ours], rng))
+        sides = _alike(two, people.talks, model.talks[ours], rng), one[:_MOST]
+        other, reference = map(people.pick, sides)
+        parts = [[people.pick(rows[half]) for half in _halves(people.talks[rows], rng)] for rows in sides]
         for key, metric in metrics.items():
             floors[key].append(metric.compute(other, reference))
+            first, second = (metric.compute(*pair) for pair in zip(*parts, strict=True))
+            apart[key].append(first - second)
     # one half, as for each value of the floor: a mean over halves would vary less than the floor allows
     reference, drawn = people.pick(splits[0][0][:_MOST]), model.pick(chosen[0])
     values = {key: metric.compute(drawn, reference) for key, metric in metrics.items()}
     variances = _variances(model, people, metrics, splits[0][0][:_MOST], chosen[0], rng)
-    return {key: _Found(values[key], variances[key], np.array(floors[key])) for key in metrics}
+    return {
+        key: _Found(values[key], variances[key], _widened(np.array(floors[key]), np.array(apart[key])))
+        for key in metrics
+    }
+
+
+def _widened(floors: FloatArray, apart: FloatArray) -> FloatArray:
+    """Values of splits, spread as far from their mean as the value of others may be.
+
+    The halves of one sample make up for each other: where one has more of something, its other half has less. So a
+    metric of one side alone varies less over splits than over samples, and the splits' mean is itself by chance where it
+    is. With V the variance over samples and S that over splits, the mean's is V - S, and the value of other people is
+    away from it by V + (V - S). V comes from pairs of samples half as large that have nothing in common (``apart``, the
+    difference of two such values), for which it is twice as large. For a difference of the sides, S is V.
+    """
+    spread = float(np.nanvar(floors))
+    if not spread:
+        return floors
+    over_samples = float(np.nanmean(apart**2)) / 4
+    widen = np.clip(2 * over_samples / spread - 1, 1, _WIDEST)
+    middle = np.nanmean(floors)
+    return np.asarray(middle + np.sqrt(widen) * (floors - middle))
 
 
 def _alike(rows: IntArray, talks: IntArray, like: IntArray, rng: np.random.Generator) -> IntArray:

@@ -208,8 +208,11 @@ def test_histories_lose_their_oldest_turns_and_that_is_counted(capsys: pytest.Ca
     assert fitted([kept], tokenizer, 100) == [kept]
     assert fitted([longer], tokenizer, 100) == [kept]
     assert "max_length: 1 of 2 histories lost their oldest turns" in capsys.readouterr().err
-    with pytest.raises(UserError, match="no history is left"):
-        fitted([ROWS[1]], tokenizer, 10)
+    with pytest.raises(UserError, match="no history is left") as caught:
+        fitted([ROWS[1], replace(ROWS[1], text="a longer reply than the other is"), kept], tokenizer, 10)
+    assert "3 of 3 replies" in str(caught.value)
+    enough = int(caught.value.hint.split("max_length=")[1].split(",")[0])
+    assert fitted([kept], tokenizer, enough)
 
 
 def test_pairs_without_an_end_or_a_difference_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -258,9 +258,10 @@ def begun(plan: Plan, command: str) -> PolyalignRecord:
     """What is known before anything is trained."""
     contexts: dict[str, dict[str, int]] = {}
     for task, target in zip(plan.tasks, plan.targets, strict=True):
-        people = load_target(target).people
-        assert people is not None
-        contexts[load_task(task).name] = {c: told[0] for c, told in people.told.items()}
+        samples = load_target(target).tables["length"].samples
+        contexts[load_task(task).name] = {
+            c: int(samples[c].replies) for c in (x.id for x in load_task(task).contexts)
+        }
     model = "the tiny causal model" if plan.model == str(causal_path()) else Path(plan.model).name
     return PolyalignRecord(command=command, model=model, stated=bool(plan.laws), contexts=contexts)
 
