@@ -161,12 +161,12 @@ def _widened(floors: FloatArray, apart: FloatArray) -> FloatArray:
     away from it by V + (V - S). V comes from pairs of samples half as large that have nothing in common (``apart``, the
     difference of two such values), for which it is twice as large. For a difference of the sides, S is V.
     """
-    spread = float(np.nanvar(floors))
+    known, pairs = floors[np.isfinite(floors)], apart[np.isfinite(apart)]
+    spread = float(known.var()) if len(known) and len(pairs) else 0.0
     if not spread:
         return floors
-    over_samples = float(np.nanmean(apart**2)) / 4
-    widen = np.clip(2 * over_samples / spread - 1, 1, _WIDEST)
-    middle = np.nanmean(floors)
+    widen = np.clip(2 * float(np.mean(pairs**2)) / 4 / spread - 1, 1, _WIDEST)
+    middle = known.mean()
     return np.asarray(middle + np.sqrt(widen) * (floors - middle))
 
 

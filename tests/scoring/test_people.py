@@ -15,7 +15,7 @@ from harness.metrics.natural import (
     within_length_w1,
 )
 from harness.natural.scaled import scale, wasserstein
-from harness.scoring.people import ReplySample, _alike, of_people
+from harness.scoring.people import ReplySample, _alike, _widened, of_people
 
 ABOUT = About("replies", "length", ("short", "long"), "en", "draws")
 DIMENSIONS = 6
@@ -128,6 +128,23 @@ def test_other_people_lie_inside_the_floor_and_others_do_not() -> None:
     found, _ = of_people({"a": samples(rng, 480, 0.5, 0.5)}, {"a": samples(rng, 400, 0.3)}, ABOUT)
     assert found["natural_w1"].low > found["natural_w1"].floor
     assert found["clipped_density"].value < found["clipped_density"].floor
+
+
+@pytest.mark.parametrize(("of_two_sides", "without"), [(False, 0.83), (True, 0.95)])
+def test_the_floor_allows_for_what_halves_of_one_sample_hide(of_two_sides: bool, without: float) -> None:
+    """A mean of one side varies three times as much over samples as over halves of one; a difference of two as much."""
+    rng = np.random.default_rng(12)
+    inside: dict[str, list[bool]] = {"as they are": [], "widened": []}
+    for _ in range(400):
+        own, others = rng.normal(size=80), rng.normal(size=40)
+        # both halves of each half: 100 splits, their mean is that of the half
+        o, p, t, u = rng.permuted(np.tile(own, (100, 1)), axis=1).reshape(100, 4, 20).mean(axis=2).T
+        plain, apart = (t + u - of_two_sides * (o + p)) / 2, t - u - of_two_sides * (o - p)
+        value = others.mean() - of_two_sides * rng.permutation(own)[:40].mean()
+        for name, found in (("as they are", plain), ("widened", _widened(plain, apart))):
+            inside[name].append(value <= np.quantile(found, 0.95, method="weibull"))
+    assert np.mean(inside["as they are"]) == pytest.approx(without, abs=0.03)
+    assert np.mean(inside["widened"]) == pytest.approx(0.955, abs=0.025)
 
 
 def test_a_context_of_few_people_or_prompts_is_left_out() -> None:
