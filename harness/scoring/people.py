@@ -108,8 +108,9 @@ def _measured(parts: list[_Found], metric: Compared) -> Measured:
     known_floors = floors[np.isfinite(floors)]
     # the quantile that one more such value is past 5% of the time, however few the splits
     floor = float(np.quantile(known_floors, worst, method="weibull")) if len(known_floors) else float("nan")
-    low = max(value - 1.96 * error, 0.0)
-    high = min(value + 1.96 * error, 1.0 if metric.values == "0 to 1" else np.inf)
+    most = 1.0 if metric.values == "0 to 1" else np.inf
+    floor = float(np.clip(floor, 0.0, most))
+    low, high = max(value - 1.96 * error, 0.0), min(value + 1.96 * error, most)
     known = bool(np.isfinite(error))
     limits = (low, high) if known else (error, error)
     others = float(np.mean(known_floors)) if len(known_floors) else float("nan")

@@ -1,4 +1,4 @@
-"""A model's replies against people's, as a page: ``python -m tests.benchmarks.people_model OUT.json RUN [RUN …]``.
+"""A model's replies against people's, as a page: ``python -m tests.benchmarks.people_model OUT.json NAME=RUN [NAME=RUN …]``.
 
 The runs are of a task that ``distalign target import reference --task`` wrote and measured with ``distalign utility
 --replies TASK --encoder ENCODER --run RUN``. OUT.json gets the figures, and a page of the same name beside it.
@@ -50,8 +50,8 @@ class PeopleRow(Record):
     """Context -> length -> share of the model and of people."""
 
 
-def row_of(run: Run) -> PeopleRow:
-    """The figures of a run."""
+def row_of(name: str, run: Run) -> PeopleRow:
+    """The figures of a run, under the name that the page has."""
     results = scores_of(run).results
     tv: dict[str, Figure] = {}
     metrics: dict[str, Figure] = {}
@@ -74,7 +74,7 @@ def row_of(run: Run) -> PeopleRow:
         prompts[one.context] = prompts.get(one.context, 0) + 1
     (length,) = (r for r in results if r.attribute == "length")
     return PeopleRow(
-        model=Path(run.identity.model).name,
+        model=name,
         task=run.identity.task,
         n=run.n,
         prompts=prompts,
@@ -165,9 +165,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("runs", nargs="+", metavar="NAME=RUN")
     given = parser.parse_args()
-    rows = [row_of(Run.open(folder)) for folder in given.runs]
+    named = [one.partition("=") for one in given.runs]
+    rows = [row_of(name, Run.open(Path(folder))) for name, _, folder in named]
     write(given.out, PeopleModels(rows=tuple(rows)))
     write_atomic(given.out.with_suffix(".md"), page(rows, given.out.name))
 
