@@ -158,6 +158,21 @@ def test_outcomes_are_told_by_prompt_and_invalid_ones_with_remedies(run: Run) ->
     assert flags == {"system", "continue_from", "measure", "max_tokens"}
 
 
+def test_what_several_attributes_share_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Cut(Scripted):
+        def draw(
+            self, requests: Sequence[Request], sampling: object, settled: object = None
+        ) -> Iterator[tuple[Request, list[Draw]]]:
+            for request in requests:
+                yield request, [Draw("Well, it", 6, "length"), Draw("I see.", 4)]
+
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Cut)
+    said = outcomes.lines(evaluate("scripted", "reply_shape_en", settings=Settings(n=10, out=tmp_path)))
+    assert sum("What can be done" in line for line in said) == 1
+    assert sum(line.endswith("The others are as for length.") for line in said) == 3
+    assert sum("Well, it" in line for line in said) == 1
+
+
 def test_where_answers_name_a_class_only_the_prompts_are_told(tmp_path: Path) -> None:
     run = evaluate("known:target", "gender_us", "labor", Settings(n=5, split="test", out=tmp_path))
     assert len(outcomes.lines(run)) == 2 + len({prompt for _, prompt in run.prompts().keys()})  # noqa: SIM118  # a method of prompts

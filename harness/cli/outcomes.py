@@ -14,16 +14,15 @@ from harness.plaintext import table
 from harness.runs.source import task_of
 from harness.sampling.open import parse
 from harness.scores import scored_targets
-from harness.scoring.outcomes import Counts, read_certain, read_counts
+from harness.scoring.outcomes import Certain, Counts, read_certain, read_counts
 from harness.terms import INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from harness.runs.folder import Run
-    from harness.scoring.outcomes import Certain
     from harness.tasks.task import Attribute, Task
 
 ENOUGH = 0.9
@@ -46,12 +45,20 @@ def lines(run: Run) -> list[str]:
     drawn = run.identity.measure == "draws"
     found = read_counts(run.folder / "counts.csv") if drawn else read_certain(run.folder / "shares.csv")
     out: list[str] = []
+    shown: dict[tuple[str, ...], str] = {}
     for one in found:
         shares = by_prompt(one)
         out += _outcomes(one, shares)
         totals = np.mean(list(shares.values()), axis=0)
-        if valid_share(one, totals) < ENOUGH and not run.contract.labels:
-            out += _help(run, one, totals)
+        if (valid := valid_share(one, totals)) < ENOUGH and not run.contract.labels:
+            texts = _commonest(run, one)
+            first = shown.setdefault(tuple(texts), one.attribute) if texts else one.attribute
+            if first != one.attribute:
+                out.append(
+                    f"  {valid:.1%} of the answers name a class of {one.attribute}. The others are as for {first}."
+                )
+            else:
+                out += _help(run, one, totals, texts)
     return out
 
 
@@ -85,15 +92,24 @@ def _outcomes(found: Counts | Certain, shares: Mapping[str, NDArray[np.float64]]
     return out
 
 
-def _help(run: Run, found: Counts | Certain, totals: NDArray[np.float64]) -> list[str]:
+def _commonest(run: Run, found: Counts | Certain) -> list[str]:
+    """The commonest answers that name no class, as a table; nothing where none were drawn, or a model would have to read them."""
+    task = task_of(run)
+    if isinstance(found, Certain) or task.attributes[found.attribute].reader.get("name") in WITH_MODELS:
+        return []
+    texts, draws = said(run, task, found.attribute, Sought(outcomes=INVALID))
+    return table(told(Heard(texts[:TEXTS], draws)))
+
+
+def _help(
+    run: Run, found: Counts | Certain, totals: NDArray[np.float64], commonest: Sequence[str]
+) -> list[str]:
     task = task_of(run)
     attribute = task.attributes[found.attribute]
-    valid = valid_share(found, totals)
-    out = [f"  {valid:.1%} of the answers name a class of {attribute.name}."]
-    if isinstance(found, Counts) and attribute.reader.get("name") not in WITH_MODELS:
-        texts, draws = said(run, task, attribute.name, Sought(outcomes=INVALID))
+    out = [f"  {valid_share(found, totals):.1%} of the answers name a class of {attribute.name}."]
+    if commonest:
         out[0] += " The commonest that do not:"
-        out += ["    " + line for line in table(told(Heard(texts[:TEXTS], draws)))]
+        out += ["    " + line for line in commonest]
     out.append(f"  What can be done ({PAGE} tells more):")
     for what, command in remedies(run, task, attribute, dict(zip(found.outcomes, totals, strict=True))):
         out += [f"    {what}:", f"      {command}"]
