@@ -165,7 +165,7 @@ def any_table(
     multiple=True,
     metavar="FIELD=NAME",
     help="What the corpus calls a field: reply, question, passage, history, language, track, family, style, conversation, "
-    "id, turn or split. Repeat it.",
+    "id, turn, split, or turns, the list of a whole conversation. Repeat it.",
 )
 @click.option(
     "--stratified",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
 from harness.importers.sources import label, records
+from harness.importers.turns import exchanges, read_conversation, read_turns
 from harness.terms import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.importers.sources import CorpusRecord
 
@@ -32,15 +33,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "id": ("id",),
     "turn": ("turn",),
     "split": ("split",),
+    "turns": ("messages", "conversations", "turns", "conversation", "dialogue", "dialog"),
 }
 """What each field may be called."""
 _ORDER: tuple[Split, ...] = get_args(Split)
 _SPLITS: dict[str, Split] = {"dev": "validation", "val": "validation", "valid": "validation"}
-_ROLES = {
-    "system": "system",
-    **dict.fromkeys(("user", "human", "prompter", "usr"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "bot", "model", "agent"), "assistant"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,8 @@ def _hash(text: str) -> int:
 def read_replies(source: str, fields: Mapping[str, str]) -> Iterator[Reply]:
     """The replies in ``source`` (see ``records``), each with the turns before it.
 
-    A record without a history of its own gets the earlier turns of its conversation, whose records lie together.
+    A record that holds a whole conversation (``messages`` or the like) gives the assistant's every reply. A record of one
+    reply without a history of its own gets the earlier turns of its conversation, whose records lie together.
     Where the person who replies opened the conversation, that first turn is left out: chats begin with the user.
 
     Args:
@@ -141,7 +139,7 @@ def read_replies(source: str, fields: Mapping[str, str]) -> Iterator[Reply]:
     seen: set[int] = set()
     own = False
     name = label(source)
-    found = (_reply(record, fields, name) for record in records(source))
+    found = (reply for record in records(source) for reply in _replies(record, fields, name))
     for conversation, replies in groupby(found, key=lambda r: r.conversation):
         together = list(replies)
         own = own or any(r.history for r in together)
@@ -189,6 +187,28 @@ def messages(reply: Reply) -> list[Message]:
     return turns
 
 
+def _replies(record: CorpusRecord, fields: Mapping[str, str], source: str) -> list[Reply]:
+    """The one reply of a record, or all of the conversation that it holds."""
+    names = (fields["turns"],) if "turns" in fields else FIELDS["turns"]
+    held = record.values
+    key = next((n for n in names if isinstance(held.get(n), list)), None)
+    reply = (fields["reply"],) if "reply" in fields else FIELDS["reply"]
+    if key is None or ("turns" not in fields and any(n in held for n in reply)):
+        return [_reply(record, fields, source)]
+    spoken = exchanges(read_conversation(held[key], f"{record.where}:{key}"))
+    rest = {k: v for k, v in held.items() if k != key}
+    track = (
+        {} if any(n in held for n in FIELDS["track"]) else {"track": "multi" if len(spoken) > 1 else "single"}
+    )
+    usual = {k: v for k, v in fields.items() if k not in ("turns", "reply", "question", "history")}
+    found = []
+    for one in spoken:
+        values = {**rest, **track, "question": one.question, "reply": one.reply}
+        whole = _reply(record._replace(values=values), usual, source)
+        found.append(replace(whole, history=one.history, turn=one.turn))
+    return found
+
+
 def _reply(record: CorpusRecord, fields: Mapping[str, str], source: str) -> Reply:
     where = record.where
     values = _values(record, fields)
@@ -196,7 +216,7 @@ def _reply(record: CorpusRecord, fields: Mapping[str, str], source: str) -> Repl
     identity = text.get("id") or str(record.number)
     turn = text.get("turn", "")
     question = text.get("question", "").strip()
-    history = _turns(values.get("history"), f"{where}:history")
+    history = read_turns(values.get("history"), f"{where}:history", "history")
     if history and history[-1] == Message("user", question):
         history = history[:-1]
     # ids of turns end in the turn: what is before names the conversation
@@ -241,37 +261,6 @@ def _values(record: CorpusRecord, fields: Mapping[str, str]) -> dict[str, object
                 )
             values[field] = ""
     return values
-
-
-def _turns(value: object, where: str) -> tuple[Message, ...]:
-    """A record's own history: turns with role and text, pairs of question and reply, or texts that alternate."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, list):
-        if all(isinstance(t, str) for t in value):
-            count = len(value)
-            roles = ["assistant" if (count - i) % 2 else "user" for i in range(count)]
-            return tuple(Message(role, text) for role, text in zip(roles, value, strict=True))
-        found = [m for turn in value for m in _turn(turn)]
-        if all(m is not None for m in found):
-            return tuple(m for m in found if m is not None)
-    raise UserError(
-        "the history is no list of turns",
-        where=where,
-        found=json.dumps(value, ensure_ascii=False, default=str)[:80],
-        expected='[{"role": "user", "content": …}, …], pairs [question, reply], or texts',
-        hint="name another field: --field history=NAME",
-    )
-
-
-def _turn(turn: object) -> Iterable[Message | None]:
-    if isinstance(turn, dict):
-        role = _ROLES.get(str(turn.get("role", turn.get("from"))).lower())
-        content = next((turn[k] for k in ("content", "text", "value") if turn.get(k) is not None), None)
-        return [Message(role, content)] if role and isinstance(content, str) else [None]
-    if isinstance(turn, list) and len(turn) == 2 and all(isinstance(t, str) for t in turn):
-        return [Message("user", turn[0]), Message("assistant", turn[1])]
-    return [None]
 
 
 def _text(value: object, where: str, field: str) -> str:

@@ -145,3 +145,51 @@ def test_turns_that_are_asked_alternate() -> None:
     history = (Message("system", "s"), Message("assistant", "a"), Message("user", "b"), Message("user", "c"))
     reply = Reply("c", "1", "en", "multi", "qa", "", "q", "r", passage="about", history=history)
     assert messages(reply) == [Message("system", "s"), Message("user", "b\nc\nabout\n\nq")]
+
+
+def test_a_record_of_a_whole_conversation_gives_every_reply(tmp_path: Path) -> None:
+    openai: dict[str, object] = {
+        "id": "a-3",
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "q1"},
+            {"role": "assistant", "content": "r1"},
+            {"role": "user", "content": "q2"},
+            {"role": "user", "content": "and q3"},
+            {"role": "assistant", "content": "r2"},
+            {"role": "user", "content": "bye"},
+        ],
+    }
+    shared: dict[str, object] = {
+        "id": 7,
+        "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "r"}],
+    }
+    spoken: dict[str, object] = {
+        "conversation": ["hello", "hi", "tea?", "yes"],
+        "conversation_id": "c",
+        "split": "dev",
+        "track": "chat",
+    }
+    one, two, three, four, five = read_replies(write(tmp_path / "c.jsonl", [openai, shared, spoken]), {})
+    assert [(r.question, r.text) for r in (one, two, three)] == [
+        ("q1", "r1"),
+        ("q2\nand q3", "r2"),
+        ("q", "r"),
+    ]
+    assert said(one) == [("system", "Be kind.")]
+    assert said(two) == [("system", "Be kind."), ("user", "q1"), ("assistant", "r1")]
+    assert [r.conversation for r in (one, two, three, four, five)] == ["a-3", "a-3", "7", "c", "c"]
+    assert [r.track for r in (one, two, three, four)] == ["multi", "multi", "single", "chat"]
+    assert said(five) == [("user", "hello"), ("assistant", "hi")]
+    assert five.split == "validation"
+
+
+def test_a_conversation_may_lie_under_any_name_and_broken_turns_are_told(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}]
+    named = write(tmp_path / "c.jsonl", [{"talk": turns, "output": "not this"}])
+    assert [r.text for r in read_replies(named, {"turns": "talk"})] == ["r"]
+    assert [r.text for r in read_replies(named, {})] == ["not this"], "a reply of its own comes first"
+    broken = write(tmp_path / "d.jsonl", [{"messages": [{"role": "user", "content": 3}]}])
+    with pytest.raises(UserError, match="no list of turns") as caught:
+        list(read_replies(broken, {}))
+    assert caught.value.where.endswith("d.jsonl:1:messages")
