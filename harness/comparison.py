@@ -165,6 +165,8 @@ class Comparison:
                 if r[0] == r[0]
             ]
             rows.sort(key=lambda row: -abs(row[0][0]))
+            if rows:
+                out.append("  TV of {} less that of {}, where they differ most:".format(*result.names))
             out += [
                 f"  {value:+.4f} [{low:+.4f}, {high:+.4f}]  {context}"
                 for (value, low, high), context in rows[:5]

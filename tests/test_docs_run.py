@@ -12,6 +12,7 @@ import pytest
 
 from baselines.real.record import RealRecord
 from harness.contract import Contract
+from harness.importers.corpus import FIELDS, messages, read_replies
 from harness.reading import make_reader, read_draw
 from harness.reading.style import OUTCOMES
 from harness.records import read
@@ -58,6 +59,24 @@ def test_the_method_that_is_shown_is_the_one_that_is_tested() -> None:
     assert shown == {
         name: (nudge / name).read_text(encoding="utf-8") for name in ("recipe.yaml", "__init__.py")
     }
+
+
+def test_a_corpus_of_replies_is_read_as_the_page_says(tmp_path: Path) -> None:
+    page = "docs/adding-a-task.md"
+    (shown,) = (block for block in page_blocks(page) if block.title == "replies.jsonl")
+    corpus = tmp_path / shown.title
+    corpus.write_text(shown.text, encoding="utf-8")
+    first, *_, last = read_replies(str(corpus), {})
+    assert (first.style, first.question, first.text) == (
+        "advice",
+        "Any tips for a first marathon?",
+        "Start slowly.",
+    )
+    assert [turn.content for turn in messages(last)][-2:] == ["Great, thanks! And yours?", "Quiet."]
+    section = (ROOT / page).read_text(encoding="utf-8").partition("## A target from people's replies")[2]
+    _, rows = next(tables(section))
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert told == FIELDS.keys() - {"id", "turn", "turns"}
 
 
 def test_what_is_not_printed_does_not_fit() -> None:

@@ -176,8 +176,8 @@ def _over_wordings(result: Result) -> str:
     least, most = min(found.each.values()), max(found.each.values())
     return (
         f"{result.attribute} against {result.target.name}, for wordings like these: TV [{_number(found.low)}, "
-        f"{_number(found.high)}]; the {len(found.each)} that were asked have {_number(least)} to {_number(most)}, each alone; "
-        f"the variance of their mean is {found.sources.told()}"
+        f"{_number(found.high)}]. Each of the {len(found.each)} wordings alone: {_number(least)} to {_number(most)}, "
+        f"corrected, so that it may be below 0. What makes their mean uncertain: {found.sources.told()}"
     )
 
 

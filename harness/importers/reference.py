@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, nearest
-from harness.importers.corpus import Doubles, Reply, Split, Splits, read_replies
+from harness.importers.corpus import FIELDS, Doubles, Reply, Split, Splits, read_replies
 from harness.importers.figures import SMALLEST, figures
 from harness.importers.folder import Cells, ImportedTable, PeopleSource, TargetFolder, write_target
 from harness.importers.gathered import Gathered, context_of
@@ -115,7 +115,8 @@ def import_reference(
         raise UserError(
             f"no kind of exchange has {SMALLEST} replies in {options.language!r}",
             where=", ".join(sources),
-            found=_of(survey.kept.contexts) or f"none in the split {options.split}",
+            found=(_of(survey.kept.contexts) or f"none in the split {options.split}")
+            + (f"; {survey.doubled} more stand in a later split too" if survey.doubled else ""),
         )
     made = figures(gathered, options.language)
     target = TargetFolder(
@@ -159,6 +160,8 @@ class Survey:
     records: int = 0
     wanted: int = 0
     han: int = 0
+    asked: int = 0
+    """Wanted replies to a question, a passage or a history."""
     doubled: int = 0
     """Passed over in one split since they stand in another."""
     bare: int = 0
@@ -179,6 +182,7 @@ def _survey(sources: Sequence[str], options: ReferenceOptions) -> Survey:
                 found.languages[reply.language or "no language stated"] += 1
             if wanted(reply, options):
                 found.wanted += 1
+                found.asked += bool(reply.question or reply.passage or reply.history)
                 found.han += _HAN.search(reply.text) is not None
                 found.bare += not reply.history and (reply.turn or 1) > 2
                 if options.split != "all":
@@ -267,6 +271,13 @@ def _check(sources: Sequence[str], survey: Survey, options: ReferenceOptions) ->
             f"no reply in {options.language!r}",
             where=", ".join(sources),
             found=_of(survey.languages) or "no text",
+        )
+    if options.task is not None and not survey.asked:
+        raise UserError(
+            "no record says what its reply is to, so that there is nothing to ask",
+            where=", ".join(sources),
+            expected=" or ".join(FIELDS["question"]),
+            hint="name the field: --field question=NAME",
         )
     han = survey.han / survey.wanted
     if (han > 0.5) != (options.language == "zh"):

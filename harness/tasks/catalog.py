@@ -117,7 +117,8 @@ def find(kind: Kind, name: str | Path, beside: Path | None = None) -> Path:
         if ("/" in name or name.startswith(".")) and (path / filename).is_file():
             return path / filename
     near = [beside / kind / name, beside.parent.parent / kind / name] if beside else []
-    for folder in [*near, *(f / name for f in folders(kind))]:
+    # A folder of this name that happens to be here comes last: it hides none of the known names.
+    for folder in [*near, *(f / name for f in folders(kind)), Path(name)]:
         if (folder / filename).is_file():
             return folder / filename
     known = names(kind)

@@ -217,6 +217,16 @@ def test_corpora_that_cannot_be_what_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="UTF-8") as caught:
         import_reference([str(tmp_path / "gbk.jsonl")], tmp_path / "human", OPTIONS, shape)
     assert "gb18030" in str(caught.value)
+    (tmp_path / "bare.jsonl").write_text('{"query": "q", "reply": "short statement neutral plain"}\n' * 40)
+    bare = str(tmp_path / "bare.jsonl")
+    asking = replace(OPTIONS, split="train", task=tmp_path / "task")
+    with pytest.raises(UserError, match="nothing to ask") as unasked:
+        import_reference([bare], tmp_path / "human", asking, shape)
+    assert "--field question=NAME" in unasked.value.hint
+    alike = replace(OPTIONS, split="train")
+    with pytest.raises(UserError, match="has 20 replies") as few:
+        import_reference([bare], tmp_path / "human", alike, shape)
+    assert "more stand in a later split too" in str(few.value.found)
     assert not (tmp_path / "human").exists()
 
 

@@ -176,6 +176,16 @@ def test_tasks_outside_the_repository(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "gender_us" in err.value.nearest
 
 
+def test_a_folder_here_is_found_by_its_name_but_hides_no_known_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mytea", "gender_us"):
+        helpers.write_task(tmp_path / name)
+    assert str(find("tasks", "mytea")) == "mytea/task.yaml"
+    assert load_task("gender_us").title != "tea"
+
+
 SPOILED = {
     "unknown key": ({"task": helpers.TASK + "promts: []\n"}, "task.yaml:15:promts", "unknown key 'promts'"),
     "unknown key in a prompt": (
