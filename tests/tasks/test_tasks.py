@@ -313,7 +313,7 @@ SPOILED = {
     "a link that is none": (
         {"target": helpers.TARGET.replace("https://example.org/drinks", "javascript:alert(1)")},
         "provenance.link",
-        "pattern",
+        "not of this form",
     ),
     "target without its table": (
         {"target": helpers.TARGET.replace("table.csv", "figures.csv")},
