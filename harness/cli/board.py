@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from harness.cli.echo import echo
+from harness.cli.options import Subcommands
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """Keep a public leaderboard in a repository: strangers submit runs, and every number is computed again."""
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from harness.cli.echo import echo
+from harness.cli.options import Subcommands
 
 RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUNS…")
 OUT = click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write; default: print.")
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """Give the board's numbers, or a task, the form that another tool takes."""
 

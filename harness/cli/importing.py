@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.echo import echo
+from harness.cli.options import Subcommands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ DECIMAL = click.option(
 )
 
 
-@click.group("import")
+@click.group("import", cls=Subcommands)
 def command() -> None:
     """Import a target from a published table, or from a corpus of human replies."""
 

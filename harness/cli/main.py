@@ -76,6 +76,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """An unknown verb is answered with the nearest ones."""
         if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from harness.cli.list import KINDS
             from harness.errors import nearest
 
             raise UserError(
@@ -83,7 +84,7 @@ class Verbs(click.Group):
                 found=args[0],
                 expected=", ".join(VERBS),
                 nearest=nearest(args[0], VERBS),
-                hint="distalign --help",
+                hint=f"distalign list {args[0]}" if args[0] in KINDS else "distalign --help",
             )
         return super().resolve_command(ctx, args)
 

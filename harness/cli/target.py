@@ -6,9 +6,10 @@ import click
 
 from harness.cli import importing
 from harness.cli.echo import echo
+from harness.cli.options import Subcommands
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """Show targets, or import them from published tables."""
 

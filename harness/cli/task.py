@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from harness.cli.echo import echo
+from harness.cli.options import Subcommands
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """Make, check and show tasks."""
 

@@ -33,6 +33,17 @@ def test_a_group_alone_shows_its_help(group: list[str], capsys: pytest.CaptureFi
     assert (code, "next:" in shown) == (2 if told.err else 0, False)
 
 
+def test_help_of_a_group_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in (["task"], ["target"], ["target", "import"], ["board"], ["export"]):
+        assert "..." not in said(capsys, *group, "--help").partition("Commands:")[2]
+    told = said(capsys, "export", "--help")
+    assert " ".join(told.split()).endswith("parquet One row per result, for pandas and others.")
+
+
+def test_what_can_be_listed_is_no_command_but_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "distalign list tasks" in said(capsys, "tasks", code=2)
+
+
 def test_a_name_of_another_form_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "task", "new", "hands", "-o", str(tmp_path))
     path = tmp_path / "hands" / "task.yaml"
