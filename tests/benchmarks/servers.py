@@ -170,6 +170,8 @@ def draw(way: Way, given: Given, model: Model, found: Drawn, end: float) -> None
             start, kept = time.monotonic(), found.draws.setdefault(way, {})
             for request, draws in engine.draw(questions(way, setting.begun, done), short):
                 texts = Counter(kept.get(request.context, {}))
+                if lost := [one.error for one in draws if one.finish == "failed"]:
+                    raise SystemExit(f"{way}: {lost[0]}; what was drawn before is kept in {path}")
                 for one in draws:
                     texts[f"{one.finish}:{one.text}"] += one.count
                 kept[request.context] = dict(texts)
