@@ -182,7 +182,7 @@ class Walk:
         self.logits: torch.Tensor | None = None
         self.begun = self.widest = 0
         self._since, self._from = time.monotonic(), 0
-        """When the batch was taken, and at which token."""
+        """When the prompts of the batch had been read, and at which token."""
 
     def under_way(self) -> str:
         """How far the batch is, and how long it takes at most."""
@@ -206,7 +206,6 @@ class Walk:
         self.rows, self.logits = rows.take(slice(take)), None
         self.begun = 0 if rows.depth else len(self.rows)
         self.widest = len(self.rows)
-        self._since, self._from = time.monotonic(), rows.depth
         return True
 
     def advance(self) -> bool:
@@ -226,6 +225,7 @@ class Walk:
             prompts = [self.prompts[i] for i in self.rows.owner]
             self.logits = self.forward.begin(prompts, self.rows.tokens)
             self.budget.measured(*self.forward.room(self.sampling.max_tokens - self.rows.depth))
+            self._since, self._from = time.monotonic(), self.rows.depth  # reading the prompts is no measure of a step
         try:
             parents, tokens, counts = draw_tokens(
                 self.logits, self.rows.keys, self.rows.counts, self.sampling
