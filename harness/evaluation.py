@@ -20,11 +20,11 @@ from harness.runs.plan import grow, missing
 from harness.sampling.base import drawing
 from harness.sampling.independence import FIRST, PROBE_DRAWS, PROBED, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
-from harness.scores import scored_targets
+from harness.scores import scored_before
 from harness.settings import Chosen, Settings
 from harness.tasks import prompts
 from harness.tasks.seen import seen_of
-from harness.tasks.target import targets_of
+from harness.tasks.target import spelled, targets_of
 from harness.tasks.task import Task, load_prompts, load_task
 from harness.terms import SLOT, Request
 
@@ -155,11 +155,13 @@ def _run(
         interrupted = settings.chosen(task) != "draws" and _measure(engine, writer, task, rendered, settings)
         for look in looks(settings) if settings.chosen(task) == "draws" else []:
             _draw(drawing(engine), writer, task, rendered, replace(settings, n=look))
-            if settings.until and tight(score(writer.run, _names(writer.run, targets), task), settings.until):
+            if settings.until and tight(
+                score(writer.run, _names(writer.run, task, targets), task), settings.until
+            ):
                 break
         if settings.shard:
             return writer.run
-        score(writer.run, _names(writer.run, targets), task)
+        score(writer.run, _names(writer.run, task, targets), task)
         if interrupted:
             raise KeyboardInterrupt
         if writer.run.manifest.state != "complete":
@@ -171,10 +173,12 @@ def _run(
         return writer.run
 
 
-def _names(run: Run, targets: dict[str, list[Target]]) -> list[str]:
-    """The targets asked for, then those that the run was scored against before."""
-    asked = [t.name for found in targets.values() for t in found]
-    return list(dict.fromkeys([*asked, *scored_targets(run)]))
+def _names(run: Run, task: Task, targets: dict[str, list[Target]]) -> list[str]:
+    """The targets asked for, then those that the run was scored against before, but for others of the same name."""
+    asked = [spelled(t, task, task.attributes[a]) for a, found in targets.items() for t in found]
+    names = {t.name for found in targets.values() for t in found}
+    before = [one.spelled for one in scored_before(run) if one.name not in names]
+    return list(dict.fromkeys([*asked, *before]))
 
 
 def looks(settings: Settings) -> list[int]:

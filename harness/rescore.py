@@ -43,7 +43,7 @@ from harness.scoring.outcomes import (
     tally,
     to_csv,
 )
-from harness.tasks.target import Target, check_names, targets_of
+from harness.tasks.target import Target, check_names, spelled, targets_of
 from harness.telling import told as told_by
 from harness.terms import READERS
 
@@ -226,7 +226,7 @@ def _result(
         classes=tuple(attribute.classes),
         positions=attribute.positions,
         context_ids=tuple(contexts),
-        target=describe(attribute, target, contexts, matrix),
+        target=describe(task, attribute, target, contexts, matrix),
         table=table,
         metrics=others,
         people={c: dict(each) for c, each in likeness.contexts.items()} if likeness is not None else None,
@@ -297,12 +297,14 @@ def _with_reader(result: Result, task: Task, attribute: Attribute, valid: NDArra
 
 
 def describe(
-    attribute: Attribute, target: Target, contexts: Sequence[str], matrix: NDArray[np.float64]
+    task: Task, attribute: Attribute, target: Target, contexts: Sequence[str], matrix: NDArray[np.float64]
 ) -> ScoredTarget:
     """The target with its provenance and its figures in these contexts."""
     samples = target.samples(attribute, contexts)
+    name = spelled(target, task, attribute)
     return ScoredTarget(
         name=target.name,
+        found_by=name if name != target.name else "",
         title=target.title,
         kind=target.kind,
         hash=target.hash,

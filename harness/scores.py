@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -66,6 +67,13 @@ class ScoredTarget(Record):
     """Shares of the classes, contexts x classes."""
     sample: SampleRecord | None = None
     """How large a sample it is; null where its shares are taken as exact."""
+    found_by: str = Field(default="", exclude_if=operator.not_)
+    """An alias of the task or a file, where its name alone finds another target or none."""
+
+    @property
+    def spelled(self) -> str:
+        """What finds it again."""
+        return self.found_by or self.name
 
 
 class ReaderRecord(Record):
@@ -195,12 +203,17 @@ def scores_of(run: Run) -> Scores:
     return read(path, Scores, hint=again)
 
 
-def scored_targets(run: Run) -> list[str]:
-    """Names of the targets that a run was scored against, if any; none where its scores cannot be read."""
+def scored_before(run: Run) -> list[ScoredTarget]:
+    """The targets that a run was scored against, if any; none where its scores cannot be read."""
     if not (run.folder / SCORES).is_file():
         return []
     try:
-        return list(dict.fromkeys(result.target.name for result in scores_of(run).results))
+        return [result.target for result in scores_of(run).results]
     except UserError:
         say(f"{run.folder / SCORES} cannot be read; it is written anew, for all targets of the task")
         return []
+
+
+def scored_targets(run: Run) -> list[str]:
+    """What finds the targets again that a run was scored against."""
+    return list(dict.fromkeys(one.spelled for one in scored_before(run)))

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baselines.seed import causal_path
-from harness import evaluate, score
+from harness import compare, evaluate, score
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run
 from harness.sampling.known import KnownEngine
+from harness.scores import scores_of
 from harness.scoring.outcomes import read_certain
 from harness.settings import Settings
 from harness.tasks.task import load_task
@@ -315,3 +316,30 @@ def test_known_target_has_the_stated_shift() -> None:
 def test_scoring_refuses_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a run folder"):
         score(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mine", "labor_us_2025"])
+def test_a_target_by_its_path_is_the_one_that_counts_whatever_its_name(tmp_path: Path, name: str) -> None:
+    """Also where another target, which the task lists, has its name; and when the run is scored and compared again."""
+    own = tmp_path / "own" / name
+    own.mkdir(parents=True)
+    rows = "".join(f"{c.id},0.9,0.1\n" for c in load_task("gender_us").contexts)
+    (own / "gender.csv").write_text(f"context,male,female\n{rows}", encoding="utf-8")
+    about = "{publisher: us, table: ours, year: 2026, license: CC0-1.0, link: https://example.org}"
+    figures = (
+        f"values: shares\nshared: true\nattributes:\n  gender: {{file: gender.csv}}\nprovenance: {about}\n"
+    )
+    (own / "target.yaml").write_text(f"name: {name}\nkind: table\n{figures}", encoding="utf-8")
+    settings = Settings(n=20, out=tmp_path / "runs", split="test")
+    run = evaluate("known:uniform", "gender_us", str(own), settings)
+
+    def scored() -> list[tuple[str, float]]:
+        return [(r.target.name, r.target.shares[0][0]) for r in scores_of(run).results]
+
+    assert scored() == [(name, 0.9)]
+    score(run)
+    assert scored() == [(name, 0.9)]
+    evaluate("known:uniform", "gender_us", "uniform", settings)
+    assert sorted(scored()) == sorted([("uniform", 0.5), (name, 0.9)])
+    (same,) = {one.target for one in compare(run.folder, run.folder, [str(own)]).results}
+    assert same == name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +20,6 @@ from harness.tasks.target_file import Provenance, TargetFile, TargetKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -181,6 +182,15 @@ def resolve(task: Task, attribute: Attribute, name: str) -> Target:
                 f"one of the task's targets ({', '.join(attribute.targets)}), a target's name or its folder"
             )
         raise
+
+
+def spelled(target: Target, task: Task, attribute: Attribute) -> str:
+    """What ``resolve`` finds this very target by: its name, an alias of the task, or its file where neither does."""
+    for name in (target.name, *attribute.targets):
+        with suppress(UserError):
+            if resolve(task, attribute, name).hash == target.hash:
+                return name
+    return str(Path(target.source).resolve())
 
 
 def _build(file: TargetFile, doc: Document, loc: tuple[str | int, ...]) -> Target:

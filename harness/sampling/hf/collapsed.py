@@ -225,7 +225,8 @@ class Walk:
             prompts = [self.prompts[i] for i in self.rows.owner]
             self.logits = self.forward.begin(prompts, self.rows.tokens)
             self.budget.measured(*self.forward.room(self.sampling.max_tokens - self.rows.depth))
-            self._since, self._from = time.monotonic(), self.rows.depth  # reading the prompts is no measure of a step
+            # how long the prompts took to read says nothing of a step
+            self._since, self._from = time.monotonic(), self.rows.depth
         try:
             parents, tokens, counts = draw_tokens(
                 self.logits, self.rows.keys, self.rows.counts, self.sampling
