@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
+SEXES = ("male", "female")
 SMALL = ("--contexts", "software_developers,managers_all_other")
 SHORT: Mapping[str, tuple[str, ...]] = {
     "sft": ("rows=20", "epochs=1", "retention_rows=2", "save_steps=2"),
     "dpo": ("rows=20", "sft_epochs=1", "retention_rows=2", "save_steps=2"),
     "klkto": ("rows=20", "sft_epochs=1", "epochs=1", "retention_rows=2", "save_steps=2"),
     "walf": ("epochs=2", "retention_rows=2"),
-    "polyalign": ("rows=60", "epochs=1", "draw_tokens=60", "save_steps=2"),
+    "polyalign": ("rows=40", "epochs=1", "draw_tokens=40", "save_steps=2"),
 }
 """Settings that make a training of each method a few steps long."""
 TIMES = ("retrieved_timestamp", "created", "seconds", "finished", "started", "host", "command", "runtime_s")
@@ -36,6 +37,11 @@ SET = "target_modules"
 """Key of a list that peft writes in any order."""
 RESULTS = (".csv", ".safetensors", ".yaml", ".jsonl", ".parquet", ".html", ".zip", ".svg", ".tex", ".md")
 """Endings of files that hold results, besides .json."""
+TOLD = (
+    *("--publisher", "Us", "--table", "Replies", "--license", "CC0-1.0", "--year", "2026"),
+    *("--link", "https://example.org"),
+)
+"""What is told of figures that are imported."""
 DONE = ("there already", "exists already", "a new folder")
 """Said by a command that never writes over what it wrote, where it was stopped after its last word."""
 
@@ -65,6 +71,13 @@ def training(method: str, task: str = "gender_us", model: Path | None = None) ->
     return Case((*asked, *short(method)), dear=method in SHORT)
 
 
+def replying(arm: str) -> Case:
+    """A training on people's replies."""
+    asked = ("train", "polyalign", str(causal_path()), "--corpus", "{given}/people/people_en.jsonl")
+    where = ("--target", "{given}/targets/people_en", "-o", "{here}/out")
+    return Case((*asked, *where, *short("polyalign"), "--set", f"arm={arm}"), dear=True)
+
+
 def short(method: str) -> tuple[str, ...]:
     """The options that make a training short, where there are some."""
     if method not in SHORT:
@@ -78,6 +91,11 @@ def run_copied(given: Path, here: Path) -> None:
     shutil.copytree(given / "runs", here / "out")
 
 
+def model_copied(given: Path, here: Path) -> None:
+    """A model, for a command that writes beside it."""
+    shutil.copytree(causal_path(), here / "out")
+
+
 def folder(given: Path, here: Path) -> None:
     """An empty folder, for commands that write a file into one."""
     (here / "out").mkdir()
@@ -88,8 +106,7 @@ def importing(here: str) -> tuple[str, ...]:
     return (
         *("target", "import", "reference", "{given}/people/people_en.jsonl", "--language", "en"),
         *("--split", "train", "--task", f"{here}/tasks/people_en", "-o", f"{here}/targets/people_en"),
-        *("--publisher", "Us", "--table", "Replies", "--license", "CC0-1.0", "--year", "2026"),
-        *("--link", "https://example.org"),
+        *TOLD,
     )
 
 
@@ -105,19 +122,34 @@ CASES: Mapping[str, Case] = {
     "train dpo": training("dpo"),
     "train klkto": training("klkto"),
     "train walf": training("walf", "profession_gender", masked_path()),
-    "train polyalign": Case(
-        (
-            *("train", "polyalign", str(causal_path()), "--corpus", "{given}/people/people_en.jsonl"),
-            *("--target", "{given}/targets/people_en", "-o", "{here}/out", *short("polyalign")),
-        ),
-        dear=True,
-    ),
+    "train polyalign": replying("bucket_sft"),
+    "train polyalign, hdpo": replying("hdpo"),
     "train prompting": training("prompting"),
     "score": Case(("score", "{here}/out"), run_copied),
     "merge": Case(("merge", "{given}/shard1", "{given}/shard2", "-o", "{here}/out")),
     "leaderboard": Case(("leaderboard", "{given}/runs", "-o", "{here}/out", "--check")),
     "label": Case(("label", "{given}/run", "-n", "50", "-o", "{here}/out/labels.csv"), folder),
     "target import": Case(importing("{here}/out")),
+    "target import, table": Case(
+        (
+            *("target", "import", "table", "{given}/table.csv", "--attribute", "gender"),
+            *("--class", "male=Men", "--class", "female=", *TOLD, "-o", "{here}/out"),
+        )
+    ),
+    "task import": Case(
+        (
+            "task",
+            "import",
+            "{given}/asked.jsonl",
+            "--like",
+            "gender_us",
+            "--name",
+            "asked",
+            "-o",
+            "{here}/out",
+        )
+    ),
+    "task fit": Case(("task", "fit", "gender_us", "{given}/labels.csv", "-o", "{here}/out/fit.json"), folder),
     "task new": Case(("task", "new", "drinks", "-o", "{here}/out")),
     "pack": Case(("pack", "{given}/run", "-o", "{here}/out/run.zip"), folder),
     "unpack": Case(("unpack", "{given}/run.zip", "-o", "{here}/out")),
@@ -128,6 +160,10 @@ CASES: Mapping[str, Case] = {
     "export every-eval-ever": Case(
         ("export", "every-eval-ever", "{given}/runs", "--by", "Us", "-o", "{here}/out")
     ),
+    "export inspect": Case(("export", "inspect", "{given}/run", "-o", "{here}/out/log.json"), folder),
+    "export lm-eval": Case(("export", "lm-eval", "gender_us", "-n", "4", "-o", "{here}/out")),
+    "export latex": Case(("export", "latex", "{given}/runs", "-o", "{here}/out/runs.tex"), folder),
+    "utility": Case(("utility", "{here}/out", "--text", "{given}/text.txt"), model_copied),
 }
 
 
@@ -205,12 +241,20 @@ class Bench:
         )  # llama.cpp does not compute in half precision throughout
         write_gguf(whole, self.given / "tiny.gguf")
         lines += [(*known, f"{self.given}/runs", "-n", "400"), importing("{given}")]
-        for line in lines:
-            assert not (told := self.done(line, self.given)), told
+        self._make(lines)
         (run,) = (p.parent for p in (self.given / "runs").rglob("manifest.json"))
         (self.given / "run").symlink_to(run)
-        told = self.done(("pack", "{given}/run", "-o", "{given}/run.zip"), self.given)
-        assert not told, told
+        self._make([("pack", "{given}/run", "-o", "{given}/run.zip")])
+        labels = ["id,label,text", *(f"{n},{SEXES[n % 2]},A {SEXES[n % 2]} of {n}." for n in range(30))]
+        (self.given / "labels.csv").write_text("\n".join(labels) + "\n", encoding="utf-8")
+        (self.given / "table.csv").write_text("context,Men\nnurses,0.2\ncooks,0.6\n", encoding="utf-8")
+        (self.given / "text.txt").write_text("A line of plain text.\n" * 40, encoding="utf-8")
+        asked = {"prompt": "Is a software developer a man or a woman?", "context": "software_developers"}
+        (self.given / "asked.jsonl").write_text(json.dumps(asked) + "\n", encoding="utf-8")
+
+    def _make(self, lines: Sequence[Sequence[str]]) -> None:
+        for line in lines:
+            assert not (told := self.done(line, self.given)), told
 
 
 @contextmanager

@@ -79,8 +79,8 @@ def killed(place: Bench, line: Sequence[str], here: Path, after: float) -> bool:
 
 
 def turn(record: Kills, names: Sequence[str]) -> str:
-    """The command that was tried least, a training counted twice."""
-    tried = Counter(k.command for k in record.kills)
+    """The command that was met at work least often, a training counted twice."""
+    tried = Counter(k.command for k in record.kills if k.at)
     return min(names, key=lambda name: tried[name] * (2 if CASES[name].dear else 1))
 
 
