@@ -53,6 +53,8 @@ def read_parquet(path: Path, hint: str = "") -> pa.Table:
         nested = [field.name for field in about if pa.types.is_nested(field.type)]
         if nested:  # a row may hold any number of values
             raise UserError("lists in a table", where=str(path), found=", ".join(nested), hint=hint)
+        if len(set(about.names)) < len(about.names):
+            raise UserError("a column stands twice", where=str(path), found=", ".join(about.names), hint=hint)
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             _check_size(file.metadata, path)
             table = file.read(use_threads=file.metadata.num_rows > THREADED_ROWS)

@@ -90,6 +90,8 @@ def write_target(target: TargetFolder, out: Path) -> Path:
             twice = next(c for c in contexts if contexts.count(c) > 1)
             raise UserError("two rows would be one context", where=str(out / files[attribute]), found=twice)
         texts[files[attribute]] = _csv_text(columns, table.rows)
+        if "\0" in texts[files[attribute]]:
+            raise UserError("a null byte in the figures", where=str(out / files[attribute]))
     texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     make_folder(out)
     if target.people:

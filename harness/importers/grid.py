@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
+import struct
+import warnings
+import zipfile
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from harness import limits
 from harness.errors import UserError, clip, missing_package, nearest
-from harness.raw import read_text
+from harness.raw import read_bytes, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 Cell = str | Decimal | None
 
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([,' ’]\d{3})(\2\d{3})*)(\.\d+)?")
 _COMMAS = str.maketrans(".,", ",.")
 _DELIMITERS = ",;\t"
+LARGEST = Decimal(10) ** 15
+"""No figure of people or shares is larger; what is computed from it has 28 digits."""
 _FOOTNOTE_MARK = re.compile(r"\s*(\(\d+\)|\[\d+\]|[¹²³⁴⁵⁶⁷⁸⁹*†‡])+$")
 
 
@@ -66,7 +76,7 @@ class Grid:
         cells = self.rows[row]
         cell = cells[column] if column < len(cells) else None
         if isinstance(cell, Decimal):
-            return cell
+            return self._sized(cell, row, column)
         text = tidy(cell)
         if not text or text in blank:
             return None
@@ -84,7 +94,13 @@ class Grid:
                 if "," in text and self.decimal != ","
                 else "",
             )
-        return Decimal(re.sub("[,' ’]", "", plain))
+        return self._sized(Decimal(re.sub("[,' ’]", "", plain)), row, column)
+
+    def _sized(self, number: Decimal, row: int, column: int) -> Decimal:
+        if abs(number) > LARGEST:
+            found = clip(format(number, "f"))
+            raise UserError("a number that is too large", where=self.where(row, column), found=found)
+        return number
 
 
 def tidy(cell: Cell) -> str:
@@ -107,10 +123,11 @@ def read_grids(file: Path, decimal: str = "") -> list[Grid]:
         if not text.strip():
             raise UserError("an empty file", where=file.name, expected="a table with a row of headers")
         parted = _delimiter(text)
-        lines = csv.reader(io.StringIO(text), strict=True, delimiter=parted)
         mark = decimal or ("." if parted == "," else "")
+        lines = csv.reader(io.StringIO(text), strict=True, delimiter=parted)
         try:
-            return [Grid(file.name, "", [[cell or None for cell in row] for row in lines], mark)]
+            rows = _bounded(([cell or None for cell in row] for row in lines), file.name)
+            return [Grid(file.name, "", rows, mark)]
         except csv.Error as error:
             raise UserError(f"not valid CSV: {error}", where=f"{file.name}:{lines.line_num}") from None
     if file.suffix.lower() == ".xlsx":
@@ -123,14 +140,43 @@ def read_grids(file: Path, decimal: str = "") -> list[Grid]:
     )
 
 
+def _bounded(rows: Iterable[Sequence[Cell]], where: str) -> list[list[Cell]]:
+    """The rows of a table, if they are not too many, nor too long."""
+    made: list[list[Cell]] = []
+    width = 1
+    for number, row in enumerate(rows, 1):
+        width = max(width, len(row))
+        if width > limits.COLUMNS:
+            raise UserError(
+                "too many columns",
+                where=f"{where}:row {number}",
+                found=width,
+                expected=f"at most {limits.COLUMNS:,}",
+            )
+        if number * width > limits.CELLS:
+            raise UserError("too many cells", where=where, expected=f"at most {limits.CELLS:,}")
+        made.append(list(row))
+    return made
+
+
 def _delimiter(text: str) -> str:
     """What parts the cells: the mark that gives the most rows of one and the same length."""
 
     def agreeing(mark: str) -> int:
-        lengths = Counter(map(len, csv.reader(io.StringIO(text), delimiter=mark)))
-        return max((rows for length, rows in lengths.items() if length > 1), default=0)
+        try:
+            lengths = Counter(map(len, csv.reader(io.StringIO(text), delimiter=mark)))
+        except csv.Error:  # where another mark parts the cells, what lies between two of these may be long
+            return 0
+        return max((rows for length, rows in lengths.items() if 1 < length <= limits.COLUMNS), default=0)
 
     return max(_DELIMITERS, key=agreeing)
+
+
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError),
+    *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error),
+)
+"""What openpyxl and its parsers of XML raise where a workbook is none, or is damaged."""
 
 
 def _workbook(file: Path, decimal: str) -> list[Grid]:
@@ -138,34 +184,44 @@ def _workbook(file: Path, decimal: str) -> list[Grid]:
         import openpyxl
     except ImportError as error:
         raise missing_package("reading a workbook", "openpyxl", "xlsx") from error
-    import zipfile
-
     try:
-        book = openpyxl.load_workbook(file, data_only=True)
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        with zipfile.ZipFile(io.BytesIO(read_bytes(file))) as archive:
+            unpacked = sum(info.file_size for info in archive.infolist())
+        if unpacked > limits.TEXT_BYTES:
+            raise UserError(
+                "a workbook that is too large when it is unpacked",
+                where=str(file),
+                found=f"{unpacked:,} bytes",
+                expected=f"at most {limits.TEXT_BYTES:,}",
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would print names out of the file
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            grids = [Grid(file.name, sheet.title, _sheet(sheet, file), decimal) for sheet in book.worksheets]
+        book.close()
+    except _DAMAGED as error:
         raise UserError(
             "this is no workbook",
             where=str(file),
-            found=str(error),
+            found=str(error) or type(error).__name__,
             hint="open it in a spreadsheet program and save it as .xlsx",
-        ) from error
-    grids = [
-        Grid(
-            file.name,
-            sheet.title,
-            [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)],
-            decimal,
-        )
-        for sheet in book.worksheets
-    ]
-    book.close()
+        ) from None
     return grids
+
+
+def _sheet(sheet: ReadOnlyWorksheet, file: Path) -> list[list[Cell]]:
+    """The rows of a sheet, all as long as the longest. What it says of its own size is not believed."""
+    sheet.reset_dimensions()
+    rows = ([_cell(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    found = _bounded(rows, f"{file.name}:{sheet.title}")
+    width = max(map(len, found), default=0)
+    return [row + [None] * (width - len(row)) for row in found]
 
 
 def _cell(value: object) -> Cell:
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         # repr gives the shortest text that reads back the same: 46.8 stays 46.8
         return Decimal(repr(value))
     return str(value)

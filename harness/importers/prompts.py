@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+import shutil
+from contextlib import suppress
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from harness.errors import UserError, nearest
 from harness.files import make_folder, write_atomic
 from harness.raw import parse_json, read_text
-from harness.tasks.catalog import beside
+from harness.tasks.catalog import beside, find
 from harness.tasks.scaffold import check_name
+from harness.terms import FITTED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.tasks.task import Context, Task
 
+_Keys = dict[str, Any]
+"""What a YAML file holds, as it was checked when the task was loaded."""
 NAMES = ("title", "occupation", "workers", "profession", "name", "id")
 """Columns of a context whose text may stand in a prompt, the most telling first."""
 
@@ -48,20 +55,52 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
         found.setdefault(key, {"id": f"p{len(found) + 1}_{number}", "contexts": [context], "messages": turns})
     if not found:
         raise UserError("no prompt in the file", where=str(file), expected='{"messages": […]} records')
-    data = dict(task.source.data) if isinstance(task.source.data, dict) else {}
+    data: _Keys = deepcopy(task.source.data) if isinstance(task.source.data, dict) else {}
     data.update(name=name, title=f"{task.title}, prompts of {file.name}", prompts="prompts.yaml", version=1)
     asked = {context for context, _ in found}
     data["contexts"] = [dict(c.fields) for c in task.contexts if c.id in asked]
     make_folder(folder)
     for spec in [data, *(data.get("attributes") or {}).values()]:
-        for texts in ("examples", "blind"):
-            if isinstance(spec.get(texts), str):
-                source = beside(task.source, spec[texts])
-                spec[texts] = source.name
-                write_atomic(folder / source.name, read_text(source))
+        for holder, key in _named(spec):
+            holder[key] = _copied(beside(task.source, holder[key]), folder)
+        for alias, target in (spec.get("targets") or {}).items():
+            if isinstance(target, str):
+                spec["targets"][alias] = _target(target, task, folder)
     write_atomic(folder / "prompts.yaml", _yaml(list(found.values())))
     write_atomic(folder / "task.yaml", _yaml(data))
     return folder / "task.yaml"
+
+
+def _named(spec: _Keys) -> Iterator[tuple[_Keys, str]]:
+    """Where an attribute names a file beside the task: its texts, a fitted reader, the figures of a target."""
+    yield from ((spec, key) for key in ("examples", "blind") if isinstance(spec.get(key), str))
+    reader = spec.get("reader")
+    if isinstance(reader, dict) and str(reader.get("path", "")).endswith(FITTED):
+        yield reader, "path"
+    targets = (spec.get("targets") or {}).values()
+    yield from ((target, "file") for target in targets if isinstance(target, dict) and "file" in target)
+
+
+def _copied(source: Path, folder: Path) -> str:
+    write_atomic(folder / source.name, read_text(source))
+    return source.name
+
+
+def _target(name: str, task: Task, folder: Path) -> str:
+    """A target as the new task names it: one that is found only beside the old task is copied."""
+    path = find("targets", name, task.folder)
+    with suppress(UserError):
+        if find("targets", name, folder).samefile(path):
+            return name
+    if path.name != "target.yaml":
+        raise UserError(
+            "a target that the new task would not find",
+            where=f"{task.source.path}:targets",
+            found=name,
+            expected="a name of 'distalign list targets', or a folder with target.yaml",
+        )
+    shutil.copytree(path.parent, folder / path.parent.name, dirs_exist_ok=True)
+    return f"./{path.parent.name}"
 
 
 def _yaml(data: object) -> str:
@@ -98,7 +137,7 @@ def _messages(record: dict[str, object], place: str) -> list[dict[str, str]]:
     messages = []
     for turn in given:
         role, content = (turn.get(k) if isinstance(turn, dict) else None for k in ("role", "content"))
-        if role not in ("system", "user", "assistant") or not isinstance(content, str):
+        if role not in ("system", "user", "assistant") or not isinstance(content, str) or "\0" in content:
             raise UserError(
                 "not a message",
                 where=place,

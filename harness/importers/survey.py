@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.tasks.target_file import Provenance
 
 OPTIONS, SHARES, KEYS = ("options", "references"), ("responses", "distribution"), ("key", "qkey", "id")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 LONGEST = 200_000
 """Characters of a cell that holds a list or a mapping."""
 MOST = 30
@@ -96,6 +97,8 @@ def import_survey(file: Path, out: Path, options: SurveyOptions) -> Imported:
     """
     check_name(options.name)
     found = _questions(_rows(file), options.without)
+    if not found:
+        raise UserError("no question in the file", where=str(file), expected="a row for each question")
     groups = _groups(found, options.groups, file)
     asked = [q for q in found if all(g in q.groups for g in groups)]
     if not asked:
@@ -136,6 +139,8 @@ def _questions(rows: Sequence[tuple[str, dict[str, object]]], without: Sequence[
         names = tuple(listed[i] for i in kept)
         _check_options(names, f"{where}:{column}")
         given = _shares(row, len(listed), where)
+        if strange := next((t for t in (text, *names, *given) if _CONTROL.search(t)), None):
+            raise UserError("a text with control characters", where=where, found=strange)
         shares = {g: _kept(values, kept, f"{where}:{g}") for g, values in given.items()}
         stated = str(next((row[c] for c in KEYS if row.get(c)), ""))
         # A row of all groups is a question of its own, though another wave may have asked the same.

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import json
+import re
+import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import JsonValue
 
@@ -27,12 +36,85 @@ ODD: tuple[JsonValue, ...] = (
     "\x00",
     "\x1b[2J",
     "x" * 5_000,
+    "9" * 5_000,
+    "²",
+    "1e999",
+    "\ud800",
+    "{{ x }}",
+    "{x}",
+    float("nan"),
+    2**63,
+    10**400,
+    -1e-320,
     [],
     [[]],
     [None],
     {},
     {"a": {"b": []}},
 )
+PIECES = (
+    *(
+        "\u0130",
+        "\u00df",
+        "\u00b2",
+        "\uff11\uff12",
+        "\u2460",
+        "\u00bd",
+        "\u0663",
+        "e\u0301",
+        "\u202e",
+        "\u200b",
+        "\U0001f600",
+        "\ufb01",
+    ),
+    *(
+        "</think>",
+        "<think>",
+        "```",
+        "[[",
+        "**",
+        "%",
+        "$",
+        "^",
+        "\\",
+        "{",
+        "\x85",
+        "\u2028",
+        "\r",
+        "\x0b",
+        "\t" * 400,
+        " " * 400,
+        "\n" * 400,
+    ),
+    *(
+        "he " * 200,
+        "9" * 400,
+        "a" * 2_000,
+        "\u5979" * 300,
+        "\u5341\u767e\u5343\u4e07",
+        "-" * 300,
+        ". " * 300,
+        "(" * 300,
+        "1/" * 200,
+    ),
+)
+"""What readers of texts may stumble over."""
+COLUMNS: tuple[list[object], ...] = (
+    [None],
+    ["", "x" * 5_000],
+    ["nan", "²", "=1+1", "\x1b[2J", "\x00"],
+    [b"\xff\xfe"],
+    [0, -1],
+    [2**62],
+    [0.5, float("nan")],
+    [float("inf")],
+    [True],
+    [["a"], []],
+    [{"role": "user"}],
+    [datetime(2020, 1, 1, tzinfo=UTC)],
+    [Decimal("1.5")],
+)
+"""Values of a column that are not what belongs there."""
 
 
 def places(value: JsonValue, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -70,8 +152,8 @@ def take(holder: JsonValue, key: str | int) -> JsonValue:
 
 
 @st.composite
-def json_like(draw: st.DrawFn, original: JsonValue) -> bytes:
-    """A JSON file with up to three places replaced, removed or renamed."""
+def json_like(draw: st.DrawFn, original: JsonValue, *, lines: bool = False) -> bytes:
+    """A JSON file, or JSON lines, with up to three places replaced, removed or renamed."""
     data = copy.deepcopy(original)
     for _ in range(draw(st.integers(1, 3))):
         found = list(places(data))
@@ -88,7 +170,27 @@ def json_like(draw: st.DrawFn, original: JsonValue) -> bytes:
         value = take(holder, last)
         if how == "rename":
             put(holder, f"{last}x", value)
-    return json.dumps(data).encode()
+    records = data if lines and isinstance(data, list) else [data]
+    return "\n".join(map(json.dumps, records)).encode()
+
+
+@st.composite
+def text_like(draw: st.DrawFn, original: str) -> bytes:
+    """A text with up to five pieces put in, moved or repeated."""
+    text = original
+    for _ in range(draw(st.integers(1, 5))):
+        at, end = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+        piece = draw(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)))
+        match draw(st.sampled_from(["insert", "replace", "repeat", "move"])):
+            case "insert":
+                text = text[:at] + piece + text[at:]
+            case "replace":
+                text = text[:at] + piece + text[end:]
+            case "repeat":
+                text = text[:end] + text[at:end] * draw(st.sampled_from([1, 3, 50])) + text[end:]
+            case _:
+                text = text[at:end] + text[:at] + text[end:]
+    return text.encode("utf-8", "surrogatepass")
 
 
 @st.composite
@@ -124,3 +226,94 @@ def bytes_like(draw: st.DrawFn, original: bytes) -> bytes:
             case _:
                 data[at:at] = data[max(0, at - 30) : at]
     return bytes(data)
+
+
+@st.composite
+def cells_like(draw: st.DrawFn, original: bytes) -> bytes:
+    """A CSV file with up to three cells replaced, or a row or a column taken away or repeated."""
+    rows = list(csv.reader(io.StringIO(original.decode("utf-8-sig"))))
+    for _ in range(draw(st.integers(1, 3))):
+        row = draw(st.integers(0, len(rows) - 1))
+        column = draw(st.integers(0, max(map(len, rows))))
+        match draw(st.sampled_from(["cell", "cell", "row", "column", "repeat"])):
+            case "cell" if column < len(rows[row]):
+                odd = draw(st.sampled_from(ODD))
+                rows[row][column] = odd if isinstance(odd, str) else json.dumps(odd)
+            case "row" if len(rows) > 1:
+                del rows[row]
+            case "column":
+                for cells in rows:
+                    del cells[column : column + 1]
+            case _:
+                rows.insert(row, [*rows[row]])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+@st.composite
+def packed_like(draw: st.DrawFn, original: bytes, fix: Callable[[dict[str, bytes]], object]) -> bytes:
+    """A zip archive with one member changed, and the others made to fit."""
+    with zipfile.ZipFile(io.BytesIO(original)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = draw(st.sampled_from(sorted(members)))
+    data = members[name]
+    changed = bytes_like(data)
+    if name.endswith(".json"):
+        changed |= json_like(json.loads(data))
+    elif name.endswith(".csv"):
+        changed |= cells_like(data)
+    elif name.endswith(".parquet"):
+        changed |= columns_like(data)
+    elif name.endswith(".xml"):
+        changed |= xml_like(data)
+    members[name] = draw(changed)
+    fix(members)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for each, held_ in members.items():
+            archive.writestr(each, held_)
+    return made.getvalue()
+
+
+@st.composite
+def xml_like(draw: st.DrawFn, original: bytes) -> bytes:
+    """An XML file with up to three texts or attributes replaced."""
+    text = original.decode()
+    for _ in range(draw(st.integers(1, 3))):
+        found = [m for pattern in (r'="[^"]*"', r">[^<]+<") for m in re.finditer(pattern, text)]
+        if not found:
+            break
+        at = draw(st.sampled_from(found))
+        odd = draw(st.sampled_from((*ODD, "XFD1048576", "A1:XFD1048576", "&a;", "n", "d", "e", "1048576")))
+        told = escape(odd if isinstance(odd, str) else json.dumps(odd), {'"': "&quot;"})
+        begin, end = (2, 1) if at[0].startswith("=") else (1, 1)
+        text = text[: at.start() + begin] + told + text[at.end() - end :]
+    return text.encode("utf-8", "replace")
+
+
+@st.composite
+def columns_like(draw: st.DrawFn, original: bytes) -> bytes:
+    """A Parquet file with a column of other values or of another type, taken away, or there twice."""
+    table = pq.read_table(io.BytesIO(original))
+    at = draw(st.integers(0, table.num_columns - 1))
+    name, rows = table.column_names[at], table.num_rows
+    match draw(st.sampled_from(["odd", "odd", "remove", "rename", "twice", "rows", "empty"])):
+        case "odd":
+            values = draw(st.sampled_from(COLUMNS))
+            table = table.set_column(at, name, pa.array([values[i % len(values)] for i in range(rows)]))
+        case "remove":
+            table = table.remove_column(at)
+        case "rename":
+            table = table.rename_columns(
+                [*table.column_names[:at], f"{name}x", *table.column_names[at + 1 :]]
+            )
+        case "twice":
+            table = table.append_column(name, table.column(at))
+        case "rows":
+            table = pa.concat_tables([table, table])
+        case _:
+            table = table.slice(0, 0)
+    made = io.BytesIO()
+    pq.write_table(table, made)
+    return made.getvalue()

@@ -1,29 +1,22 @@
-"""Mutated files and answers give a result or one message, never another exception, and soon, in little memory.
-
-``DISTALIGN_MUTANTS=100000`` in the environment sets how many there are of each.
-"""
+"""Mutated files of tasks, targets and runs, and answers, give a result or one message, soon and in little memory."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import json
-import os
 import shutil
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from harness.cli.main import run as command
-from harness.errors import UserError
 from harness.evaluation import evaluate
-from harness.files import Document, load_jsonl, load_yaml
+from harness.files import Document, load_jsonl
 from harness.importers import prompts as asked
 from harness.importers import sources
 from harness.importers.grid import read_grids
@@ -35,7 +28,6 @@ from harness.retained.record import BenchmarksRecord, Findings, PerplexityRecord
 from harness.retained.utility import save
 from harness.runs.folder import Run
 from harness.sampling.gguf.header import read_header
-from harness.sampling.hf.limited import growing, within
 from harness.sampling.hf.source import find
 from harness.sampling.known import KnownEngine
 from harness.sampling.server import kind, ollama
@@ -49,15 +41,12 @@ from harness.tasks.task import load_task
 from reports.archive import read_archive
 from reports.packing import pack
 from tests import helpers
-from tests.faults.mutants import bytes_like, json_like
+from tests.faults.fuzzing import FEW, MANY, Entry, fuzz
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-FEW, MANY = 10, 10_000
-SECONDS, BYTES = 10.0, 2**30
-"""What one mutant may take."""
 REPLY = {
     "model": "m",
     "system_fingerprint": "f",
@@ -83,13 +72,6 @@ TOLD = {
     "data": [{"id": "m", "owned_by": "vllm", "root": "/m", "max_model_len": 9}],
 }
 """What servers of several kinds tell of themselves, in one."""
-
-
-class Entry(NamedTuple):
-    """Something that comes from outside, and what reads it."""
-
-    file: Path
-    read: Callable[[], object]
 
 
 def whole(task: Path) -> None:
@@ -314,27 +296,6 @@ def test_every_entry_is_tried_and_reads_what_it_should(made: Mapping[str, Entry]
         entry.read()
 
 
-def fuzz(entry: Entry, examples: int) -> None:
-    original = entry.file.read_bytes()
-    changed = bytes_like(original)
-    if entry.file.suffix == ".json":
-        changed = st.one_of(changed, json_like(json.loads(original)))
-    elif entry.file.suffix == ".yaml":
-        changed = st.one_of(changed, json_like(json.loads(json.dumps(load_yaml(entry.file).data))))
-
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(changed)
-    def one(data: bytes) -> None:
-        entry.file.write_bytes(data)
-        with contextlib.suppress(UserError), within(SECONDS), growing(BYTES):
-            entry.read()
-
-    try:
-        one()
-    finally:
-        entry.file.write_bytes(original)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_few_mutants(name: str, made: Mapping[str, Entry]) -> None:
     fuzz(made[name], FEW)
@@ -343,4 +304,4 @@ def test_a_few_mutants(name: str, made: Mapping[str, Entry]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_many_mutants(name: str, made: Mapping[str, Entry]) -> None:
-    fuzz(made[name], int(os.environ.get("DISTALIGN_MUTANTS", MANY)))
+    fuzz(made[name], MANY)
