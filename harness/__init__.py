@@ -5,6 +5,7 @@ The names below are loaded on first use, so that importing costs nothing. Who us
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_target", "load_task", "score"]
+
+# Threads that wait for one another sleep. If they spin, as is usual, then beside another process one spins in the very
+# time that the other lacks: a step took up to 40 times as long. Whoever loads OpenMP reads this.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _HOME = {
     "IncompleteError": "errors",
