@@ -61,8 +61,8 @@ def import_prompts(file: Path, task: Task, name: str, out: Path) -> Path:
     data["contexts"] = [dict(c.fields) for c in task.contexts if c.id in asked]
     make_folder(folder)
     for spec in [data, *(data.get("attributes") or {}).values()]:
-        for holder, key in _named(spec):
-            holder[key] = _copied(beside(task.source, holder[key]), folder)
+        for holder, named in _named(spec):
+            holder[named] = _copied(beside(task.source, holder[named]), folder)
         for alias, target in (spec.get("targets") or {}).items():
             if isinstance(target, str):
                 spec["targets"][alias] = _target(target, task, folder)

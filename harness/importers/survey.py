@@ -16,6 +16,7 @@ import ast
 import json
 import math
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -98,7 +99,7 @@ def import_survey(file: Path, out: Path, options: SurveyOptions) -> Imported:
     check_name(options.name)
     found = _questions(_rows(file), options.without)
     if not found:
-        raise UserError("no question in the file", where=str(file), expected="a row for each question")
+        raise UserError("no question in the file", where=str(file))
     groups = _groups(found, options.groups, file)
     asked = [q for q in found if all(g in q.groups for g in groups)]
     if not asked:
@@ -223,13 +224,9 @@ def _kept(values: tuple[float, ...], kept: Sequence[int], where: str) -> tuple[f
 
 
 def _numbers(given: object, count: int, where: str) -> tuple[float, ...]:
-    numbers = (
-        [v for v in given if isinstance(v, int | float) and not isinstance(v, bool)]
-        if isinstance(given, list | tuple)
-        else []
-    )
+    numbers = _figures(given) if isinstance(given, list | tuple) else []
     values = tuple(map(float, numbers))
-    if not isinstance(given, list | tuple) or len(values) != len(given) or len(values) != count:
+    if not isinstance(given, list | tuple) or not len(values) == len(given) == count:
         raise UserError("not a share for each option", where=where, found=given, expected=f"{count} numbers")
     if not all(math.isfinite(v) and v >= 0 for v in values) or abs(math.fsum(values) - 1) > ROUNDED:
         raise UserError(
@@ -239,6 +236,12 @@ def _numbers(given: object, count: int, where: str) -> tuple[float, ...]:
             expected=f"0 or more, 1 in all within {ROUNDED}",
         )
     return values
+
+
+def _figures(values: Sequence[object]) -> list[int | float]:
+    """Those that are numbers, and no longer than a float can hold."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return [v for v in numbers if abs(v) < sys.float_info.max]
 
 
 def _ordered(
@@ -251,7 +254,7 @@ def _ordered(
     given = _listed(row[column], f"{where}:{column}")
     # OpinionQA gives none to what is no answer, which stands last.
     of_kept = [given[i] for i in kept if i < len(given)]
-    numbers = [float(v) for v in of_kept if isinstance(v, int | float)]
+    numbers = [float(v) for v in _figures(of_kept)]
     if len(numbers) < len(kept) or len(set(numbers)) < len(numbers):
         return ()
     return tuple(name for _, name in sorted(zip(numbers, names, strict=True)))

@@ -21,7 +21,7 @@ from reports.archive import SUMS, short_hash
 from reports.packing import pack
 from reports.submitted import verdict
 from tests import helpers
-from tests.faults.fuzzing import FEW, MANY, Entry, fuzz
+from tests.faults.fuzzing import MANY, Entry, fuzz
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,7 @@ ENGLISH = (
     '1. Male.\n2. Female, maybe.\n\n**Answer:** {"drink": "tea"} I cannot say. Sorry!'
 )
 CHINESE = "\u738b\u82b3\u8d70\u8fdb\u529e\u516c\u5ba4\u3002\u5979\u8bf4\uff1a\u201c\u6211\u4e09\u5341\u4e94\u5c81\u3002\u201d\n1. \u7537\n2. \u5973\u3002\u62b1\u6b49\uff0c\u65e0\u6cd5\u56de\u7b54\uff01"
+pytestmark = pytest.mark.slow
 FILES = ("manifest.json", "prompts.json", "scores.json", "counts.csv", "draws/part-000001.parquet")
 """Of a run."""
 COMMANDS = (
@@ -135,12 +136,6 @@ def test_every_entry_is_tried_and_reads_what_it_should(made: Mapping[str, Entry]
         entry.read()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_few_mutants(name: str, made: Mapping[str, Entry]) -> None:
-    fuzz(made[name], FEW)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_many_mutants(name: str, made: Mapping[str, Entry]) -> None:
     fuzz(made[name], MANY)

@@ -79,18 +79,19 @@ def write_all(folder: Path) -> None:
     helpers.write_task(folder / "tea")
     save(bls_workbook(2022), folder, "bls.xlsx")
     save(ons_workbook(2024), folder, "ons.xlsx")
-    rows = [BLS_HEAD.split(","), *bls_rows()]
     with (folder / "bls.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(rows)
+        writer = csv.writer(file)
+        writer.writerow(BLS_HEAD.split(","))
+        writer.writerows(bls_rows())
     (folder / "table.csv").write_text("job,women,men\nRoofers,4.1,95.9\nNurses,87.3,12.7\n", encoding="utf-8")
     trust = ["A great deal", "Some, but not much", "None at all", "Refused"]
     asked = {"question": "How much do you trust {banks}?", "references": str(trust), "key": "TRUST_W1"}
     shares = {"All adults": "[0.2, 0.5, 0.2, 0.1]", "Age 65+": "[0.4, 0.4, 0.2, 0.0]"}
     with (folder / "survey.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*asked, "option_ordinal", *shares])
-        writer.writeheader()
-        writer.writerow({**asked, "option_ordinal": "[3.0, 2.0, 1.0]", **shares})
-        writer.writerow({**asked, "question": "And courts?", "key": "TRUST_W2", **shares})
+        keyed = csv.DictWriter(file, [*asked, "option_ordinal", *shares])
+        keyed.writeheader()
+        keyed.writerow({**asked, "option_ordinal": "[3.0, 2.0, 1.0]", **shares})
+        keyed.writerow({**asked, "question": "And courts?", "key": "TRUST_W2", **shares})
     wide = {
         "question": "Own a boat?",
         "options": ["Yes", "No"],

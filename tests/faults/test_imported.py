@@ -158,6 +158,7 @@ def test_a_null_byte_does_not_get_into_a_target(tmp_path: Path, capsys: pytest.C
     [
         (None, "no question in the file"),
         ({"options": ["Yes\x01", "No"], "selections": {"A": [0.5, 0.5]}}, "control characters"),
+        ({"options": ["Yes", "No"], "selections": {"A": [10**400, 1]}}, "not a share for each option"),
         ({"options": ["Yes", "No"], "selections": {"A\0": [0.5, 0.5]}}, "control characters"),
     ],
 )
