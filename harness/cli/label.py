@@ -49,7 +49,8 @@ def command(
     """Write a random sample of RUN's texts as a sheet for labelling by hand; what the reader said is not in it."""
     from harness.errors import UserError
     from harness.labels import NONE, FilledSheet, draw_sample, judged, read_sheet
-    from harness.runs.folder import Run
+    from harness.locks import held
+    from harness.runs.folder import WRITTEN, Run
     from harness.runs.source import task_of
 
     if out.exists():
@@ -58,7 +59,8 @@ def command(
     task = task_of(opened)
     asked = task.named(attribute)
     sheets = [read_sheet(sheet, asked) for sheet in known]
-    texts = draw_sample(opened, task, asked, n, seed)
+    with held(opened.folder, WRITTEN):
+        texts = draw_sample(opened, task, asked, n, seed)
     done = {name for sheet in sheets for name in sheet.labels}
     if judge and (missing := {name: text for name, text in texts.items() if name not in done}):
         sheets.insert(0, judged(missing, task, asked, judge))

@@ -36,8 +36,9 @@ def command(
     """Read the draws of finished runs again and score them; no model is loaded, the draws stay as they are."""
     from harness.cli.running import show
     from harness.errors import UserError
+    from harness.locks import held
     from harness.rescore import score
-    from harness.runs.folder import find_runs
+    from harness.runs.folder import WRITTEN, find_runs
 
     found = find_runs(list(runs))
     if not found:
@@ -54,7 +55,8 @@ def command(
             found=f"{len(found)} runs, {len(sheets)} sheets",
         )
     for run in found:
-        score(run, list(targets), task, labels=sheets, attribute=attribute)
+        with held(run.folder, WRITTEN):
+            score(run.folder, list(targets), task, labels=sheets, attribute=attribute)
         if len(sheets) > 1:
             _agreement(run, task, attribute)
         show(run)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from harness.sampling.base import Served
 
 AGAIN = "the command that made the run, again"
+WRITTEN = "another process is writing this run"
+"""What is told where a run's lock is held."""
 RETRY = 1_000_000
 """Chunk numbers from here on replace draws of a chunk that failed: number + RETRY x attempt."""
 FINISHES: dict[str, Finish] = {name: name for name in get_args(Finish)}
@@ -310,7 +312,7 @@ def _storable(text: str) -> str:
 @contextmanager
 def writing(folder: Path, manifest: Manifest | None = None) -> Iterator[Writer]:
     """Lock a run folder and write to it; a folder that is new gets ``manifest``. Buffered draws are kept on any exit."""
-    with held(folder, "another process is writing this run"):
+    with held(folder, WRITTEN):
         for torn in (folder / "draws").glob("*.tmp"):
             torn.unlink()
         fresh = not (folder / MANIFEST).is_file() and manifest is not None

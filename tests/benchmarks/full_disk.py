@@ -22,7 +22,7 @@ from pydantic import Field
 
 from harness.progress import say
 from harness.records import Record, read, write
-from tests.benchmarks.commands import CASES, Bench, bench, differing, left
+from tests.benchmarks.commands import CASES, ROOT, Bench, bench, differing, left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ def tried(place: Bench, name: str, calm: Mapping[str, str], grows: int, room: fl
     finally:
         mount("umount", str(here))
     lines = [line for line in told.splitlines() if line.startswith("distalign: ")]
-    said = lines[0].replace(str(place.scratch), "") if lines else ""
+    said = lines[0].replace(str(place.scratch), "").replace(str(ROOT), "") if lines else ""
     return Trial(command=name, room=room, code=code, said=said, wrong=wrong)
 
 

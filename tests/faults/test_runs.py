@@ -105,6 +105,21 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(name: str, tmp_path: Path) 
         assert path.read_text() == newer
 
 
+@pytest.mark.parametrize("line", [["score", "{run}"], ["label", "{run}", "-n", "20", "-o", "{out}"]])
+def test_nothing_is_written_into_a_run_that_is_being_written(
+    line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = drawn(tmp_path)
+    words = [word.format(run=run.folder, out=tmp_path / "labels.csv") for word in line]
+    before = {p: p.read_bytes() for p in run.folder.rglob("*.*") if p.suffix in (".json", ".csv")}
+    with writing(run.folder):
+        assert command(words) == 2
+    assert "another process is writing this run" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in before} == before
+    assert not (run.folder / "labels.json").exists()
+    assert command(words) == 0
+
+
 def test_a_run_that_was_moved_goes_on_where_it_is(tmp_path: Path) -> None:
     run = drawn(tmp_path)
     counts = (run.folder / "counts.csv").read_bytes()
