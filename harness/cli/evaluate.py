@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import config_option, engine_options
+from harness.limits import DIGITS
 from harness.sampling.engines import ENGINES, all_options
 from harness.sampling.spec import AUTO
 
@@ -166,6 +167,7 @@ def parse_shard(value: object) -> tuple[int, int] | None:
     from harness.errors import UserError
 
     first, slash, last = str(value).partition("/")
-    if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+    numbers = slash and len(first) <= len(last) < DIGITS and first.isdecimal() and last.isdecimal()
+    if not (numbers and 1 <= int(first) <= int(last)):
         raise UserError("a shard is I/K", where="--shard", found=value, expected="for example 1/4 to 4/4")
     return int(first), int(last)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from harness.errors import UserError, nearest
 from harness.importers.sources import label, records
 from harness.importers.turns import exchanges, read_conversation, read_turns
+from harness.limits import DIGITS
 from harness.terms import Message
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _reply(record: CorpusRecord, fields: Mapping[str, str], source: str) -> Repl
         passage=text.get("passage", "").strip(),
         history=history,
         split=_split(text.get("split", "") or record.split, where),
-        turn=int(turn) if turn.isdecimal() else None,
+        turn=int(turn) if turn.isdecimal() and len(turn) < DIGITS else None,
     )
 
 

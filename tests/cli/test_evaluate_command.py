@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         (["known:target", "--task", "gender_us", "--target", "labor", "--split", "tset"], "test"),
         (["known:target", "--task", "gender_us", "--target", "labor", "--measure", "exactly"], "exact"),
         (["known:target", "--task", "gender_us", "--target", "labor", "--shard", "3/2"], "1/4"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--shard", "²/3"], "1/4"),
+        (["known:target", "--task", "gender_us", "--target", "labor", "--shard", "1/" + "9" * 5000], "1/4"),
         (["known:target", "--task", "gender_us", "--taget", "labor"], "--target"),
         (["known:target", "--task", "gender_us", "--backend", "vlm"], "vllm"),
         (["vlm:model", "--task", "gender_us"], "vllm"),
