@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_target", "load_task", "score"]
 
-# Threads that wait for one another sleep. If they spin, as is usual, then beside another process one spins in the very
-# time that the other lacks: a step took up to 40 times as long. Whoever loads OpenMP reads this.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads that wait for one another spin a thirtieth of the usual time, then sleep. Beside another process a thread that
+# spins takes the very time that the other lacks. Alone, drawing is as fast; if they slept at once it would be slower by a
+# tenth or two. GNU's OpenMP reads this when it is loaded, unless OMP_WAIT_POLICY says how to wait.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _HOME = {
     "IncompleteError": "errors",
