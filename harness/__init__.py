@@ -23,8 +23,9 @@ __all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_t
 
 # Threads that wait for one another spin a thirtieth of the usual time, then sleep. Beside another process a thread that
 # spins takes the very time that the other lacks. Alone, drawing is as fast; if they slept at once it would be slower by a
-# tenth or two. GNU's OpenMP reads this when it is loaded, unless OMP_WAIT_POLICY says how to wait.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# tenth or two. GNU's OpenMP reads this when it is loaded, and before OMP_WAIT_POLICY: who has set that is left alone.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 _HOME = {
     "IncompleteError": "errors",

@@ -182,9 +182,8 @@ class Engines:
         key = (named, dict(options or {}), about)
         if self._engine is None or key != self._key or not can(self._engine, measure):
             self.close()
-            with phase(
-                f"loading {model}"
-            ):  # to import what an engine needs may take as long as to read a model
+            # to import what an engine needs may take as long as to read a model
+            with phase(f"loading {model}"):
                 self._engine = open_engine(named, options, measure, task, targets)
                 self._key = key
                 self._engine.card()
