@@ -44,8 +44,8 @@ def tokenizer_with_template(folder: Path, template: str) -> PreTrainedTokenizerB
 
 def fitted(rows: Sequence[PeopleRow], tokenizer: PreTrainedTokenizerBase, most: int) -> list[PeopleRow]:
     """Rows whose oldest turns are left out where the whole has more than ``most`` tokens."""
-    found = [_fitted(row, tokenizer, most) for row in rows]
-    sizes = [_size(row.prompt, row.text, tokenizer) for row in found]
+    tried = [_fitted(row, tokenizer, most) for row in rows]
+    found, sizes = [row for row, _ in tried], [size for _, size in tried]
     longest = max(sizes)
     if longest > most:
         raise UserError(
@@ -62,15 +62,15 @@ def fitted(rows: Sequence[PeopleRow], tokenizer: PreTrainedTokenizerBase, most: 
     return found
 
 
-def _fitted(row: PeopleRow, tokenizer: PreTrainedTokenizerBase, most: int) -> PeopleRow:
-    """With as much of its history as fits."""
+def _fitted(row: PeopleRow, tokenizer: PreTrainedTokenizerBase, most: int) -> tuple[PeopleRow, int]:
+    """With as much of its history as fits, and its tokens then."""
     prompt = row.prompt
-    while _size(prompt, row.text, tokenizer) > most:
+    while (size := _size(prompt, row.text, tokenizer)) > most:
         shorter = without_oldest(prompt)
         if shorter == prompt:
             break
         prompt = shorter
-    return replace(row, prompt=prompt)
+    return replace(row, prompt=prompt), size
 
 
 def _size(prompt: Sequence[Message], text: str, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import UserError, nearest
 from harness.importers.sources import label, records
-from harness.importers.turns import exchanges, read_conversation, read_turns
+from harness.importers.turns import exchanges, joined, read_conversation, read_turns
 from harness.limits import DIGITS
 from harness.terms import Message
 
@@ -178,14 +178,11 @@ def _rebuilt(replies: Sequence[Reply]) -> Iterator[Reply]:
 def messages(reply: Reply) -> list[Message]:
     """What is asked: the history and the question, in turns that alternate."""
     asked = "\n\n".join(part for part in (reply.passage, reply.question) if part)
-    turns: list[Message] = []
-    for turn in (*reply.history, Message("user", asked)):
-        if turn.role == "assistant" and (not turns or turns[-1].role == "system"):
-            continue
-        if turns and turns[-1].role == turn.role:
-            turn = Message(turn.role, f"{turns.pop().content}\n{turn.content}")  # noqa: PLW2901  # one longer turn
-        turns.append(turn)
-    return turns
+    turns = joined((*reply.history, Message("user", asked)))
+    # who replies may have opened the conversation: chats begin with the user
+    return joined(
+        t for i, t in enumerate(turns) if t.role != "assistant" or (i and turns[i - 1].role != "system")
+    )
 
 
 def _replies(record: CorpusRecord, fields: Mapping[str, str], source: str) -> list[Reply]:

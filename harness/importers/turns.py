@@ -29,18 +29,24 @@ class Exchange(NamedTuple):
 
 
 def exchanges(turns: Sequence[Message]) -> list[Exchange]:
-    """Every reply of the assistant to a user; turns of one speaker that follow each other are one."""
-    joined: list[Message] = []
-    for turn in turns:
-        if joined and joined[-1].role == turn.role:
-            joined[-1] = Message(turn.role, f"{joined[-1].content}\n{turn.content}")
-        else:
-            joined.append(turn)
+    """Every reply of the assistant to a user."""
+    said = joined(turns)
     return [
-        Exchange(tuple(joined[: i - 1]), joined[i - 1].content, turn.content, i)
-        for i, turn in enumerate(joined)
-        if i and turn.role == "assistant" and joined[i - 1].role == "user"
+        Exchange(tuple(said[: i - 1]), said[i - 1].content, turn.content, i)
+        for i, turn in enumerate(said)
+        if i and turn.role == "assistant" and said[i - 1].role == "user"
     ]
+
+
+def joined(turns: Iterable[Message]) -> list[Message]:
+    """Turns in which the speakers alternate: those of one that follow each other are one."""
+    found: list[Message] = []
+    for turn in turns:
+        if found and found[-1].role == turn.role:
+            found[-1] = Message(turn.role, f"{found[-1].content}\n{turn.content}")
+        else:
+            found.append(turn)
+    return found
 
 
 def read_turns(value: object, where: str, field: str) -> tuple[Message, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -177,12 +176,13 @@ def _bits(
     """Bits of each reply and of the end after it."""
     import torch
 
+    from harness.sampling.hf.cache import takes_keep
     from harness.sampling.hf.padding import padded
 
     inputs = {k: x.to(checkpoint.device) for k, x in padded([r.ids for r in rows], pad).items()}
     first, width = min(r.prompt for r in rows) - 1, inputs["input_ids"].shape[1]
     options: dict[str, int] = {}
-    if "logits_to_keep" in inspect.signature(checkpoint.model.forward).parameters:
+    if takes_keep(checkpoint.model):
         options["logits_to_keep"] = width - first  # nobody asks what may follow inside a prompt
     else:
         first = 0

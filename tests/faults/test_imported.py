@@ -192,7 +192,9 @@ def test_a_parquet_file_with_a_column_twice(tmp_path: Path) -> None:
     ("given", "kept"),
     [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "None")],
 )
-def test_threads_that_wait_soon_sleep_unless_the_user_says_otherwise(given: dict[str, str], kept: str) -> None:
+def test_threads_that_wait_soon_sleep_unless_the_user_says_otherwise(
+    given: dict[str, str], kept: str
+) -> None:
     ours = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
     env = {k: v for k, v in os.environ.items() if k not in ours} | given
     line = [sys.executable, "-c", "import harness, os; print(os.environ.get('GOMP_SPINCOUNT'))"]

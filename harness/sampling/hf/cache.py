@@ -31,6 +31,11 @@ AGREE = 0.01, 0.2
 """That share is held between these."""
 
 
+def takes_keep(model: PreTrainedModel) -> bool:
+    """Whether a model can be told of how many positions the logits are wanted."""
+    return "logits_to_keep" in inspect.signature(model.forward).parameters
+
+
 class Forward:
     """Runs the model over a set of rows that branches, ends and grows by one token a step."""
 
@@ -40,7 +45,7 @@ class Forward:
         self.pad = pad
         names = inspect.signature(model.forward).parameters
         self.takes_positions = "position_ids" in names
-        self.takes_keep = "logits_to_keep" in names
+        self.takes_keep = takes_keep(model)
         self.least_shared, self.least_on_prompts = SHARED, NEVER
         self.cache = DynamicCache()
         self.mask: torch.Tensor | None = None
