@@ -8,8 +8,6 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pytest
-
 from harness.cli.main import run as command
 from harness.contract import Contract
 from harness.evaluation import evaluate
@@ -21,7 +19,7 @@ from reports.archive import SUMS, short_hash
 from reports.packing import pack
 from reports.submitted import verdict
 from tests import helpers
-from tests.faults.fuzzing import MANY, Entry, fuzz
+from tests.faults.fuzzing import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +30,6 @@ ENGLISH = (
     '1. Male.\n2. Female, maybe.\n\n**Answer:** {"drink": "tea"} I cannot say. Sorry!'
 )
 CHINESE = "\u738b\u82b3\u8d70\u8fdb\u529e\u516c\u5ba4\u3002\u5979\u8bf4\uff1a\u201c\u6211\u4e09\u5341\u4e94\u5c81\u3002\u201d\n1. \u7537\n2. \u5973\u3002\u62b1\u6b49\uff0c\u65e0\u6cd5\u56de\u7b54\uff01"
-pytestmark = pytest.mark.slow
 FILES = ("manifest.json", "prompts.json", "scores.json", "counts.csv", "draws/part-000001.parquet")
 """Of a run."""
 COMMANDS = (
@@ -121,21 +118,3 @@ def entries(folder: Path) -> Mapping[str, Entry]:
 
 
 NAMES = (*FILES, "run.zip", "en.txt", "zh.txt")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Entry]:
-    folder = tmp_path_factory.mktemp("fuzz")
-    write_all(folder)
-    return entries(folder)
-
-
-def test_every_entry_is_tried_and_reads_what_it_should(made: Mapping[str, Entry]) -> None:
-    assert set(NAMES) == set(made)
-    for entry in made.values():
-        entry.read()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_many_mutants(name: str, made: Mapping[str, Entry]) -> None:
-    fuzz(made[name], MANY)

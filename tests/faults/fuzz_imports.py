@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from harness.errors import UserError
 from harness.importers.bls import import_bls
@@ -25,7 +24,7 @@ from harness.tasks.target import load_target, resolve
 from harness.tasks.target_file import Provenance
 from harness.tasks.task import load_task
 from tests import helpers
-from tests.faults.fuzzing import FEW, MANY, Entry, fuzz
+from tests.faults.fuzzing import Entry
 from tests.importers.workbooks import bls_rows, bls_workbook, ons_workbook, save
 
 if TYPE_CHECKING:
@@ -147,27 +146,3 @@ NAMES = (
     *("bls.xlsx", "bls.csv", "ons.xlsx", "table.csv", "counts.csv", "survey.csv", "survey.jsonl"),
     *("replies.jsonl", "replies.parquet", "prompts.json"),
 )
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Entry]:
-    folder = tmp_path_factory.mktemp("fuzz")
-    write_all(folder)
-    return entries(folder)
-
-
-def test_every_import_is_tried_and_reads_what_it_should(made: Mapping[str, Entry]) -> None:
-    assert set(NAMES) == set(made)
-    for entry in made.values():
-        entry.read()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_few_mutants(name: str, made: Mapping[str, Entry]) -> None:
-    fuzz(made[name], FEW)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_many_mutants(name: str, made: Mapping[str, Entry]) -> None:
-    fuzz(made[name], MANY)
