@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.scoring.compare import possible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -43,7 +45,7 @@ def verdict(found: Ranking) -> Nearest:
     every = all(found.apart[m, beaten] and found.pairs.value[beaten, m] > 0 for m in leaders)
     told = leaders if every else (first,)
     low, high = (
-        float(f(limit[beaten, list(told)]))
+        float(f(possible(limit[beaten, list(told)])))
         for f, limit in ((np.min, found.pairs.low), (np.max, found.pairs.high))
     )
     return Nearest(leaders, not inside.any(), beaten, every, low, high)

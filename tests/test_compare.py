@@ -306,6 +306,23 @@ def test_contexts_without_draws_are_left_out() -> None:
     assert difference(a * 0, a, target).contexts == 0
 
 
+def test_no_difference_is_shown_that_no_two_distances_have() -> None:
+    target = np.array([[0.7, 0.3, 0.0], [0.5, 0.25, 0.25]])
+    near, far = np.array([[2, 1, 0], [2, 1, 0]]), np.array([[0, 0, 3], [1, 0, 2]])
+    raw = distances(far, target).value - distances(near, target).value
+    assert raw[0] > 1
+    found, back = difference(far, near, target), difference(near, far, target)
+    assert found.by_context[0][0] == found.by_context[0][2] == found.high == 1
+    assert found.by_context[0][1] < 1
+    assert found.estimate == pytest.approx(raw.mean()), "the mean is taken before the cut"
+    assert (back.low, back.estimate, back.high) == (-found.high, -found.estimate, -found.low)
+    one, two = (distances(counts[:1], target[:1]) for counts in (far, near))
+    for shown in (paired(one, two), over_seeds([one, one], [two, two])):
+        assert (shown.estimate, shown.high) == (1, 1)
+        assert 0 < shown.low <= 1
+        assert shown.p < 0.05
+
+
 def trained(tmp_path: Path, name: str, shifts: Sequence[float]) -> Path:
     for shift in shifts:
         known(tmp_path / name, shift)

@@ -127,13 +127,23 @@ def difference(a: Distances, b: Distances) -> Difference:
     used = ~np.isnan(each)
     count = int(used.sum())
     margin = _UNDECIDED * np.sqrt(variance)
-    rows = tuple(map(tuple, np.stack([each, each - margin, each + margin], axis=1).tolist()))
+    rows = tuple(map(tuple, possible(np.stack([each, each - margin, each + margin], axis=1)).tolist()))
     if not count:
         return Difference(NAN, NAN, NAN, NAN, 0, rows)
     value = float(each[used].mean())
     spread = float(((each[used] - value) ** 2).sum())
     found = judged([Mean(*np.array([value, variance[used].sum() / count**2, spread, count]))])
-    return Difference(value, float(found.low), float(found.high), float(found.p), count, rows)
+    estimate, low, high = possible(np.array([value, found.low, found.high])).tolist()
+    return Difference(estimate, low, high, float(found.p), count, rows)
+
+
+def possible(differences: FloatArray) -> FloatArray:
+    """Differences of distances, and their limits, cut to -1 and 1.
+
+    A corrected distance may be below 0, so that a mean over contexts is right on average. Means are taken before the cut.
+    It is for what is shown: no two distances differ by more than 1, so an interval that is cut holds the truth as often.
+    """
+    return np.clip(differences, -1.0, 1.0)
 
 
 class Mean(NamedTuple):

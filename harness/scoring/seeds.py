@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from harness.scoring.compare import possible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -62,13 +64,14 @@ def over_seeds(a: Sequence[Distances], b: Sequence[Distances]) -> OverSeeds:
     error, freedom = np.sqrt(total), total**2 / loose if loose else np.inf
     estimate = float(off.mean())
     half = float(stats.t.ppf(0.975, freedom) * error)
+    value, low, high = possible(np.array([estimate, estimate - half, estimate + half])).tolist()
     return OverSeeds(
-        estimate,
-        estimate - half,
-        estimate + half,
+        value,
+        low,
+        high,
         float(2 * stats.t.sf(abs(estimate) / error, freedom)) if error else float(estimate == 0),
         contexts,
-        (tuple(map(float, means[0])), tuple(map(float, means[1]))),
+        (tuple(means[0].clip(0.0, 1.0).tolist()), tuple(means[1].clip(0.0, 1.0).tolist())),
         (_between(means[0], chance[0]), _between(means[1], chance[1])),
         float(draws / total) if total else 1.0,
     )

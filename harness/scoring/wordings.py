@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from harness.records import Number  # noqa: TC001  # read where scores.json is: these are its shapes
-from harness.scoring.compare import distances
+from harness.scoring.compare import distances, possible
 from harness.scoring.reference import tv_shift
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def over_wordings(
     return OverWordings(
         low=min(max(low, 0.0), these[0]),
         high=max(min(high, 1.0), these[1]),
-        each=dict(zip(cells.wordings, map(float, over), strict=True)),
+        each=dict(zip(cells.wordings, over.clip(0.0, 1.0).tolist(), strict=True)),
         sources=_sources(value, variance),
     )
 
@@ -151,7 +151,8 @@ def difference_over_wordings(a: Crossed, b: Crossed, target: FloatArray) -> Word
     estimate = float(off.mean())
     half = _half(off, count)
     needed = next((w for w in range(LEAST, MOST + 1) if _half(off, w) < abs(estimate)), None)
-    return WordingDifference(estimate, estimate - half, estimate + half, count, needed, sources)
+    value, low, high = possible(np.array([estimate, estimate - half, estimate + half])).tolist()
+    return WordingDifference(value, low, high, count, needed, sources)
 
 
 def _each(cells: Crossed, target: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -54,14 +54,15 @@ function contextTv(cell, context) {
 }
 
 /* Mean difference of two rows' corrected TVs over the contexts of a column; positive: a is further from the target.
-   The distances of each context with their errors are the harness's; here they are added up as in its compare.py. */
+   The distances of each context with their errors are the harness's; here they are added up as in its compare.py.
+   What is shown is cut to -1 and 1, as there. */
 function paired(a, b) {
   const there = new Map(contextNames(b).map((name, j) => [name, j]));
   const rows = contextNames(a).map((name, i) => {
     const j = a.own || b.own ? there.get(name) : i;
     const value = j === undefined || missing(a.each[i]) || missing(b.each[j]) ? null : a.each[i] - b.each[j];
     const error = value === null ? null : Math.hypot(a.errors[i], b.errors[j], ...sampledTarget(a, i, b, j));
-    return { name, value, error, lo: value - Z * error, hi: value + Z * error };
+    return { name, value, error };
   }).filter((row) => row.value !== null);
   const k = rows.length;
   const value = mean(rows.map((row) => row.value));
@@ -71,7 +72,14 @@ function paired(a, b) {
   const error = Math.sqrt(within + between);
   const freedom = between ? degrees * ((between + within) / between) ** 2 : Infinity;
   const half = tQuantile(freedom) * error;
-  return { rows, value, lo: value - half, hi: value + half, p: error ? tTail(Math.abs(value) / error, freedom) : Number(value === 0), error };
+  const shown = rows.map((row) => ({ name: row.name, ...possible(row.value, Z * row.error) }));
+  return { rows: shown, ...possible(value, half), p: error ? tTail(Math.abs(value) / error, freedom) : Number(value === 0), error };
+}
+
+/* A difference of two distances and its limits: no two differ by more than 1. */
+function possible(value, half) {
+  const [cut, lo, hi] = [value, value - half, value + half].map((one) => Math.min(1, Math.max(-1, one)));
+  return { value: cut, lo, hi };
 }
 
 /* By how much the chance of a sampled target moves the two apart, in independent directions. */
