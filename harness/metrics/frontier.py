@@ -42,7 +42,7 @@ FRONTIER = OfEncoded(
         "以句子编码器衡量，回复的语义与人类对同一情境其他提示的回复相距多远（distalign utility --encoder；arXiv 2106.07898）。",
     ),
     better="lower",
-    formula="sum over clusters of (p + q) / 2 - p q / (p - q) ln(p / q), of smoothed shares",
+    formula="sum over clusters of (p + q) / 2 - p q / (p - q) ln(p / q)",
     values="0 to 1",
     place="offered",
     compute=frontier,

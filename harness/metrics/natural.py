@@ -142,7 +142,7 @@ W1 = OfPeople(
         "回复的特征与人类回复特征的距离，以人类的离散程度为单位，取各特征的中位数。人与人之间也不为 0：见下限。",
     ),
     better="lower",
-    formula="median over features of W1(model, people) / robust spread of people",
+    formula="median over features of W1(model, people) / spread of people",
     compute=median_w1,
 )
 W1_LENGTH = OfPeople(
@@ -154,7 +154,7 @@ W1_LENGTH = OfPeople(
         "在相同长度的回复之间计算，只用不反映长度的特征。",
     ),
     better="lower",
-    formula="the same between replies of one length, by people's shares of the lengths",
+    formula="the same between replies of one length, mean over lengths",
     place="offered",
     compute=within_length_w1,
 )
@@ -167,7 +167,7 @@ SUPPORT = OfPeople(
         "D 表示回复超出人类中间五分之四范围的距离。小于人类自身的 D 与大于它同样有误。",
     ),
     better="lower",
-    formula="|mean distance from q10-q90 of the model - that of people|",
+    formula="abs(D of the model - D of people)",
     place="offered",
     compute=support_gap,
 )
@@ -180,7 +180,7 @@ INSIDE = OfPeople(
         "特征落在人类范围内的平均比例与人类自身（约五分之四）的差距。",
     ),
     better="lower",
-    formula="|mean inside rate of the model - that of people|",
+    formula="abs(inside share of the model - that of people)",
     values="0 to 1",
     place="files",
     compute=inside_gap,
@@ -194,7 +194,7 @@ DENSITY = OfPeople(
         "有多少回复处于人类回复所在之处（arXiv 2507.01761）。",
     ),
     better="higher",
-    formula="mean of min(balls of people that hold the reply / k, 1), over people's own",
+    formula="mean of min(people near the reply / k, 1), over people's own",
     values="0 to 1",
     place="offered",
     compute=clipped_density,
@@ -208,7 +208,7 @@ COVERAGE = OfPeople(
         "人类的回复有多少也会由模型给出（arXiv 2507.01761）。",
     ),
     better="higher",
-    formula="mean of min(replies in the ball of a person's / k, 1), as the share of good replies that gives it",
+    formula="mean of min(replies near a person's / k, 1), as a share of replies",
     values="0 to 1",
     place="offered",
     compute=clipped_coverage,
@@ -222,7 +222,7 @@ BNG = OfPeople(
         "PolyAlign 的公式：各特征以人类标准差为单位取均值。少数特征即可左右结果。",
     ),
     better="lower",
-    formula="mean over features of W1(model, people) / standard deviation of people",
+    formula="mean over features of W1(model, people) / deviation of people",
     place="files",
     compute=bng,
 )

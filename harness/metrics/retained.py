@@ -52,7 +52,7 @@ REPLY_BITS = OfModel(
         "模型对人在同一提示下所作回复（含回合结束）的意外程度，不用任何采样。两个模型之差即它们与人类的 KL 之差。",
     ),
     better="lower",
-    formula="sum of -log2 p(token of the reply, and the turn's end) over the replies' bytes, in the mean over contexts",
+    formula="sum of -log2 p(token of people's replies) over their bytes",
     needs="people",
     compute=bits_per_byte,
 )

@@ -34,7 +34,7 @@ SKILL = OfTv(
         "以总变差衡量，从均匀作答的模型（0%）到完美模型（100%）走了多少。低于 0% 表示离目标更远。类别不同的任务共用这一尺度。若目标本身是均匀的，则 0% 为总是给出同一类别的模型。范围即总变差的范围换算到此尺度。",
     ),
     better="higher",
-    formula="1 - TV / TV of always even (of always the commonest class where the target is even)",
+    formula="1 - TV / TV of always even",
     values="-inf to 1",
     percent=True,
     compute=skill,

@@ -70,7 +70,7 @@ BETWEEN_CLASSES = Ordered(
         "有序类别的 Wasserstein 距离：要把模型的比例变成目标的比例，一个回答平均需移动多远。量表两端相距 1，因此把“好”答成“很好”的代价小于答成“很差”。没有归入任何类别的抽样算作相距 1。与总变差一样已校正偏差。",
     ),
     better="lower",
-    formula="sum over cuts between ordered classes of gap x abs(Q - T), Q and T the shares below the cut; ends 1 apart",
+    formula="sum over cuts of gap x abs(Q - T); the ends of the scale are 1 apart",
     values="0 to 1",
     value=w1,
     cells=Cells(

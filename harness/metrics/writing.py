@@ -93,7 +93,7 @@ DISTINCT_2 = OfTexts(
         "Distinct bigrams among all bigrams of the longer answers.", "较长回答的所有二元组中不同者的占比。"
     ),
     better="higher",
-    formula="different pairs of neighbouring words over all such pairs, of 100 draws a prompt",
+    formula="different pairs of words over all pairs, of 100 draws a prompt",
     values="0 to 1",
     place="offered",
     compute=partial(distinct, n=2),
@@ -118,7 +118,7 @@ CONSISTENT = OfTexts(
         "在以引导词元开头的抽样中，文本所属类别与词元相符的比例。",
     ),
     better="higher",
-    formula="draws whose text is read as their token's class over draws with a token",
+    formula="draws read as their token's class over draws with a token",
     values="0 to 1",
     place="offered",
     compute=consistent,
