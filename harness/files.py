@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from harness import limits
+from harness import limits, nodes
 from harness.errors import UserError, clip, nearest, plainly
 from harness.raw import countable, parse_json, read_text
 
@@ -27,33 +27,6 @@ if TYPE_CHECKING:
 
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader without YAML 1.1's surprises: ``yes``, ``no``, ``on`` and dates are plain text."""
-
-    composed = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """The next node; of a file without end, only so many."""
-        self.composed += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        if self.composed > limits.YAML_NODES:
-            raise self.too_many(node)
-        return node
-
-    @staticmethod
-    def too_many(node: yaml.Node | None) -> yaml.YAMLError:
-        """The error of a file that holds too much."""
-        most = f"more than {limits.YAML_NODES:,} keys and values"
-        return yaml.composer.ComposerError(None, None, most, node.start_mark if node else None)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, rx) for tag, rx in pairs if not tag.endswith((":bool", ":timestamp"))]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +52,10 @@ def load_yaml(path: Path) -> Document:
     lines: dict[tuple[str | int, ...], int] = {(): 1}
     data: object = None
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
+        node = nodes.composed(text)
         if node is not None:
             _walk(node, (), lines, path)
-            data = loader.construct_document(node)
+            data = nodes.data(node)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -113,7 +85,7 @@ def _walk(
 ) -> None:
     """Note the line of every key and item; an alias is walked as what it stands for, so that this has a limit."""
     if len(lines) > limits.YAML_NODES:
-        raise _Loader.too_many(node)
+        raise nodes.too_many(node)
     if isinstance(node, yaml.ScalarNode):
         _mend(node)
     elif isinstance(node, yaml.MappingNode):
