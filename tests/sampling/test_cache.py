@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig
 from transformers.cache_utils import CacheLayerMixin
 
-from harness.sampling.hf.cache import NEVER, SHARED, Forward, Uncached, open_forward
+from harness.sampling.hf.attention import share_keys
+from harness.sampling.hf.cache import NEVER, ON_PROMPTS, SHARED, Forward, Uncached, open_forward
 from tests.sampling.reference import from_config, logits_after
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 V = 60
 SMALL: dict[str, object] = {
@@ -47,6 +54,37 @@ CONFIGS: dict[str, tuple[type[Forward], dict[str, object]]] = {
     "mamba2": (Uncached, {**STATES, "num_heads": 8, "head_dim": 8, "n_groups": 1}),
     "mamba": (Uncached, STATES),
 }
+USUAL = [
+    "apertus",
+    "cohere2",
+    "exaone4",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "glm4",
+    "gpt_neox",
+    "granite",
+    "helium",
+    "hunyuan_v1_dense",
+    "llama",
+    "mistral",
+    "mixtral",
+    "nemotron",
+    "olmo2",
+    "olmo3",
+    "opt",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "seed_oss",
+    "smollm3",
+    "stablelm",
+    "starcoder2",
+]
+"""What people have on their disks; each is read by a model of its kind with random weights."""
 
 
 def first_keys(forward: Forward) -> torch.Tensor:
@@ -54,6 +92,25 @@ def first_keys(forward: Forward) -> torch.Tensor:
     assert isinstance(layer, CacheLayerMixin)
     assert layer.keys is not None
     return layer.keys
+
+
+def check_rows(
+    model: PreTrainedModel, forward: Forward, prompts: list[list[int]], rng: np.random.Generator
+) -> None:
+    """Three prompts' rows branch, end and grow; each sees what the model sees of that row alone."""
+    rows = [list(p) for p in prompts]
+    seen = forward.begin(prompts, np.zeros((3, 0), dtype=np.int64))
+    moves = {0: [0, 1, 1, 2, 0], 3: [0, 4, 4, 3, 1, 0], 5: [5, 1, 2], 6: [1, 1, 0, 2, 2, 2, 2]}
+    for step in range(8):
+        for row, logits in zip(rows, seen, strict=True):
+            torch.testing.assert_close(logits, logits_after(model, row), atol=1e-4, rtol=1e-4)
+        if step in moves:
+            forward.branch(np.array(moves[step]))
+            rows = [list(rows[i]) for i in moves[step]]
+        tokens = rng.integers(3, V, len(rows))
+        seen = forward.step(tokens)
+        for row, token in zip(rows, tokens.tolist(), strict=True):
+            row.append(token)
 
 
 @pytest.mark.parametrize("shared", [0, 6])
@@ -68,19 +125,25 @@ def test_rows_that_branch_end_and_grow_see_what_the_model_alone_sees(name: str, 
     beginning = rng.integers(3, V, shared).tolist()
     prompts = [[*beginning, *rng.integers(3, V, size).tolist()] for size in (9, 4, 7)]
     forward.least_shared = shared or NEVER
-    rows = [list(p) for p in prompts]
-    seen = forward.begin(prompts, np.zeros((3, 0), dtype=np.int64))
-    moves = {0: [0, 1, 1, 2, 0], 3: [0, 4, 4, 3, 1, 0], 5: [5, 1, 2], 6: [1, 1, 0, 2, 2, 2, 2]}
-    for step in range(8):
-        for row, logits in zip(rows, seen, strict=True):
-            torch.testing.assert_close(logits, logits_after(model, row), atol=1e-4, rtol=1e-4)
-        if step in moves:
-            forward.branch(np.array(moves[step]))
-            rows = [list(rows[i]) for i in moves[step]]
-        tokens = rng.integers(3, V, len(rows))
-        seen = forward.step(tokens)
-        for row, token in zip(rows, tokens.tolist(), strict=True):
-            row.append(token)
+    check_rows(model, forward, prompts, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["plain", "shared", "on prompts"])
+@pytest.mark.parametrize("name", USUAL)
+def test_usual_architectures_are_read_with_a_cache(name: str, way: str) -> None:
+    share_keys()
+    known: Any = AutoConfig
+    size = {"head_dim": 8} if hasattr(known.for_model(name), "head_dim") else {}
+    model = from_config(name, **SMALL, **size, pad_token_id=0)
+    forward = open_forward(model, 0)
+    assert (type(forward), forward.least_shared, forward.least_on_prompts) == (Forward, SHARED, ON_PROMPTS)
+    rng = np.random.default_rng(0)
+    beginning = rng.integers(3, V, 6).tolist()
+    prompts = [[*beginning, *rng.integers(3, V, size).tolist()] for size in (19, 4, 7)]
+    forward.least_shared = 6 if way == "shared" else NEVER
+    forward.least_on_prompts = 1 if way == "on prompts" else NEVER
+    check_rows(model, forward, prompts, rng)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
