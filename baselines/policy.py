@@ -12,6 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from harness.contract import ComputedRecord
 from harness.errors import UserError, missing_package, nearest
+from harness.sampling.hf import foreign
 
 try:
     from peft import LoraConfig, PeftModel
@@ -50,16 +51,17 @@ def load_policy(folder: Path, recipe: TuningRecipe, base: Path) -> PreTrainedMod
     half = uses_bf16(recipe.precision) and recipe.adapter == "lora"
     dtype = torch.bfloat16 if half else torch.float32
     whole = base if (folder / "adapter_config.json").is_file() else folder
-    model: PreTrainedModel = transformers.AutoModelForCausalLM.from_pretrained(whole, dtype=dtype)
-    if whole == folder:
-        return model
-    adapted: PeftModel = PeftModel.from_pretrained(model, folder, is_trainable=True)
-    return adapted
+    with foreign.foreign("transformers cannot load this model", str(folder)):
+        model: PreTrainedModel = transformers.AutoModelForCausalLM.from_pretrained(whole, dtype=dtype)
+        if whole == folder:
+            return model
+        adapted: PeftModel = PeftModel.from_pretrained(model, folder, is_trainable=True)
+        return adapted
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer, with a token to pad with."""
-    tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = foreign.load_tokenizer(folder, str(folder))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

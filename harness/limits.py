@@ -34,6 +34,10 @@ TEMPLATE_SECONDS = 10.0
 """That a model's chat template may take for one prompt."""
 TEMPLATE_BYTES = 512 * 2**20
 """By which a process may grow while it fills a model's chat template."""
+BUILD_SECONDS, BUILD_BYTES = 60.0, 2**30
+"""That the layers of a model may take, before they have weights."""
+PACKED, UNHELD = 8, 2**27
+"""Numbers of a model to a byte of its weights, and those beside them that no file holds."""
 MOST_TOKENS = 2**31
 """Of one answer; no model writes more."""
 ANSWER_BYTES = 64 * 2**20

@@ -23,6 +23,7 @@ from baselines.policy import load_tokenizer, uses_bf16
 from harness.errors import UserError
 from harness.progress import Steps
 from harness.sampling.hf.checkpoint import quiet
+from harness.sampling.hf.foreign import foreign
 from harness.sampling.hf.padding import padded
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def encoded(texts: Sequence[str], folder: Path, recipe: HdpoRecipe) -> torch.Ten
     device = PartialState().device
     tokenizer = load_tokenizer(folder)
     dtype = torch.bfloat16 if uses_bf16(recipe.precision) else torch.float32
-    with quiet():
+    with foreign("transformers cannot load this encoder", str(folder)), quiet():
         model, report = transformers.AutoModel.from_pretrained(folder, dtype=dtype, output_loading_info=True)
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if missing:

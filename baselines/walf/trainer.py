@@ -25,6 +25,7 @@ from harness.contract import Contract
 from harness.errors import UserError, missing_package
 from harness.files import digest
 from harness.sampling.hf import association
+from harness.sampling.hf.foreign import foreign
 from harness.sampling.hf.source import kind_of
 from harness.tasks.prompts import select
 
@@ -254,7 +255,8 @@ def load_model(folder: Path, recipe: Recipe, masked: bool) -> PreTrainedModel:
     auto: Any = transformers.AutoModelForMaskedLM if masked else transformers.AutoModelForCausalLM
     half = uses_bf16(recipe.precision) and recipe.adapter == "lora"
     more = {"quantization_config": _four_bit()} if recipe.four_bit else {}
-    model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
+    with foreign("transformers cannot load this model", str(folder)):
+        model = auto.from_pretrained(folder, dtype=torch.bfloat16 if half else torch.float32, **more)
     config = lora(recipe, model)
     if config is None:
         # Tied weights are saved once; the Trainer takes the others for lost unless they are named here.

@@ -65,20 +65,15 @@ class ClassifierReader(Reader):
     def _model(self) -> tuple[Callable[[list[str]], list[int]], list[str]]:
         try:
             import torch
-            from transformers import AutoModelForSequenceClassification, AutoTokenizer
+            from transformers import AutoModelForSequenceClassification
         except ImportError as error:
             raise missing_package("the reader 'classifier'", "transformers", "hf") from error
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.path)
+        from harness.sampling.hf.foreign import foreign, load_tokenizer
+
+        hint = "a folder or hub id with weights, config.json and a tokenizer, in reader.path"
+        with foreign("no sequence classifier there", self.path, hint):
+            tokenizer = load_tokenizer(self.path, self.path)
             model = AutoModelForSequenceClassification.from_pretrained(self.path, use_safetensors=True).eval()
-        except (OSError, ValueError) as error:
-            raise UserError(
-                "no sequence classifier there",
-                where="reader.path",
-                found=self.path,
-                expected="a folder or hub id with weights, config.json and a tokenizer",
-                hint=str(error).splitlines()[0],
-            ) from error
         limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512))
 
         def predict(texts: list[str]) -> list[int]:

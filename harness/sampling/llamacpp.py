@@ -15,12 +15,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import httpx
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
 from harness.errors import UserError, missing_package
 from harness.sampling.gguf.header import parts, read_header
 from harness.sampling.hf.card import card_of
 from harness.sampling.hf.chat import Chat
+from harness.sampling.hf.foreign import foreign, load_tokenizer
 from harness.sampling.hf.source import find
 from harness.sampling.tally import merged
 from harness.terms import Draw
@@ -87,8 +88,9 @@ class LlamaCppEngine:
         self._path = parts(self.source.file)[0]
         header = read_header(self._path)
         self.window = header.number(f"{header.architecture}.context_length") or 2**31
-        self.chat = Chat(AutoTokenizer.from_pretrained(self.source.folder), template)
-        declared = GenerationConfig.from_pretrained(self.source.folder)
+        self.chat = Chat(load_tokenizer(self.source.folder, model), template)
+        with foreign("transformers cannot read this generation_config.json", model):
+            declared = GenerationConfig.from_pretrained(self.source.folder)
         self.ends = self.chat.ends(
             cast("PreTrainedModel", SimpleNamespace(config=None, generation_config=declared))
         )

@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, GenerationConfig
 
 from harness.errors import UserError, missing_package
 from harness.sampling.hf.card import card_of
 from harness.sampling.hf.chat import Chat
+from harness.sampling.hf.foreign import foreign, load_tokenizer
 from harness.sampling.hf.source import Source, find
 from harness.sampling.tally import merged
 from harness.terms import Draw
@@ -77,9 +78,7 @@ class VllmEngine:
         self._window = window
         own = (self.source.folder / "tokenizer_config.json").is_file()
         self._tokens = self.source.folder if own or self.source.base is None else self.source.base.folder
-        self.chat = Chat(
-            AutoTokenizer.from_pretrained(self._tokens, trust_remote_code=trust_remote_code), template
-        )
+        self.chat = Chat(load_tokenizer(self._tokens, model, trust_remote_code=trust_remote_code), template)
         self._llm: LLM | None = None
         self._lora: LoRARequest | None = None
         self._number = 0
@@ -196,10 +195,11 @@ class VllmEngine:
     def _ends(self) -> frozenset[int]:
         """Every token that ends an output; vLLM itself would only take the tokenizer's."""
         folder = (self.source.base or self.source).folder
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=self._trust)
         declared = None
-        if (folder / "generation_config.json").is_file():
-            declared = GenerationConfig.from_pretrained(folder)
+        with foreign("transformers cannot read this model's configuration", self.source.name):
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=self._trust)
+            if (folder / "generation_config.json").is_file():
+                declared = GenerationConfig.from_pretrained(folder)
         return self.chat.ends(
             cast("PreTrainedModel", SimpleNamespace(config=config, generation_config=declared))
         )

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydantic import JsonValue
 
@@ -115,6 +115,39 @@ COLUMNS: tuple[list[object], ...] = (
     [Decimal("1.5")],
 )
 """Values of a column that are not what belongs there."""
+
+
+def gguf_text(text: bytes) -> bytes:
+    """A text as a value of a GGUF file's metadata."""
+    return (8).to_bytes(4, "little") + len(text).to_bytes(8, "little") + text
+
+
+def gguf_number(kind: int, size: int, value: int) -> bytes:
+    """A number likewise."""
+    return kind.to_bytes(4, "little") + value.to_bytes(size, "little", signed=value < 0)
+
+
+def gguf_list(kind: int, count: int, items: bytes) -> bytes:
+    """A list likewise, which says that it holds so many items."""
+    return (9).to_bytes(4, "little") + kind.to_bytes(4, "little") + count.to_bytes(8, "little") + items
+
+
+VALUES = (
+    *(gguf_text(t) for t in (b"", b"x", b"llama", b"gpt2", b"llama3", b"\xff", b"{{ 1/0 }}", b"{% for")),
+    *(gguf_number(4, 4, n) for n in (0, 1, 3, 2**31, 2**32 - 1)),
+    *(gguf_number(5, 4, -1), gguf_number(10, 8, 2**64 - 1), gguf_number(11, 8, -(2**63))),
+    *(gguf_number(6, 4, 0x7FC00000), gguf_number(12, 8, 0x7FF0000000000000), gguf_number(7, 1, 1)),
+    *(
+        gguf_list(8, 0, b""),
+        gguf_list(8, 1, gguf_text(b"a")[4:]),
+        gguf_list(8, 2**40, b""),
+        gguf_list(4, 2**40, b""),
+    ),
+    *(gguf_list(5, 2, bytes(8)), gguf_list(9, 2**20, b""), gguf_number(99, 4, 0)),
+)
+"""Values of a GGUF file's metadata that are not what belongs there."""
+FILLED = 8 + len(b"filler") + 4 + 8
+"""Bytes of an entry of that name without its text."""
 
 
 def places(value: JsonValue, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -274,6 +307,40 @@ def packed_like(draw: st.DrawFn, original: bytes, fix: Callable[[dict[str, bytes
         for each, held_ in members.items():
             archive.writestr(each, held_)
     return made.getvalue()
+
+
+@st.composite
+def safetensors_like(draw: st.DrawFn, original: bytes) -> bytes:
+    """A file of weights whose header has up to three places replaced, removed or renamed."""
+    end = 8 + int.from_bytes(original[:8], "little")
+    header = draw(json_like(json.loads(original[8:end])))
+    return len(header).to_bytes(8, "little") + header + original[end:]
+
+
+@st.composite
+def gguf_like(draw: st.DrawFn, original: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """A GGUF file with an entry of its metadata that has another name, or another value of any kind.
+
+    Args:
+        draw: given by hypothesis.
+        original: the file.
+        spans: where the entries lie; all that follows the last one stays as far from a multiple of 32 as it was.
+    """
+    begin, end = draw(st.sampled_from(spans))
+    size = int.from_bytes(original[begin : begin + 8], "little")
+    name, value = original[begin + 8 : begin + 8 + size], original[begin + 8 + size : end]
+    if draw(st.integers(0, 3)):
+        value = draw(st.sampled_from(VALUES))
+    else:
+        name = draw(
+            st.sampled_from((b"general.architecture", b"general.alignment", b"x", name + b"x", b"\xff"))
+        )
+    entry = len(name).to_bytes(8, "little") + name + value
+    filler = b" " * ((end - begin - len(entry) - FILLED) % 32)
+    more = len(b"filler").to_bytes(8, "little") + b"filler" + gguf_text(filler)
+    count = int.from_bytes(original[16:24], "little") + 1
+    head = original[:16] + count.to_bytes(8, "little") + original[24:begin]
+    return head + entry + more + original[end:]
 
 
 @st.composite

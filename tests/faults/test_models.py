@@ -20,6 +20,7 @@ from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.hf.limited import growing
 from harness.sampling.hf.source import find
 from harness.terms import Message, Request
@@ -178,6 +179,40 @@ def test_a_chat_template_writes_no_more_than_a_prompt(model: Path, monkeypatch: 
     chat.template += "."
     with pytest.raises(UserError, match="writes too much"):
         chat.render(asked)
+
+
+@pytest.mark.parametrize("changed", [{"intermediate_size": 10**9}, {"num_hidden_layers": 10**6}])
+def test_a_config_takes_no_gigabytes(
+    changed: dict[str, int], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(model, tmp_path / "large")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changed}))
+    monkeypatch.setattr(limits, "BUILD_SECONDS", 0.3)
+    with growing(2**29), pytest.raises(UserError, match="far more than the files hold"):
+        load(find(str(folder)), device="cpu")
+
+
+def test_a_model_that_loads_and_cannot_be_computed(model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "odd")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_key_value_heads": 3, "head_dim": 16}))
+    with pytest.raises(UserError, match=r"do not hold all weights|cannot"):
+        load(find(str(folder)), device="cpu")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["zz"] = 10**6
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="tokens that the model has not"):
+        load(find(str(folder)), device="cpu")
+
+
+@pytest.mark.parametrize("ends", ["x", [[2]], {"a": 1}])
+def test_end_tokens_that_are_no_numbers(ends: object, model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "odd")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    with pytest.raises(UserError, match="end token that is no number"):
+        _ = CollapsedEngine(str(folder), device="cpu").checkpoint
 
 
 def test_memory_is_limited_only_within_the_block() -> None:

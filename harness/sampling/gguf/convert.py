@@ -27,7 +27,8 @@ try:
     import transformers
     from gguf.constants import GGMLQuantizationType
 
-    from harness.sampling.gguf.tokenizer import end_tokens, make_tokenizer
+    from harness.sampling.gguf.tokenizer import OTHER_FORMAT, end_tokens, make_tokenizer
+    from harness.sampling.hf.foreign import check_size, foreign
 except ImportError as error:
     raise missing_package("a GGUF file", error.name or "transformers", "gguf") from error
 
@@ -56,7 +57,8 @@ def tokenizer_folder(path: Path, sha256: str) -> Path:
     if not folder.is_dir():
         with phase(f"reading the tokenizer of {path.name}"), _making(folder) as making:
             header = read_header(parts(path)[0])
-            _write_tokenizer(header, making)
+            with foreign("transformers cannot make this GGUF file's tokenizer", str(path), OTHER_FORMAT):
+                _write_tokenizer(header, making)
             write_origin(making, sha256, header.quantisation)
     return folder
 
@@ -160,8 +162,12 @@ def _write_weights(headers: Sequence[Header], folder: Path) -> None:
     level = log.get_verbosity()
     log.set_verbosity_error()  # type: ignore[no-untyped-call]  # these have no types
     read: Any = transformers.AutoModelForCausalLM  # its types do not know that a report may come too
+    hint = "--backend llamacpp draws with llama.cpp, which reads more kinds"
+    where = str(headers[0].path)
     try:
-        with redirect_stderr(io.StringIO()):  # its bars
+        with foreign("transformers cannot read this GGUF model", where, hint), redirect_stderr(io.StringIO()):
+            config = transformers.AutoConfig.from_pretrained(folder, gguf_file=bare.name)
+            check_size(read, config, sum(prod(t.shape) for h in headers for t in h.tensors), where)
             model, report = read.from_pretrained(
                 folder,
                 gguf_file=bare.name,
@@ -169,13 +175,6 @@ def _write_weights(headers: Sequence[Header], folder: Path) -> None:
                 dtype=_dtype(headers),
                 output_loading_info=True,
             )
-    except (ValueError, KeyError, NotImplementedError, RuntimeError, TypeError, ImportError) as error:
-        raise UserError(
-            "transformers cannot read this GGUF model",
-            where=str(headers[0].path),
-            found=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
-            hint="--backend llamacpp draws with llama.cpp, which reads more kinds",
-        ) from error
     finally:
         log.set_verbosity(level)
     bare.unlink()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
+from harness import limits
 from harness.errors import UserError, missing_package
 
 try:
@@ -129,7 +130,7 @@ def read_header(path: Path) -> Header:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as blob:
                 header = _Reader(blob).header(path)
-        except (struct.error, IndexError, ValueError, UnicodeDecodeError, KeyError, OverflowError) as error:
+        except (struct.error, LookupError, ValueError, ArithmeticError, RecursionError) as error:
             raise UserError(
                 "the GGUF file's header cannot be read: it is damaged or cut off",
                 where=str(path),
@@ -162,6 +163,8 @@ class _Reader:
             metadata[name] = self.value(self.take("I"))
             spans[name] = (start, self.at)
         table = [self.row() for _ in range(tensors)]
+        if not table:
+            raise ValueError("no tensors")
         step = metadata.get("general.alignment", 32)
         data = -(-self.at // step) * step if isinstance(step, int) else self.at
         found = [Tensor(name, shape, kind, data + at, _size(shape, kind)) for name, shape, kind, at in table]
@@ -185,6 +188,8 @@ class _Reader:
             return self.text()
         if kind == LIST:
             inner, count = self.take("I"), self.take("Q")
+            if count > limits.JSON_VALUES:
+                raise ValueError(f"a list of {count:,} values")
             if inner in (TEXT, LIST):
                 return [self.value(inner) for _ in range(count)]
             return self.several(FORMATS[inner], count)

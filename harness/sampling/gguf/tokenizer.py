@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.sampling.gguf.header import Header
 
+OTHER_FORMAT = "take the model in another format, such as safetensors"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 DIGITS = (r"\p{N}", GPT2)
 SPLITS: dict[str, Sequence[str]] = {
@@ -115,7 +116,7 @@ def _byte_level(header: Header) -> Tokenizer:
             where=str(header.path),
             found=rule,
             expected=", ".join(sorted({*SPLITS, *GGUF_PRE_TOKENIZER_SPLITS} - {""})),
-            hint="take the model in another format, such as safetensors",
+            hint=OTHER_FORMAT,
         )
     tokens = header.texts("tokenizer.ggml.tokens")
     merges = [
@@ -149,15 +150,7 @@ def _other(header: Header) -> Tokenizer:
     }
     keys = {f"tokenizer.ggml.{key}": name for key, name in names.items()}
     described = {name: header.metadata[key] for key, name in keys.items() if key in header.metadata}
-    try:
-        core, _ = convert_gguf_tokenizer(header.architecture, described)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            "transformers cannot make this GGUF file's tokenizer",
-            where=str(header.path),
-            found=str(error).splitlines()[0],
-            hint="take the model in another format, such as safetensors",
-        ) from error
+    core, _ = convert_gguf_tokenizer(header.architecture, described)
     size = len(header.texts("tokenizer.ggml.tokens"))
     if core.get_vocab_size() > size:
         told = json.loads(core.to_str())

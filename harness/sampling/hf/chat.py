@@ -147,8 +147,11 @@ class Chat:
             getattr(model.config, "eos_token_id", None),
             self.tokenizer.eos_token_id,
         )
-        for ids in sources:
-            found.update([ids] if isinstance(ids, int) else ids or [])
+        for told in sources:
+            ids = told if isinstance(told, list | tuple) else [] if told is None else [told]
+            if not all(isinstance(i, int) for i in ids):
+                raise UserError("an end token that is no number", found=told, expected="eos_token_id: NUMBER")
+            found.update(ids)
         turn = self._turn_end()
         return frozenset(found if turn is None else found | {turn})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, missing_package
 from harness.sampling.hf.card import card_of
-from harness.sampling.hf.source import Kind, Source, refuse_masked
+from harness.sampling.hf.source import Kind, Source, refuse_masked, weights_size
 
 try:
     import torch
     import transformers
-    from safetensors import SafetensorError
 
     from harness.sampling.hf.attention import share_keys
+    from harness.sampling.hf.foreign import check_size, foreign, load_tokenizer
 except ImportError as error:
     raise missing_package("a model of transformers", error.name or "torch", "hf") from error
 
@@ -89,11 +88,13 @@ def load(
     base = source.base or source
     place = pick_device(device)
     auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
-    try:
+    with foreign(f"transformers cannot load this as a {kind} language model", source.name):
         config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
         if kind == "causal":
             refuse_masked(source)
         chosen = pick_dtype(dtype, config.dtype, place)
+        if not trust_remote_code:
+            check_size(auto, config, weights_size(base.folder), source.name)
         with quiet():
             model, report = auto.from_pretrained(
                 base.folder,
@@ -103,30 +104,15 @@ def load(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
             )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            _tokenizer_folder(source, base), trust_remote_code=trust_remote_code
-        )
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        ImportError,
-        RuntimeError,
-        EOFError,
-        pickle.UnpicklingError,
-        SafetensorError,
-    ) as error:
-        raise UserError(
-            f"transformers cannot load this as a {kind} language model",
-            where=source.name,
-            found=_said(error),
-            hint="--trust-remote-code, if you trust its author" if "trust_remote_code" in str(error) else "",
-        ) from error
+    tokenizer = load_tokenizer(
+        _tokenizer_folder(source, base), source.name, trust_remote_code=trust_remote_code
+    )
     _check_filled(report, base, kind)
     if source.base is not None:
         model = _with_adapter(model, source, len(tokenizer))
     torch.nn.Module.to(model, place)
-    return Checkpoint(model.eval(), tokenizer, source, place, chosen)
+    _try(model.eval(), tokenizer, source.name)
+    return Checkpoint(model, tokenizer, source, place, chosen)
 
 
 @contextmanager
@@ -144,11 +130,19 @@ def quiet() -> Iterator[None]:
             log.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _said(error: Exception) -> str:
-    """The first line of an error that says something: PyTorch's begin with a headline."""
-    lines = [line.strip() for line in str(error).strip().splitlines()]
-    told = [line for line in lines if line and not line.startswith("Error(s) in loading")]
-    return told[0] if told else type(error).__name__
+def _try(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Let the model read a few tokens: a config may fit the weights and still name what cannot be computed."""
+    rows = int(model.config.get_text_config().vocab_size)
+    own = set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder)
+    if own and max(own) >= rows:
+        raise UserError(
+            "the tokenizer has tokens that the model has not",
+            where=where,
+            found=f"a token of number {max(own):,}",
+            expected=f"numbers below {rows:,}",
+        )
+    with foreign("transformers cannot compute this model", where), torch.inference_mode():
+        model(input_ids=torch.zeros((1, 2), dtype=torch.long, device=model.device))
 
 
 def _check_filled(report: Mapping[str, Collection[Any]], source: Source, kind: Kind) -> None:
@@ -177,15 +171,10 @@ def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrai
     if words > len(model.get_input_embeddings().get_parameter("weight")):
         # The adapter was trained with tokens of its own; their embeddings are among its weights.
         model.resize_token_embeddings(words, mean_resizing=False)
-    try:
-        with warnings.catch_warnings():
-            # peft goes on with untrained layers where it finds no weights for them.
-            warnings.filterwarnings("error", message=".*missing adapter keys")
-            wrapped = PeftModel.from_pretrained(model, source.folder)
-    except (OSError, ValueError, RuntimeError, UserWarning, SafetensorError) as error:
-        raise UserError(
-            "the adapter does not fit its base model", where=source.name, found=_said(error)
-        ) from error
+    with foreign("the adapter does not fit its base model", source.name), warnings.catch_warnings():
+        # peft goes on with untrained layers where it finds no weights for them.
+        warnings.filterwarnings("error", message=".*missing adapter keys")
+        wrapped = PeftModel.from_pretrained(model, source.folder)
     if wrapped.active_peft_config.is_prompt_learning:
         raise UserError(
             "adapters made of trained prompts cannot be sampled here",

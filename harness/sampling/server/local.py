@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.sampling.base import ModelCard
 from harness.sampling.hf.source import file_digest
+from harness.sampling.server.kind import told
 from harness.terms import Message, Request
+
+if TYPE_CHECKING:
+    import httpx
 
 _PROBE = Request("", "", 0, 1, 0, (Message("user", "hello"),))
 
@@ -32,16 +35,15 @@ def seen(folder: str, client: httpx.Client, model: str) -> ModelCard:
     if not Path(folder).is_dir():
         return ModelCard(model)
     try:
-        from transformers import AutoTokenizer
-
         from harness.sampling.hf.card import card_of
         from harness.sampling.hf.chat import Chat
+        from harness.sampling.hf.foreign import load_tokenizer
         from harness.sampling.hf.source import find
 
         source = find(folder, trust_pickle=True)  # its weights are hashed and not read
+        chat = Chat(load_tokenizer((source.base or source).folder, model))
     except (ImportError, UserError):
         return ModelCard(model)
-    chat = Chat(AutoTokenizer.from_pretrained((source.base or source).folder))
     alike = chat.encode([_PROBE])[0] == _tokens(client, model)
     card = card_of(source, template=chat.digest if alike else "", engine={})
     return card if source.base else replace(card, model=model)
@@ -62,10 +64,6 @@ def weights_of(file: str) -> str:
 
 def _tokens(client: httpx.Client, model: str) -> list[int]:
     """A chat's tokens as the server makes them (vLLM and SGLang tell)."""
-    turns = [m.turn() for m in _PROBE.messages]
-    try:
-        answer = client.post(client.base_url.join("../tokenize"), json={"model": model, "messages": turns})
-        tokens = answer.json()["tokens"] if answer.is_success else []
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return []
+    asked = {"model": model, "messages": [m.turn() for m in _PROBE.messages]}
+    tokens = (told(client, client.base_url.join(".."), "tokenize", asked) or {}).get("tokens")
     return tokens if isinstance(tokens, list) else []

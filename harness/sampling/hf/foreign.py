@@ -1,0 +1,93 @@
+"""What another's code makes of a model's files: whatever it raises is one message, and no file makes it fill the memory."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness import limits
+from harness.errors import UserError, missing_package
+from harness.sampling.hf.limited import growing, within
+
+try:
+    import torch
+    import transformers
+except ImportError as error:
+    raise missing_package("a model of transformers", error.name or "torch", "hf") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+
+@contextmanager
+def foreign(problem: str, where: str, hint: str = "") -> Iterator[None]:
+    """Whatever the block raises as one message: what a stranger's file makes of another's code has no list.
+
+    Args:
+        problem: what cannot be done.
+        where: the model, as the user gave it.
+        hint: the next command.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        # A panic of code in Rust, such as the tokenizers', is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if "trust_remote_code" in str(error):
+            hint = "--trust-remote-code, if you trust its author"
+        raise UserError(problem, where=where, found=_said(error), hint=hint) from error
+
+
+def _said(error: BaseException) -> str:
+    """The first line of an error that says something: PyTorch's begin with a headline."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    told = [line for line in lines if line and not line.startswith("Error(s) in loading")]
+    return told[0] if told else type(error).__name__
+
+
+def load_tokenizer(
+    folder: Path | str, where: str, *, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
+    """A folder's tokenizer, shown to read and to write a text."""
+    with foreign("transformers cannot load this tokenizer", where):
+        found: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code
+        )
+        found.batch_decode([found("a b")["input_ids"]])
+        return found
+
+
+def check_size(auto: Any, config: PretrainedConfig, held: int, where: str) -> None:
+    """Refuse a config of far more weights than the files hold: what they lack would be made, and fill the memory.
+
+    Args:
+        auto: the class of transformers that makes the model.
+        config: what the model is to be.
+        held: bytes of the weights in the files.
+        where: the model, as the user gave it.
+    """
+    try:
+        with torch.device("meta"), within(limits.BUILD_SECONDS), growing(limits.BUILD_BYTES):
+            shell = auto.from_config(copy.deepcopy(config))
+            parts = [*shell.parameters(), *shell.buffers()]
+            found = f"{sum(part.numel() for part in parts):,} numbers"
+            well = sum(part.numel() for part in parts) <= limits.PACKED * held + limits.UNHELD
+    except (TimeoutError, MemoryError):
+        found, well = (
+            f"more than {limits.BUILD_SECONDS:g} s or {limits.BUILD_BYTES >> 20} MiB for its layers",
+            False,
+        )
+    if not well:
+        raise UserError(
+            "the config asks for far more than the files hold",
+            where=where,
+            found=found,
+            expected=f"a config that fits {held:,} bytes of weights",
+        )
