@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults import fuzz_boards, fuzz_files, fuzz_imports, fuzz_models
+from tests.faults import fuzz_boards, fuzz_files, fuzz_imports, fuzz_models, fuzz_servers
 from tests.faults.fuzzing import FEW, MANY, Entry, fuzz
 
 if TYPE_CHECKING:
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     Made = Callable[[str], Mapping[str, Entry]]
 
-KINDS = {"files": fuzz_files, "imports": fuzz_imports, "boards": fuzz_boards, "models": fuzz_models}
+KINDS = {
+    "files": fuzz_files,
+    "imports": fuzz_imports,
+    "servers": fuzz_servers,
+    "boards": fuzz_boards,
+    "models": fuzz_models,
+}
 SLOW = ("boards", "models")
 """Whole commands read these, or a model is loaded from them."""
 EVERY = [(kind, name) for kind, module in KINDS.items() for name in module.NAMES]

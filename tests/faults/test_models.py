@@ -22,7 +22,7 @@ from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.hf.limited import growing
-from harness.sampling.hf.source import find
+from harness.sampling.hf.source import find, weights_digest
 from harness.terms import Message, Request
 from tests.sampling.tiny_letters import make_letters
 
@@ -205,6 +205,13 @@ def test_a_model_that_loads_and_cannot_be_computed(model: Path, tmp_path: Path) 
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="tokens that the model has not"):
         load(find(str(folder)), device="cpu")
+
+
+def test_a_folder_that_says_it_comes_from_a_gguf_file_is_not_believed(model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "says")
+    before = weights_digest(folder)
+    (folder / "gguf.json").write_text('{"sha256": "0", "quantisation": "Q4_0"}')
+    assert weights_digest(folder) == before
 
 
 @pytest.mark.parametrize("ends", ["x", [[2]], {"a": 1}])

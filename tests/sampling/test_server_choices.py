@@ -107,6 +107,31 @@ def test_probabilities_that_are_not_the_models_own_are_refused(
         shares(Letters(kind, tells))
 
 
+@pytest.mark.parametrize(
+    ("path", "told", "message"),
+    [
+        ("/tokenize", {"tokens": [1, "2"]}, "tells no tokens"),
+        ("/tokenize", {"tokens": [1] * 400}, "too many tokens"),
+        ("/tokenize", {"tokens": [1, 2]}, "same tokens of all wordings"),
+        ("/apply-template", {"prompt": None}, "tells no prompt"),
+        ("/apply-template", {"prompt": "\ud800"}, "tells no prompt"),
+        ("/completion", {"completion_probabilities": [{"top_logprobs": 5}]}, "not the model's own"),
+        (
+            "/completion",
+            {"completion_probabilities": [{"top_logprobs": [{"id": [], "logprob": 10**400}]}]},
+            "not the model's own",
+        ),
+    ],
+)
+def test_answers_that_are_none(path: str, told: Json, message: str) -> None:
+    class Odd(Letters):
+        def answer(self, asked: str, body: Json) -> Json | None:
+            return told if asked == path else super().answer(asked, body)
+
+    with pytest.raises(UserError, match=message):
+        shares(Odd("llama.cpp"))
+
+
 def test_no_probabilities_and_another_server_are_told() -> None:
     with pytest.raises(UserError, match="no answer that can be read"):
         shares(Letters("llama.cpp", "none"))

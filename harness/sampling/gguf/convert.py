@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError, missing_package
 from harness.progress import phase
 from harness.sampling.gguf.header import VALUES, Header, parts, read_header
-from harness.sampling.gguf.origin import write_origin
+from harness.sampling.gguf.origin import cache, write_origin
 
 try:
     import torch
@@ -43,12 +42,6 @@ WRITTEN = "5.0.0"
 """The version of transformers whose format this is: not today's, so that one file makes one folder everywhere."""
 UNREAD = ("rope.scaling.type", "rope.scaling.factor")
 """Ways to stretch positions that transformers does not read from a GGUF file."""
-
-
-def cache() -> Path:
-    """Where the folders are kept."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "distalign" / "gguf"
 
 
 def tokenizer_folder(path: Path, sha256: str) -> Path:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import os
+from pathlib import Path
 
 FILE = "gguf.json"
+
+
+def cache() -> Path:
+    """Where the folders are kept."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "distalign" / "gguf"
 
 
 def write_origin(folder: Path, sha256: str, quantisation: str) -> None:
@@ -18,7 +22,8 @@ def write_origin(folder: Path, sha256: str, quantisation: str) -> None:
 
 
 def read_origin(folder: Path) -> dict[str, str]:
-    """``sha256`` and ``quantisation``; empty for a folder that was not made from a GGUF file."""
+    """``sha256`` and ``quantisation``; empty for a folder that was not made here from a GGUF file, whatever it says."""
     path = folder / FILE
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    ours = folder.resolve().parent == cache().resolve() and path.is_file()
+    found = json.loads(path.read_text(encoding="utf-8")) if ours else {}
     return {name: str(value) for name, value in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from harness import limits
@@ -73,21 +73,16 @@ def check_size(auto: Any, config: PretrainedConfig, held: int, where: str) -> No
         held: bytes of the weights in the files.
         where: the model, as the user gave it.
     """
-    try:
+    most = limits.PACKED * held + limits.UNHELD
+    found = f"more than {limits.BUILD_SECONDS:g} s or {limits.BUILD_BYTES >> 20} MiB for its layers alone"
+    with suppress(TimeoutError, MemoryError):
         with torch.device("meta"), within(limits.BUILD_SECONDS), growing(limits.BUILD_BYTES):
             shell = auto.from_config(copy.deepcopy(config))
-            parts = [*shell.parameters(), *shell.buffers()]
-            found = f"{sum(part.numel() for part in parts):,} numbers"
-            well = sum(part.numel() for part in parts) <= limits.PACKED * held + limits.UNHELD
-    except (TimeoutError, MemoryError):
-        found, well = (
-            f"more than {limits.BUILD_SECONDS:g} s or {limits.BUILD_BYTES >> 20} MiB for its layers",
-            False,
-        )
-    if not well:
-        raise UserError(
-            "the config asks for far more than the files hold",
-            where=where,
-            found=found,
-            expected=f"a config that fits {held:,} bytes of weights",
-        )
+        numbers = sum(part.numel() for part in (*shell.parameters(), *shell.buffers()))
+        if numbers <= most:
+            return
+        found = f"{numbers:,} numbers"
+    expected = f"at most {most:,}, for {held:,} bytes of weights"
+    raise UserError(
+        "the config asks for far more than the files hold", where=where, found=found, expected=expected
+    )

@@ -7,11 +7,14 @@ for another temperature and for the best token alone.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from harness import limits
 from harness.errors import UserError
+from harness.plaintext import storable
 from harness.sampling.base import Shares
 from harness.sampling.server.dialect import continues
 from harness.sampling.server.kind import told
@@ -90,6 +93,8 @@ class ServerChoices:
                 start = shared(rows)
                 if not start:
                     raise UserError("these prompts have no token before the wordings", where=request.prompt)
+                if start == max(map(len, rows)):
+                    raise UserError("the server makes the same tokens of all wordings", where=request.prompt)
                 logs = np.array([sum(scorer.scores(row, start)) for row in rows])
                 if not logs.max() <= CLOSE or np.isinf(logs).all():  # nan is not either
                     raise _not_own(self._engine.where, f"logarithms of {logs.round(4).tolist()}")
@@ -121,10 +126,8 @@ def _own(scorer: Scorer, row: Sequence[int], start: int, where: str) -> None:
         UserError: they are those that are sampled from, or none.
     """
     plain, other = (np.array(scorer.scores(row, start, odd=odd)) for odd in (False, True))
-    if plain.max() > CLOSE or not np.allclose(plain, other, atol=CLOSE, rtol=0):
-        told = (
-            f"{np.exp(plain).round(4).tolist()}, and at another temperature {np.exp(other).round(4).tolist()}"
-        )
+    if (plain > CLOSE).any() or not np.allclose(plain, other, atol=CLOSE, rtol=0):
+        told = f"logarithms of {plain.round(4).tolist()}, and at another temperature of {other.round(4).tolist()}"
         raise _not_own(where, told)
 
 
@@ -150,6 +153,23 @@ class _Asked:
             raise UserError("the server gives no answer that can be read", where=f"{self._root}/{path}")
         return found
 
+    def _tokens(self, path: str, body: Body, most: int = limits.RENDERED) -> list[int]:
+        """The tokens that a path tells, if they are no more than ``most``."""
+        found = self._ask(path, body).get("tokens")
+        if not isinstance(found, list) or not all(isinstance(v, int) and 0 <= v < 2**31 for v in found):
+            raise UserError("the server tells no tokens", where=f"{self._root}/{path}", found=found)
+        if len(found) > most:
+            said, expected = f"{len(found):,}", f"at most {most:,}"
+            raise UserError("too many tokens", where=f"{self._root}/{path}", found=said, expected=expected)
+        return found
+
+    def _prompt(self, path: str, body: Body) -> str:
+        """The prompt that a path tells."""
+        found = self._ask(path, body).get("prompt")
+        if not isinstance(found, str) or not storable(found):
+            raise UserError("the server tells no prompt", where=f"{self._root}/{path}", found=found)
+        return found
+
     @property
     def _seconds(self) -> float:
         return self._client.timeout.read or 600.0
@@ -166,13 +186,12 @@ class LlamaCpp(_Asked):
         """The prompt with the server's own chat template."""
         if not request.messages:
             return request.text
-        found = self._ask("apply-template", {"messages": [m.turn() for m in request.messages]})
-        return str(found.get("prompt"))
+        return self._prompt("apply-template", {"messages": [m.turn() for m in request.messages]})
 
     def tokens(self, text: str, *, templated: bool) -> list[int]:
         """A text's tokens, as ``/completion`` makes them."""
-        found = self._ask("tokenize", {"content": text, "add_special": True, "parse_special": True})
-        return _ids(found.get("tokens"))
+        asked = {"content": text, "add_special": True, "parse_special": True}
+        return self._tokens("tokenize", asked, _most(text))
 
     def scores(self, ids: Sequence[int], start: int, *, odd: bool = False) -> list[float]:
         """One call a token; of two wordings that begin alike the same calls serve both."""
@@ -202,10 +221,8 @@ class LlamaCpp(_Asked):
         places = self._ask("completion", asked).get("completion_probabilities")
         first = places[0] if isinstance(places, list) and places else {}
         rows = first.get("top_logprobs") if isinstance(first, dict) else None
-        found = {
-            r["id"]: r["logprob"] for r in rows or [] if isinstance(r, dict) and {"id", "logprob"} <= r.keys()
-        }
-        return {k: float(v) for k, v in found.items() if isinstance(k, int) and isinstance(v, int | float)}
+        told = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return {k: _logarithm(row.get("logprob")) for row in told if isinstance(k := row.get("id"), int)}
 
 
 class Vllm(_Asked):
@@ -221,14 +238,12 @@ class Vllm(_Asked):
             "add_generation_prompt": not begun,
             "continue_final_message": begun,
         }
-        found = self._ask("detokenize", {"tokens": _ids(self._ask("tokenize", asked).get("tokens"))})
-        return str(found.get("prompt"))
+        return self._prompt("detokenize", {"tokens": self._tokens("tokenize", asked)})
 
     def tokens(self, text: str, *, templated: bool) -> list[int]:
         """A text's tokens; a chat has its special ones already."""
-        return _ids(
-            self._ask("tokenize", {"prompt": text, "add_special_tokens": not templated}).get("tokens")
-        )
+        asked = {"prompt": text, "add_special_tokens": not templated}
+        return self._tokens("tokenize", asked, _most(text))
 
     def scores(self, ids: Sequence[int], start: int, *, odd: bool = False) -> list[float]:
         """One call for all of them."""
@@ -241,11 +256,16 @@ class Vllm(_Asked):
         return [_logprob(row, token) for row, token in zip(rows[start:], ids[start:], strict=True)]
 
 
+def _most(text: str) -> int:
+    """Tokens that a text may have: one has a byte at least, but a character may be taken apart first."""
+    return 16 * len(text.encode()) + 16
+
+
 def _logprob(row: object, token: int) -> float:
     found = row.get(str(token)) if isinstance(row, dict) else None
-    value = found.get("logprob") if isinstance(found, dict) else None
-    return float(value) if isinstance(value, int | float) else -np.inf
+    return _logarithm(found.get("logprob")) if isinstance(found, dict) else -np.inf
 
 
-def _ids(value: object) -> list[int]:
-    return [v for v in value if isinstance(v, int)] if isinstance(value, list) else []
+def _logarithm(value: object) -> float:
+    """A logarithm; nan for what is none, which is refused with the rest."""
+    return float(value) if isinstance(value, int | float) and not abs(value) > sys.float_info.max else np.nan
