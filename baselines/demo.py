@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from harness.retained.utility import Wanted, measure
 from harness.sampling.open import Engines
 from harness.settings import Settings
 from harness.tasks.target_file import Provenance
+from harness.threads import STATED
 from reports.leaderboard import leaderboard
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    if "OMP_NUM_THREADS" not in os.environ:
+    if not STATED:
         torch.set_num_threads(1)
     try:
         yield

@@ -9,6 +9,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from harness.threads import settle
+
 if TYPE_CHECKING:
     from harness.comparison import compare
     from harness.errors import IncompleteError, UserError
@@ -21,11 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["IncompleteError", "Run", "UserError", "compare", "evaluate", "load_target", "load_task", "score"]
 
-# Threads that wait for one another spin a thirtieth of the usual time, then sleep. Beside another process a thread that
-# spins takes the very time that the other lacks. Alone, drawing is as fast; if they slept at once it would be slower by a
-# tenth or two. GNU's OpenMP reads this when it is loaded, and before OMP_WAIT_POLICY: who has set that is left alone.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+settle(os.environ)
 
 _HOME = {
     "IncompleteError": "errors",

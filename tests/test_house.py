@@ -37,7 +37,7 @@ FLOORS = (
     "harness.files harness.metrics",
     "harness.natural harness.nodes harness.raw",
     "harness.terms harness.errors harness.progress harness.limits",
-    "harness.plaintext",
+    "harness.plaintext harness.threads",
 )
 """From the top down. A module needs only what stands below its own floor, and modules of its own room."""
 FLOOR = {room: -height for height, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.echo import echo
 from harness.cli.options import Subcommands
+from harness.threads import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -207,8 +208,6 @@ def reference(
     **flags: object,
 ) -> None:
     """A corpus of human replies: shares of their shapes, and features, per kind of exchange. Figures only."""
-    import os
-
     from harness.errors import UserError
     from harness.importers.reference import ReferenceOptions, import_reference
 
@@ -227,7 +226,7 @@ def reference(
         **{k: flags[k] for k in ("language", "title", "stratified", "split")},  # type: ignore[arg-type]  # click checked the types
         splits=_splits(shares, seed),
         task=task,
-        processes=os.cpu_count() or 1,
+        processes=processors(),
     )
     _report(import_reference(sources, out, options))
     if task is not None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
+from harness.begun import refuse_others
 from harness.errors import UserError
-from harness.files import Document, make_folder, validate, write_atomic
+from harness.files import Document, make_folder, replacing, validate, write_atomic
 from harness.importers.slug import slug
 from harness.tasks.target_file import TargetFile
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from harness.tasks.target_file import Provenance
 
 Cells = dict[str, str]
+PEOPLE = ("features.csv", "vectors.parquet")
+"""Files of people's features."""
+HALF = ".target.yaml.tmp"
+"""The target's file until all others are written: ``write_atomic`` gives it this name too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +71,14 @@ class TargetFolder:
 def write_target(target: TargetFolder, out: Path) -> Path:
     """Writes ``target`` into the folder ``out``, whose name becomes the target's name.
 
-    A folder that holds anything but a target is left alone.
+    A folder that holds anything but a target, or what a stopped import left of one, is left alone.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "target.yaml").is_file())):
-        raise UserError(
-            "this is no target folder, so it is not written into",
-            where=str(out),
-            expected="a new folder, an empty one or one with a target.yaml",
-        )
     files = _files(target.tables)
+    told, half = out / "target.yaml", out / HALF
+    if not told.is_file() and not half.is_file():
+        refuse_others(
+            out, (*files.values(), *PEOPLE, told.name), "this is no target folder, so it is not written into"
+        )
     document = _document(target, out.resolve().name, files)
     validate(TargetFile, Document(out / "target.yaml", document, {(): 1}))
     texts = {}
@@ -94,14 +98,22 @@ def write_target(target: TargetFolder, out: Path) -> Path:
             raise UserError("a null byte in the figures", where=str(out / files[attribute]))
     texts["target.yaml"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
     make_folder(out)
+    if told.is_file():
+        told.replace(half)  # while its tables change, the old target is none
     if target.people:
-        import pyarrow.parquet as pq
-
-        texts["features.csv"] = target.people.figures.quantiles
-        pq.write_table(target.people.figures.vectors, out / "vectors.parquet")
+        _write_people(target.people, out)
     for name, text in texts.items():
         write_atomic(out / name, text)
     return out
+
+
+def _write_people(people: PeopleSource, out: Path) -> None:
+    import pyarrow.parquet as pq
+
+    quantiles, vectors = PEOPLE
+    write_atomic(out / quantiles, people.figures.quantiles)
+    with replacing(out / vectors) as file:
+        pq.write_table(people.figures.vectors, file)
 
 
 def _csv_text(columns: Sequence[str], rows: Sequence[Cells]) -> str:
@@ -139,8 +151,8 @@ def _document(target: TargetFolder, name: str, files: Mapping[str, str]) -> dict
     if target.people:
         people = target.people
         document["people"] = {
-            "quantiles": "features.csv",
-            "vectors": "vectors.parquet",
+            "quantiles": PEOPLE[0],
+            "vectors": PEOPLE[1],
             "split": people.split,
             "shares": [people.splits.train, people.splits.validation],
             "seed": people.splits.seed,

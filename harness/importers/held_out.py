@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from harness.begun import refuse_others
 from harness.errors import UserError
 from harness.files import make_folder, write_atomic
 from harness.importers.corpus import Reply, messages
@@ -42,11 +43,10 @@ class HeldOut:
 
     def __post_init__(self) -> None:
         """Refuse to write over what is no task of ours."""
-        if self.out.exists() and any(self.out.iterdir()) and not (self.out / "prompts.jsonl").is_file():
-            raise UserError(
-                "this is no task folder of people's replies, so it is not written into",
-                where=str(self.out),
-                expected="a new folder, an empty one or one with a prompts.jsonl",
+        if not (self.out / "prompts.jsonl").is_file():
+            ours = ("prompts.jsonl", "task.yaml")
+            refuse_others(
+                self.out, ours, "this is no task folder of people's replies, so it is not written into"
             )
 
     def add(self, reply: Reply) -> None:

@@ -27,6 +27,7 @@ from harness.errors import UserError, clip, nearest
 from harness.files import csv_lines, make_folder, write_atomic
 from harness.importers.prompts import literal, records
 from harness.importers.slug import slug
+from harness.raw import read_text
 from harness.tasks.scaffold import check_name
 from harness.tasks.task_file import RESERVED
 
@@ -107,13 +108,17 @@ def import_survey(file: Path, out: Path, options: SurveyOptions) -> Imported:
     sets: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Question]] = {}
     for question in asked:
         sets.setdefault((question.options, question.ordered), []).append(question)
-    folders = [out / f"{options.name}_{number}" for number in range(1, len(sets) + 1)]
-    for folder in folders:
-        if (folder / "task.yaml").exists():
-            raise UserError("the file exists already", where=str(folder / "task.yaml"), hint="another --name")
-    for folder, questions in zip(folders, sets.values(), strict=True):
-        _write(folder, questions, groups, options)
-    return Imported(tuple(f / "task.yaml" for f in folders), len(asked), len(found) - len(asked))
+    texts = {}
+    for number, questions in enumerate(sets.values(), 1):
+        name = f"{options.name}_{number}"
+        texts[out / name / "task.yaml"] = _text(name, questions, groups, options)
+    for path, text in texts.items():  # what this very command wrote before it was stopped is no other task
+        if path.exists() and read_text(path) != text:
+            raise UserError("the file exists already", where=str(path), hint="another --name")
+    for path, text in texts.items():
+        make_folder(path.parent)
+        write_atomic(path, text)
+    return Imported(tuple(texts), len(asked), len(found) - len(asked))
 
 
 def _rows(file: Path) -> list[tuple[str, dict[str, object]]]:
@@ -132,9 +137,7 @@ def _questions(rows: Sequence[tuple[str, dict[str, object]]], without: Sequence[
             raise UserError("a row without a question", where=where, expected="a text in the column question")
         column = next((c for c in OPTIONS if row.get(c)), None)
         if column is None:
-            raise UserError(
-                "a row without options", where=where, expected=f"a list in {' or '.join(OPTIONS)}"
-            )
+            raise UserError("a row without options", where=where, expected=f"a list in {OPTIONS}")
         listed = [str(o).strip() for o in _listed(row[column], f"{where}:{column}")]
         kept = [i for i, option in enumerate(listed) if option not in without]
         names = tuple(listed[i] for i in kept)
@@ -324,7 +327,8 @@ def _parsed(text: str) -> object:
         return ast.literal_eval(text)
 
 
-def _write(folder: Path, questions: Sequence[_Question], groups: Sequence[str], about: SurveyOptions) -> None:
+def _text(name: str, questions: Sequence[_Question], groups: Sequence[str], about: SurveyOptions) -> str:
+    """A task file."""
     first, source = questions[0], about.provenance
     title = about.title or source.table
     names = _class_names(first.options)
@@ -338,7 +342,7 @@ def _write(folder: Path, questions: Sequence[_Question], groups: Sequence[str], 
     )
     shown = literal("\n".join(lines))
     data: dict[str, object] = {
-        "name": folder.name,
+        "name": name,
         "version": 1,
         "title": f"{title}: {', '.join(first.options)}"[:200],
         "attribute": "answer",
@@ -372,9 +376,7 @@ def _write(folder: Path, questions: Sequence[_Question], groups: Sequence[str], 
         "license": source.license,
         "citation": f"{source.publisher}, {source.table}, {source.year}: {source.link}",
     }
-    make_folder(folder)
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
-    write_atomic(folder / "task.yaml", str(text))
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110))
 
 
 def _class_names(options: Sequence[str]) -> list[str]:

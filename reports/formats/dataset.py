@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from harness.begun import refuse_others
 from harness.errors import UserError
 from harness.files import make_folder, replacing, write_atomic
 from harness.plaintext import spelled
 from harness.readings import readings
 from harness.runs.source import task_of
-from reports.begun import refuse_others
 from reports.board import build
 from reports.export import escaped, markdown, parquet, scored
 from reports.packing import public

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import __version__
+from harness.begun import refuse_others
 from harness.files import make_folder, write_atomic
-from reports.begun import refuse_others
 
 PLACES = {
     "README.md": "README.md",

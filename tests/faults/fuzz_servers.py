@@ -26,7 +26,10 @@ ASKED = (
     Request("c", "chat", 0, 1, 0, messages=(Message("user", "Which?"),)),
     Request("c", "text", 0, 1, 0, text="Which?"),
 )
-MODELS = {"object": "list", "data": [{"id": "m", "owned_by": "", "root": "/m", "max_model_len": 9}]}
+MODELS: JsonValue = {
+    "object": "list",
+    "data": [{"id": "m", "owned_by": "", "root": "/m", "max_model_len": 9}],
+}
 LLAMACPP: JsonValue = {
     "/v1/models": [MODELS],
     "/props": [{"total_slots": 2, "build_info": "b1-abcdef", "model_path": "/m.gguf"}],

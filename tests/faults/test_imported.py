@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import warnings
 import zipfile
 from typing import TYPE_CHECKING
@@ -186,16 +183,3 @@ def test_a_parquet_file_with_a_column_twice(tmp_path: Path) -> None:
     pq.write_table(pa.table([column, column], names=["a", "a"]), tmp_path / "t.parquet")
     with pytest.raises(UserError, match="a column stands twice"):
         read_parquet(tmp_path / "t.parquet")
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "None")],
-)
-def test_threads_that_wait_soon_sleep_unless_the_user_says_otherwise(
-    given: dict[str, str], kept: str
-) -> None:
-    ours = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-    env = {k: v for k, v in os.environ.items() if k not in ours} | given
-    line = [sys.executable, "-c", "import harness, os; print(os.environ.get('GOMP_SPINCOUNT'))"]
-    assert subprocess.run(line, env=env, capture_output=True, text=True, check=True).stdout.strip() == kept

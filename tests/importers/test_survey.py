@@ -197,7 +197,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert command(typed) == 0
     assert "3 questions in 2 tasks" in capsys.readouterr().out
     assert load_task(str(tmp_path / "pew_1" / "task.yaml")).name == "pew_1"
-    assert command(typed) == 2
+    assert command(typed) == 0
+    assert command([*typed, "--title", "Another"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert command([*typed, "--group", "Age 56+"]) == 2
     assert "Age 65+" in capsys.readouterr().err
