@@ -275,7 +275,7 @@ def csv_lines(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list
 
 
 def _without_null(path: Path) -> str:
-    text = read_text(path)
+    text = read_text(path, limits.CSV_BYTES)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise UserError("a null byte in a CSV file", where=f"{path}:{line}", expected="plain text")

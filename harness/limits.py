@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 TEXT_BYTES = 256 * 2**20
-"""Of a text file: CSV, JSON, JSON lines."""
+"""Of a text file: JSON, JSON lines, plain text."""
+CSV_BYTES = 64 * 2**20
+"""Of a CSV file, whose cells take several times as much in memory."""
 YAML_BYTES = 16 * 2**20
 """Of a YAML file; many texts belong into JSON lines."""
 YAML_NODES = 200_000
@@ -16,8 +18,10 @@ LINE_BYTES = 16 * 2**20
 """Of a record of a corpus, unpacked."""
 COLUMNS = 1_000
 """Of a CSV file."""
-CELLS = 10_000_000
+CELLS = 5_000_000
 """Of a CSV file."""
+RECORDS, RECORD_BATCH, BATCH_BYTES = 20_000_000, 1_000, 2**28
+"""Of a corpus; of those that are read together from Parquet, and what they may take when they are unpacked."""
 PARQUET_CELLS = 20_000_000
 """Of a Parquet file."""
 PARQUET_BYTES = 2**30
@@ -46,5 +50,7 @@ ARCHIVE_BYTES = 64 * 2**20
 """Of a packed run."""
 ARCHIVE_UNPACKED = 512 * 2**20
 """Of all files of a packed run."""
+ARCHIVE_ROWS = 1_000_000
+"""Of all draws of a packed run: different outputs of a chunk."""
 ARCHIVE_FILES = 10_000
 """In a packed run."""

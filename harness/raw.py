@@ -11,6 +11,7 @@ from harness import limits
 from harness.errors import UserError, clip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -81,13 +82,55 @@ def _check_size(about: pq.FileMetaData, path: Path) -> None:
 def _decoded(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
     """A column of texts that came as numbers of a dictionary."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    lengths = (pc.sum(pc.take(pc.binary_length(c.dictionary), c.indices)).as_py() for c in column.chunks)
-    unpacked = sum(length or 0 for length in lengths)
+    unpacked = sum(map(_unpacked, column.chunks))
     if unpacked > limits.PARQUET_BYTES:
         raise _too_large(path, f"{unpacked:,} bytes of text when unpacked")
     return pa.chunked_array([c.dictionary_decode() for c in column.chunks], column.type.value_type)
+
+
+def parquet_records(path: Path) -> Iterator[dict[str, object]]:
+    """The rows of a Parquet file of any size, some at a time, none of them too large when it is unpacked."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    regular(path)
+    try:
+        about = pq.read_metadata(path)
+        columns = [about.schema.column(i) for i in range(about.num_columns)]
+        # A long text that stands once in a dictionary may be in each of many rows.
+        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            names = file.schema_arrow.names
+            if len(set(names)) < len(names):
+                raise UserError("a column stands twice", where=str(path), found=", ".join(names))
+            for batch in file.iter_batches(limits.RECORD_BATCH):
+                if sum(map(_unpacked, batch.columns)) > limits.BATCH_BYTES:
+                    expected = f"at most {limits.BATCH_BYTES:,} bytes for {limits.RECORD_BATCH:,} of them"
+                    raise UserError(
+                        "records that are too large when unpacked", where=str(path), expected=expected
+                    )
+                batch.validate(full=True)
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
+        raise UserError("this file is no Parquet", where=str(path), found=str(err)) from None
+
+
+def _unpacked(array: pa.Array) -> int:
+    """Bytes of an array, each text counted as often as it stands in it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return int(pc.sum(pc.take(pc.binary_length(array.dictionary), array.indices)).as_py() or 0)
+    if pa.types.is_struct(kind):
+        return sum(map(_unpacked, array.flatten()))
+    if pa.types.is_map(kind):
+        return _unpacked(array.keys) + _unpacked(array.items)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _unpacked(array.flatten())
+    return int(array.nbytes)
 
 
 def _too_large(path: Path, found: str) -> UserError:

@@ -92,6 +92,9 @@ def read_archive(path: Path) -> dict[str, bytes]:
             found=", ".join(sorted(files)[:8]) or "nothing",
             expected=f"{', '.join(NEEDED)}, {SUMS}, and {' or '.join(TABLES)}",
         )
+    if (rows := rows_of(files, where)) > limits.ARCHIVE_ROWS:
+        most = f"at most {limits.ARCHIVE_ROWS:,}"
+        raise UserError("too many rows of draws", where=where, found=f"{rows:,}", expected=most)
     _check_sums(files, sums, where)
     _check_manifest(decoded(files[MANIFEST], path), f"{where}:{MANIFEST}")
     return files
@@ -122,6 +125,18 @@ def _members(data: bytes, where: str) -> Iterator[tuple[str, bytes]]:
                     expected=f"at most {limits.ARCHIVE_UNPACKED:,} bytes",
                 )
             yield info.filename, held
+
+
+def rows_of(files: Mapping[str, bytes], where: str) -> int:
+    """Rows of all parts of draws."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = [data for name, data in files.items() if name.startswith("draws/")]
+    try:
+        return sum(pq.read_metadata(io.BytesIO(data)).num_rows for data in parts)
+    except (pa.ArrowException, OSError) as err:
+        raise UserError("a damaged part of a run", where=where, found=str(err)) from None
 
 
 def _check_sums(files: Mapping[str, bytes], sums: bytes, where: str) -> None:

@@ -18,7 +18,7 @@ from harness.records import to_text
 from harness.runs.folder import AGAIN, Run, read_part, write_part
 from harness.runs.manifest import MANIFEST, PROMPTS, EngineRecord, Manifest
 from harness.scores import SCORES, scores_of
-from reports.archive import SUFFIX, SUMS, TABLES, short_hash
+from reports.archive import SUFFIX, SUMS, TABLES, rows_of, short_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,10 +53,11 @@ def pack(folder: str | Path, out: Path, name: str = "") -> Path:
     files = {**_records(run, name), **_tables(run), **_draws(run)}
     files[SUMS] = _sums(files)
     archived = _archived(files)
-    sizes = (len(files), sum(map(len, files.values())), len(archived))
-    most = (limits.ARCHIVE_FILES, limits.ARCHIVE_UNPACKED, limits.ARCHIVE_BYTES)
+    rows = rows_of(files, str(run.folder))
+    sizes = (len(files), sum(map(len, files.values())), len(archived), rows)
+    most = (limits.ARCHIVE_FILES, limits.ARCHIVE_UNPACKED, limits.ARCHIVE_BYTES, limits.ARCHIVE_ROWS)
     if any(size > limit for size, limit in zip(sizes, most, strict=True)):
-        told = "{:,} files of {:,} bytes, {:,} bytes when packed"
+        told = "{:,} files of {:,} bytes, {:,} bytes when packed; {:,} rows of draws"
         raise UserError(
             "a run that is too large for an archive",
             where=str(run.folder),

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness import limits
 from harness.errors import UserError, missing_package
-from harness.raw import decoded, parse_json
+from harness.raw import decoded, parquet_records, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_BATCH = 1000
 
 
 class CorpusRecord(NamedTuple):
@@ -65,6 +63,7 @@ def _lines(path: Path) -> Iterator[CorpusRecord]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for at, line in enumerate(iter(lambda: file.readline(limits.LINE_BYTES + 1), b""), start=1):
                 where = f"{path.name}:{at}"
+                _count(at, path)
                 if len(line) > limits.LINE_BYTES:
                     expected = f"at most {limits.LINE_BYTES:,} bytes"
                     raise UserError("a line that is too long", where=where, expected=expected)
@@ -90,18 +89,15 @@ def _record(line: str, where: str) -> Mapping[str, object]:
 
 
 def _parquet(path: Path) -> Iterator[CorpusRecord]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    for number, values in enumerate(parquet_records(path), start=1):
+        _count(number, path)
+        yield CorpusRecord(f"{path.name}: row {number}", number, values, "")
 
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield CorpusRecord(f"{path.name}: row {number}", number, values, "")
-    except (OSError, pa.ArrowException) as error:
-        raise UserError("this file is no Parquet", where=str(path), found=str(error)) from error
+
+def _count(number: int, path: Path) -> None:
+    """Refuse a corpus that has no end."""
+    if number > limits.RECORDS:
+        raise UserError("too many records", where=str(path), expected=f"at most {limits.RECORDS:,}")
 
 
 def _data_set(name: str) -> Iterator[CorpusRecord]:

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness import limits
 from harness.cli.main import run
 from harness.errors import UserError
+from harness.importers import sources
 from harness.importers.bls import import_bls
 from harness.importers.grid import read_grids
 from harness.importers.prompts import import_prompts
@@ -183,3 +185,23 @@ def test_a_parquet_file_with_a_column_twice(tmp_path: Path) -> None:
     pq.write_table(pa.table([column, column], names=["a", "a"]), tmp_path / "t.parquet")
     with pytest.raises(UserError, match="a column stands twice"):
         read_parquet(tmp_path / "t.parquet")
+
+
+def test_a_corpus_of_parquet_has_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text that stands once in the file may stand in each of its rows, and deep in them."""
+    said = [[{"role": "user", "content": "a" * 1000}] for _ in range(50)]
+    rows = pa.table({"id": list(range(50)), "text": ["b" * 1000] * 50, "messages": said})
+    file = tmp_path / "c.parquet"
+    pq.write_table(rows, file)
+    assert [record.values for record in sources.records(str(file))] == rows.to_pylist()
+    for name, most in (("RECORDS", 49), ("BATCH_BYTES", 99_000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, name, most)
+            with pytest.raises(UserError, match=r"too many|too large"):
+                list(sources.records(str(file)))
+    monkeypatch.setattr(limits, "BATCH_BYTES", 101_000)
+    assert len(list(sources.records(str(file)))) == 50
+    (tmp_path / "c.jsonl").write_text("\n" * 51, encoding="utf-8")
+    monkeypatch.setattr(limits, "RECORDS", 50)
+    with pytest.raises(UserError, match="too many records"):
+        list(sources.records(str(tmp_path / "c.jsonl")))

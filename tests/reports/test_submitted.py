@@ -189,6 +189,10 @@ def test_archives_that_are_none_are_refused(
     monkeypatch.setattr(limits, "ARCHIVE_UNPACKED", 10_000)
     with pytest.raises(UserError, match="too large when it is unpacked"):
         read_archive(write(tmp_path / "bomb.zip", {**good, "counts.csv": b"0" * 1_000_000}))
+    monkeypatch.setattr(limits, "ARCHIVE_UNPACKED", 10_000_000)
+    monkeypatch.setattr(limits, "ARCHIVE_ROWS", 3)
+    with pytest.raises(UserError, match="too many rows of draws"):
+        read_archive(packed)
     monkeypatch.setattr(limits, "ARCHIVE_FILES", 3)
     with pytest.raises(UserError, match="too many files"):
         read_archive(packed)
