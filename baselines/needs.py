@@ -12,6 +12,7 @@ from harness.contract import TargetRecord, TaskRecord
 from harness.errors import UserError, nearest
 from harness.tasks.target import load_target, resolve
 from harness.tasks.task import load_task
+from reports.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +92,7 @@ class OneAttribute:
     def goal(self) -> str:
         """The task, its attribute and the target."""
         return (
-            f"the task\n**{self.task.name}** (attribute {self.attribute.name}) "
+            f"the task\n**{self.task.name}** (attribute {escaped(self.attribute.name)}) "
             f"follow the target **{self.target.name}**"
         )
 
@@ -115,7 +116,7 @@ class SeveralAttributes:
 
     def goal(self) -> str:
         """The task, and each attribute's target."""
-        follow = ", ".join(f"{name}: **{target.name}**" for name, target in self.targets.items())
+        follow = ", ".join(f"{escaped(name)}: **{target.name}**" for name, target in self.targets.items())
         return f"the task\n**{self.task.name}** follow the targets of its attributes ({follow})"
 
     def command(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,7 @@ from harness.plaintext import show
 from reports.board import build, page_metrics
 from reports.load import entries
 from reports.tables import records
+from reports.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,11 +77,6 @@ def _head() -> tuple[str, ...]:
         *(m.title.en for m in _beside()),
         "n",
     )
-
-
-def escaped(value: object) -> str:
-    """Text from outside, as Markdown shows it word for word on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|&#])", r"\\\1", " ".join(show(value).split()))
 
 
 def markdown(rows: Sequence[BoardRow]) -> str:

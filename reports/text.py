@@ -1,10 +1,10 @@
-"""Text from outside in a spreadsheet's cell and in a link."""
+"""Text from outside in a spreadsheet's cell, in a link and in Markdown."""
 
 from __future__ import annotations
 
 import re
 
-from harness.plaintext import UNSEEN, disarmed, spelled
+from harness.plaintext import UNSEEN, disarmed, show, spelled
 
 
 def cell(value: object) -> object:
@@ -22,3 +22,8 @@ def link(value: object) -> str:
         if re.fullmatch(r"https?://[^\s\"'<>`\\\x00-\x20\x7f]+", text) and not UNSEEN.search(text)
         else ""
     )
+
+
+def escaped(value: object) -> str:
+    """Text from outside, as Markdown shows it word for word on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|&#])", r"\\\1", " ".join(show(value).split()))

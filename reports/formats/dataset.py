@@ -13,10 +13,11 @@ from harness.plaintext import spelled
 from harness.readings import readings
 from harness.runs.source import task_of
 from reports.board import build
-from reports.export import escaped, markdown, parquet, scored
+from reports.export import markdown, parquet, scored
 from reports.packing import public
 from reports.standing import asked
 from reports.tables import records
+from reports.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
