@@ -35,7 +35,7 @@ FLOORS = (
     "harness.tasks harness.scoring harness.locks",
     "harness.records",
     "harness.files harness.metrics",
-    "harness.natural harness.nodes harness.raw",
+    "harness.begun harness.natural harness.nodes harness.raw",
     "harness.terms harness.errors harness.progress harness.limits",
     "harness.plaintext harness.threads",
 )
