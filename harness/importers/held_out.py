@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 PROMPTS = 200
 """Per context, at most."""
 MAX_TOKENS = 400
+LONGEST = 60
+"""Characters of a context's name that stands in ids."""
+
+
+def _stem(context: str, at: int) -> str:
+    """What the ids of a context's prompts begin with: its name, if that is short and of letters that an id may have."""
+    return context if context.isascii() and len(context) <= LONGEST else f"context.{at}"
 
 
 @dataclass(slots=True)
@@ -71,13 +78,13 @@ class HeldOut:
             )
         prompts = [
             {
-                "id": f"{name}_{number}",
+                "id": f"{_stem(name, at)}_{number}",
                 "contexts": [name],
                 "messages": [{"role": m.role, "content": literal(m.content)} for m in messages(reply)],
                 "reference": reply.text,
                 "conversation": f"{reply.talk:016x}",
             }
-            for name, kept in asked.items()
+            for at, (name, kept) in enumerate(asked.items(), start=1)
             for number, (_, _, reply) in enumerate(sorted(kept), start=1)
         ]
         lines = [json.dumps(p, ensure_ascii=False) for p in prompts]

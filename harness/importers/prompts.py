@@ -205,5 +205,5 @@ def _spans(context: Context, text: str) -> list[tuple[int, int]]:
 
 
 def literal(text: str) -> str:
-    """``text`` as a template that renders to itself."""
-    return "{{ " + json.dumps(text, ensure_ascii=False) + " }}" if "{" in text else text
+    """``text`` as a template that renders to itself: outside a literal, Jinja makes every line end a plain one."""
+    return "{{ " + json.dumps(text, ensure_ascii=False) + " }}" if "{" in text or "\r" in text else text

@@ -130,7 +130,7 @@ def test_a_page_of_records_that_say_them(made: Path, tmp_path: Path) -> None:
         assert named == re.findall(r"\son\w+\s*=", page)
     finally:
         write(run.folder / SCORES, scores)
-    assert command(["label", str(run.folder), "-n", "10", "-o", str(tmp_path / "sheet.csv")]) == 0
+    assert command(["label", str(run.folder), "-n", "20", "-o", str(tmp_path / "sheet.csv")]) == 0
     labels = labels_of(run)
     wild = {
         name: one.model_copy(update={"by": {text[:12]: text for text in TEXTS}})

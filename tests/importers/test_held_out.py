@@ -151,3 +151,17 @@ def test_a_context_of_fewer_than_20_people_is_left_out_and_named(tmp_path: Path)
     path.write_text("\n".join(map(json.dumps, rows[60:])), encoding="utf-8")
     with pytest.raises(UserError, match="no kind of exchange has 20 replies"):
         import_reference([str(path)], tmp_path / "people", everyone, shape)
+
+
+def test_kinds_of_exchange_may_have_any_name(tmp_path: Path) -> None:
+    file = tmp_path / "c.jsonl"
+    source = corpus(file)
+    for track in ("\u804a\u5929", "long " * 40):
+        rows = [
+            {**json.loads(line), "track": track} for line in file.read_text(encoding="utf-8").splitlines()
+        ]
+        file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        import_reference([source], tmp_path / "people", replace(OPTIONS, task=tmp_path / "asked"), shape)
+        task = load_task(str(tmp_path / "asked/task.yaml"))
+        assert all(p.id.startswith("context.1_") for p in task.prompts)
+        assert render(task, *select(task))
