@@ -85,8 +85,6 @@ def reply_bits(checkpoint: Checkpoint, held: HeldReplies) -> RepliesRecord:
     The reply's usual tokens are scored. Other tokens may spell the same text, so that its probability is a little
     higher than stated, for every model. The end of the turn is any token that ends an output.
     """
-    from harness.sampling.hf.chat import Chat
-
     contract = checkpoint.source.contract
     if contract.strip_leading or not contract.sampled:
         raise UserError(
@@ -94,7 +92,7 @@ def reply_bits(checkpoint: Checkpoint, held: HeldReplies) -> RepliesRecord:
             where=checkpoint.source.name,
             found="steering tokens" if contract.strip_leading else "shares that are stated in words",
         )
-    chat = Chat(checkpoint.tokenizer)
+    chat = checkpoint.chat()
     rows = [_row(chat, one, held.replies[one.prompt]) for one in held.asked if one.prompt in held.replies]
     config = checkpoint.model.config.get_text_config()
     window = int(getattr(config, "max_position_embeddings", 0) or 2**31)
@@ -144,7 +142,7 @@ def _scored(checkpoint: Checkpoint, chat: Chat, rows: Sequence[_Row]) -> list[Re
 
     budget = Budget(checkpoint.device, int(checkpoint.model.config.get_text_config().vocab_size))
     ends = torch.tensor(sorted(chat.ends(checkpoint.model)), device=checkpoint.device)
-    pad = int(checkpoint.tokenizer.pad_token_id or 0)
+    pad = checkpoint.pad
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
     found: dict[int, tuple[float, float]] = {}
     progress = Progress("bits of people's replies", len(rows), "replies")

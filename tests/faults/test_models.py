@@ -20,14 +20,17 @@ from harness.cli.main import run as command
 from harness.errors import UserError
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
 from harness.sampling.hf.limited import growing
 from harness.sampling.hf.source import find, weights_digest
-from harness.terms import Message, Request
+from harness.terms import Message, Request, Sampling
 from tests.sampling.tiny_letters import make_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+CLASSES = {"one": ("a", "bc"), "two": ("d",)}
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +210,23 @@ def test_a_model_that_loads_and_cannot_be_computed(model: Path, tmp_path: Path) 
         load(find(str(folder)), device="cpu")
 
 
+def test_added_tokens_that_the_model_has_not(model: Path, tmp_path: Path) -> None:
+    """Many tokenizers were given a token to pad with, and their models none: it works until somebody uses it."""
+    folder = shutil.copytree(model, tmp_path / "padded")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"pad_token": "[P]"})
+    tokenizer.save_pretrained(folder)
+    asked = [Request("c", text, 0, 2, 1, text=text) for text in ("a", "abc")]
+    engine = CollapsedEngine(str(folder), device="cpu")
+    assert len(list(engine.draw(asked, Sampling(max_tokens=2)))) == 2
+    weighed = [dict(s.lower) for _, s in ChoicesEngine(str(folder)).choices(asked, lambda _: CLASSES)]
+    whole = [dict(s.lower) for _, s in ChoicesEngine(str(model)).choices(asked, lambda _: CLASSES)]
+    assert weighed == [pytest.approx(row) for row in whole]
+    with pytest.raises(UserError, match="a token that the model has not") as err:
+        list(engine.draw([Request("c", "p", 0, 2, 1, text="a[P]")], Sampling(max_tokens=2)))
+    assert err.value.found == "[P]"
+
+
 def test_a_folder_that_says_it_comes_from_a_gguf_file_is_not_believed(model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / "says")
     before = weights_digest(folder)
@@ -214,7 +234,7 @@ def test_a_folder_that_says_it_comes_from_a_gguf_file_is_not_believed(model: Pat
     assert weights_digest(folder) == before
 
 
-@pytest.mark.parametrize("ends", ["x", [[2]], {"a": 1}])
+@pytest.mark.parametrize("ends", ["x", [[2]], {"a": 1}, 10**30])
 def test_end_tokens_that_are_no_numbers(ends: object, model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / "odd")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))

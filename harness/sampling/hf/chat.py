@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import limits
-from harness.errors import UserError
+from harness.errors import UserError, clip
 from harness.raw import read_text
 from harness.sampling.hf.limited import growing, within
 from harness.tasks.template import REFUSED
@@ -46,8 +46,18 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, template: str) -> str:
 class Chat:
     """How one model's prompts are written and its outputs are read."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: str = "auto") -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, template: str = "auto", words: int = 2**31
+    ) -> None:
+        """Choose a template.
+
+        Args:
+            tokenizer: the model's.
+            template: auto, none, or a file.
+            words: how many tokens the model has, where that is known.
+        """
         self.tokenizer = tokenizer
+        self.words = words
         self.template = choose_template(tokenizer, template)
 
     @property
@@ -130,12 +140,17 @@ class Chat:
         found = self.tokenizer(
             texts, add_special_tokens=not templated, return_attention_mask=False, verbose=False
         )
-        return [list(ids) for ids in found["input_ids"]]
+        rows = [list(ids) for ids in found["input_ids"]]
+        for text, ids in zip(texts, rows, strict=True):
+            if max(ids, default=0) >= self.words:
+                token = self.tokenizer.convert_ids_to_tokens(max(ids))
+                raise UserError("a token that the model has not", where=clip(text), found=token)
+        return rows
 
     def start(self) -> list[int]:
         """What stands before a text that has no token before it."""
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
-            if token is not None:
+            if token is not None and token < self.words:
                 return [int(token)]
         raise UserError("an empty prompt, and the tokenizer has no token to begin with")
 
@@ -149,7 +164,7 @@ class Chat:
         )
         for told in sources:
             ids = told if isinstance(told, list | tuple) else [] if told is None else [told]
-            if not all(isinstance(i, int) for i in ids):
+            if not all(isinstance(i, int) and abs(i) < 2**31 for i in ids):
                 raise UserError("an end token that is no number", found=told, expected="eos_token_id: NUMBER")
             found.update(ids)
         turn = self._turn_end()

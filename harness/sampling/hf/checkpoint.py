@@ -16,6 +16,7 @@ try:
     import transformers
 
     from harness.sampling.hf.attention import share_keys
+    from harness.sampling.hf.chat import Chat
     from harness.sampling.hf.foreign import check_size, foreign, load_tokenizer
 except ImportError as error:
     raise missing_package("a model of transformers", error.name or "torch", "hf") from error
@@ -62,6 +63,21 @@ class Checkpoint:
     source: Source
     device: torch.device
     dtype: torch.dtype
+
+    @property
+    def words(self) -> int:
+        """How many tokens the model has; a tokenizer may have more, which nobody should use."""
+        return int(self.model.config.get_text_config().vocab_size)
+
+    @property
+    def pad(self) -> int:
+        """What fills rows up; no attention is paid to it."""
+        named = self.tokenizer.pad_token_id
+        return named if named is not None and named < self.words else 0
+
+    def chat(self, template: str = "auto") -> Chat:
+        """How its prompts are written."""
+        return Chat(self.tokenizer, template, self.words)
 
     def card(self, template: str) -> ModelCard:
         """The identity for the manifest; reads the files."""
@@ -111,8 +127,9 @@ def load(
     if source.base is not None:
         model = _with_adapter(model, source, len(tokenizer))
     torch.nn.Module.to(model, place)
-    _try(model.eval(), tokenizer, source.name)
-    return Checkpoint(model, tokenizer, source, place, chosen)
+    made = Checkpoint(model.eval(), tokenizer, source, place, chosen)
+    _try(made)
+    return made
 
 
 @contextmanager
@@ -130,19 +147,19 @@ def quiet() -> Iterator[None]:
             log.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _try(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+def _try(made: Checkpoint) -> None:
     """Let the model read a few tokens: a config may fit the weights and still name what cannot be computed."""
-    rows = int(model.config.get_text_config().vocab_size)
+    tokenizer, where = made.tokenizer, made.source.name
     own = set(tokenizer.get_vocab().values()) - set(tokenizer.added_tokens_decoder)
-    if own and max(own) >= rows:
+    if own and max(own) >= made.words:
         raise UserError(
             "the tokenizer has tokens that the model has not",
             where=where,
             found=f"a token of number {max(own):,}",
-            expected=f"numbers below {rows:,}",
+            expected=f"numbers below {made.words:,}",
         )
     with foreign("transformers cannot compute this model", where), torch.inference_mode():
-        model(input_ids=torch.zeros((1, 2), dtype=torch.long, device=model.device))
+        made.model(input_ids=torch.zeros((1, 2), dtype=torch.long, device=made.device))
 
 
 def _check_filled(report: Mapping[str, Collection[Any]], source: Source, kind: Kind) -> None:
@@ -171,21 +188,20 @@ def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrai
     if words > len(model.get_input_embeddings().get_parameter("weight")):
         # The adapter was trained with tokens of its own; their embeddings are among its weights.
         model.resize_token_embeddings(words, mean_resizing=False)
-    with foreign("the adapter does not fit its base model", source.name), warnings.catch_warnings():
-        # peft goes on with untrained layers where it finds no weights for them.
-        warnings.filterwarnings("error", message=".*missing adapter keys")
-        wrapped = PeftModel.from_pretrained(model, source.folder)
-    if wrapped.active_peft_config.is_prompt_learning:
-        raise UserError(
-            "adapters made of trained prompts cannot be sampled here",
-            where=source.name,
-            found=str(wrapped.active_peft_config.peft_type),
-            expected="an adapter inside the model's layers, such as LoRA",
-        )
-    if model.dtype == torch.float32 and wrapped.active_peft_config.peft_type == "LORA":
-        # Apart, an adapter makes a step a quarter to a third longer. In half precision the sum would round its part away.
-        merged: PreTrainedModel = wrapped.merge_and_unload()
-        return merged
-    # The base with the adapter's layers in it: its forward has the base's own arguments.
-    adapted: PreTrainedModel = wrapped.get_base_model()
-    return adapted
+    with foreign("the adapter does not fit its base model", source.name):
+        with warnings.catch_warnings():
+            # peft goes on with untrained layers where it finds no weights for them.
+            warnings.filterwarnings("error", message=".*missing adapter keys")
+            wrapped = PeftModel.from_pretrained(model, source.folder)
+        if wrapped.active_peft_config.is_prompt_learning:
+            raise UserError(
+                "adapters made of trained prompts cannot be sampled here",
+                where=source.name,
+                found=str(wrapped.active_peft_config.peft_type),
+                expected="an adapter inside the model's layers, such as LoRA",
+            )
+        # The base with the adapter's layers in it: its forward has the base's own arguments. Apart, an adapter makes a step
+        # a quarter to a third longer. In half precision the sum would round its part away.
+        whole = model.dtype == torch.float32 and wrapped.active_peft_config.peft_type == "LORA"
+        adapted: PreTrainedModel = wrapped.merge_and_unload() if whole else wrapped.get_base_model()
+        return adapted

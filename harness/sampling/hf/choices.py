@@ -17,7 +17,6 @@ from harness.errors import UserError
 from harness.sampling.base import Shares
 from harness.sampling.hf import association
 from harness.sampling.hf.budget import Budget
-from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find, kind_of
 from harness.sampling.hf.wordings import causal_group, masked_group, score_all
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.sampling.base import ModelCard
+    from harness.sampling.hf.chat import Chat
     from harness.sampling.hf.checkpoint import Checkpoint
     from harness.sampling.hf.source import Kind
     from harness.terms import Request
@@ -75,7 +75,7 @@ class ChoicesEngine:
     @property
     def chat(self) -> Chat:
         """How prompts are written; masked models have no chat template."""
-        return Chat(self.checkpoint.tokenizer, "none" if self.kind == "masked" else self._template)
+        return self.checkpoint.chat("none" if self.kind == "masked" else self._template)
 
     def card(self) -> ModelCard:
         """Identity of the model, its adapter and its template."""
@@ -109,7 +109,7 @@ class ChoicesEngine:
         config = checkpoint.model.config.get_text_config()
         budget = Budget(checkpoint.device, int(config.vocab_size))
         window = int(getattr(config, "max_position_embeddings", 0) or 2**31)
-        pad = checkpoint.tokenizer.pad_token_id or 0
+        pad = checkpoint.pad
         masked = self.kind == "masked"
         # A few hundred prompts at a time: results come as they are made, batches are full.
         for part in (requests[i : i + 256] for i in range(0, len(requests), 256)):
@@ -154,9 +154,7 @@ class ChoicesEngine:
             )
         fits = [all(len(row) <= window for row in one.rows) for one in inputs]
         chosen = [one for one, fit in zip(inputs, fits, strict=True) if fit]
-        logs = iter(
-            association.score_many(self.checkpoint.model, chosen, tokenizer.pad_token_id or 0, budget)
-        )
+        logs = iter(association.score_many(self.checkpoint.model, chosen, self.checkpoint.pad, budget))
         for request, names, fit in zip(requests, words, fits, strict=True):
             if not fit:
                 yield request, Shares({"failed": 1.0}, 0.0)

@@ -18,7 +18,6 @@ from harness.progress import Heartbeat, say
 from harness.sampling.base import NO_LIMIT
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
-from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.exact import exact
 from harness.sampling.hf.frontier import Rows, Waiting, in_place
@@ -86,10 +85,10 @@ class CollapsedEngine:
         return self._loaded
 
     def _open(self, checkpoint: Checkpoint) -> None:
-        model, tokenizer = checkpoint.model, checkpoint.tokenizer
-        self.chat = Chat(tokenizer, self._template)
+        model = checkpoint.model
+        self.chat = checkpoint.chat(self._template)
         self.ends = self.chat.ends(model)
-        self.forward = open_forward(model, tokenizer.pad_token_id or 0)
+        self.forward = open_forward(model, checkpoint.pad)
         config = model.config.get_text_config()
         self.budget = Budget(checkpoint.device, int(config.vocab_size), self._batch, model.num_parameters())
         self.window = int(getattr(config, "max_position_embeddings", 0) or 2**31)
