@@ -1,4 +1,4 @@
-"""W1 of ordered classes: its limits, and what comparisons need. See docs/statistics.md, "Ordered classes".
+"""W1 of ordered classes: its limits, and what comparisons need. See docs/statistics.md, "Intervals".
 
 W1 is a sum over the cuts between neighbouring classes. How many draws lie below a cut is binomial, and the cut's part
 is the TV of the two classes that it makes, so the functions of one cell are those of TV. But the cuts of a context
