@@ -9,7 +9,7 @@ from scipy import stats
 from harness.evaluation import enough
 from harness.metrics.tv import tv
 from harness.scoring.floor import moved
-from tests.benchmarks.stopping import CONTEXTS, stopped
+from tests.benchmarks.stopping import CONTEXTS, Stopping, cell, page, stopped
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_the_interval_covers_where_luck_would_stop_a_run_too_soon() -> None:
     held = int(((low <= value) & (value <= high)).sum())
     assert stats.binomtest(held, 3000, 0.94, alternative="less").pvalue > 0.001
     assert n.mean() < 400
+
+
+def test_the_page_has_what_the_record_has() -> None:
+    made = cell(2, 0.2, 0.1, 2)
+    head, row = page(Stopping(cells=(made.model_copy(update={"held": 9}),))).strip().rsplit("\n", 1)
+    assert (made.runs, round(made.tv, 3)) == (10, 0.2)
+    assert row.startswith("| 2 | 0.200 | 0.1 | 0.900 | 0.555 to 0.997 |")
+    assert "10 runs a row" in head

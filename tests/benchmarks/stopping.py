@@ -1,4 +1,4 @@
-"""Coverage of the mean TV's interval when draws stop by its width: ``python -m tests.benchmarks.stopping``.
+"""Coverage of the mean TV's interval when draws stop by its width: ``python -m tests.benchmarks.stopping OUT.json``.
 
 Each cell of the grid has several sets of targets, and many runs of each. Runs of one set differ in their draws
 alone, so that their intervals are computed together.
@@ -7,6 +7,7 @@ alone, so that their intervals are computed together.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 
 from harness.evaluation import enough, looks
 from harness.metrics.tv import tv
+from harness.records import Record, write
 from harness.scoring.floor import moved, simulate
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
@@ -62,34 +64,93 @@ def stopped(
     return low, high, drawn
 
 
+class Cell(Record):
+    """What came of many runs that were stopped by one width, at one distance from the target."""
+
+    classes: int
+    tv: float
+    halfwidth: float
+    runs: int
+    held: int
+    """Runs whose interval holds the truth."""
+    draws: float
+    """Per context, in the mean over runs."""
+
+
+class Stopping(Record):
+    """All cells."""
+
+    cells: tuple[Cell, ...]
+
+
+def cell(classes: int, shift: float, halfwidth: float, each: int) -> Cell:
+    """Runs of several sets of targets, ``each`` of every set."""
+    rng = np.random.default_rng([classes, int(shift * 100), int(halfwidth * 100)])
+    held, spent, values = 0, 0, []
+    for _ in range(SETS):
+        target = rng.dirichlet(np.full(classes, 4.0), size=CONTEXTS)
+        truth = moved(target, shift)
+        value = float(tv(truth, target).mean())
+        low, high, n = stopped(target, truth, halfwidth, each, rng)
+        held += int(((low <= value + 1e-12) & (high >= value - 1e-12)).sum())
+        spent += int(n.sum())
+        values.append(value)
+    runs = SETS * each
+    return Cell(
+        classes=classes,
+        tv=float(np.mean(values)),
+        halfwidth=halfwidth,
+        runs=runs,
+        held=held,
+        draws=spent / runs,
+    )
+
+
+HEAD = """\
+# Stopping by width: how often the interval holds the truth
+
+Made by `python -m tests.benchmarks.stopping docs/results/stopping.json` from [stopping.json](stopping.json). Do not edit.
+
+Simulated runs of {contexts} contexts that draw until the interval of the mean TV is narrow enough (`--until-halfwidth`), or
+1,600 draws of each context are made. {runs:,} runs a row, with {sets} sets of targets. *n* is the draws of a context, in
+the mean over runs.
+
+| classes | TV | half-width | coverage | its 95% interval | n |
+|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def page(found: Stopping) -> str:
+    """The page of all cells."""
+    lines = []
+    for one in found.cells:
+        sure = stats.binomtest(one.held, one.runs).proportion_ci(method="exact")
+        lines.append(
+            f"| {one.classes} | {one.tv:.3f} | {one.halfwidth} | {one.held / one.runs:.3f} "
+            f"| {sure.low:.3f} to {sure.high:.3f} | {one.draws:,.0f} |\n"
+        )
+    runs = max(one.runs for one in found.cells)
+    return HEAD.format(contexts=CONTEXTS, runs=runs, sets=SETS) + "".join(lines)
+
+
 def main() -> None:
-    """Print the coverage, with its own 95% interval, and the mean n for several widths and shifts."""
+    """Simulate the grid, print each cell, and write the record and its page."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 5])
     parser.add_argument("--shifts", type=float, nargs="+", default=[0.0, 0.02, 0.03, 0.05, 0.2])
     parser.add_argument("--halfwidths", type=float, nargs="+", default=[0.05, 0.03, 0.02])
-    args = parser.parse_args()
-    print("| classes | TV | half-width | coverage | its 95% interval | mean n |\n|--:|--:|--:|--:|--:|--:|")
-    for classes in args.classes:
-        for shift in args.shifts:
-            for halfwidth in args.halfwidths:
-                rng = np.random.default_rng([classes, int(shift * 100), int(halfwidth * 100)])
-                held, spent, runs, values = 0, 0, 0, []
-                for _ in range(SETS):
-                    target = rng.dirichlet(np.full(classes, 4.0), size=CONTEXTS)
-                    truth = moved(target, shift)
-                    value = float(tv(truth, target).mean())
-                    low, high, n = stopped(target, truth, halfwidth, args.runs // SETS, rng)
-                    held += int(((low <= value + 1e-12) & (high >= value - 1e-12)).sum())
-                    spent, runs = spent + int(n.sum()), runs + len(n)
-                    values.append(value)
-                sure = stats.binomtest(held, runs).proportion_ci(method="exact")
-                print(
-                    f"| {classes} | {np.mean(values):.3f} | {halfwidth} | {held / runs:.3f} "
-                    f"| {sure.low:.3f} to {sure.high:.3f} | {spent / runs:.0f} |",
-                    flush=True,
-                )
+    asked = parser.parse_args()
+    cells: tuple[Cell, ...] = ()
+    for classes in asked.classes:
+        for shift in asked.shifts:
+            for halfwidth in asked.halfwidths:
+                cells = (*cells, cell(classes, shift, halfwidth, asked.runs // SETS))
+                print(cells[-1], flush=True)
+    found = Stopping(cells=cells)
+    write(asked.out, found)
+    asked.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
