@@ -60,8 +60,9 @@ lock: $(VENV)/.made
 	  --generate-hashes --no-annotate --custom-compile-command "make lock" --excludes - --upgrade -q -o requirements.lock
 
 bench: $(VENV)/.made
+	mkdir -p build
 	$(BIN)/python -m tests.benchmarks.scoring
-	$(BIN)/python -m tests.benchmarks.coverage --quick
+	$(BIN)/python -m tests.benchmarks.coverage build/coverage.json --quick
 	$(BIN)/python -m tests.benchmarks.sampling
 
 test-slow: $(VENV)/.made

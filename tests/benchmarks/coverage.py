@@ -1,4 +1,4 @@
-"""Do the 95% intervals hold the truth? ``python -m tests.benchmarks.coverage [--quick]``.
+"""Do the 95% intervals hold the truth? ``python -m tests.benchmarks.coverage OUT.json``.
 
 Simulates samples from known models at known distances from known targets, for one context and for the mean over
 14, and counts how often the interval holds the true divergence. Beside it stand coverage and width of the
@@ -8,16 +8,17 @@ percentile bootstrap that one would write first.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.catalog import divergence
+from harness.progress import say
+from harness.records import Record, write
 from harness.scoring.divergence import plugin
 from harness.scoring.interval import Limits, context_limits, mean_limits
 from harness.scoring.sides import Table, sides
@@ -28,6 +29,8 @@ CLASSES, DRAWS, TARGETS = (2, 3, 5, 20), (10, 25, 100, 1000), ("uniform", "skewe
 SHIFTS, MOVES = (0.0, 0.02, 0.05, 0.2), ("pile", "spread", "random", "blend")
 CONTEXTS = 14
 RESAMPLED, RESAMPLES = 60, 200
+LOWEST = 10
+"""Cells that the record keeps whole."""
 KEPT = 0.25
 """A moved model keeps this share of every class: the limits of KL(target || model) are claimed for no less."""
 
@@ -237,64 +240,124 @@ def cases(quick: bool) -> list[Case]:
     return found
 
 
-def report(rows: list[Row], needed: float) -> list[str]:
-    """Tables for one context and for the mean: coverage and width by measure and by number of classes."""
-    lines = []
-    for contexts in sorted({r.contexts for r in rows}):
-        lines.append(f"\n{'one context' if contexts == 1 else f'mean over {contexts} contexts'}")
-        lines.append(
-            "| metric | classes | cells | least coverage | mean | below 94% | width/naive: mean of cells | total "
-            "| naive: least coverage | mean |\n|---|---|---|---|---|---|---|---|---|---|"
-        )
-        for name in NAMES:
-            for classes in [*sorted({r.classes for r in rows}), 0]:
-                part = [
-                    r
-                    for r in rows
-                    if (r.contexts, r.measure) == (contexts, name) and classes in (0, r.classes)
-                ]
-                lines.append(_line(name, str(classes or "all"), part, needed))
-    lines.append(_line("all", "all", rows, needed))
-    lines += [
-        f"below {needed:.0%}: {asdict(r)}"
-        for r in sorted(rows, key=lambda r: r.coverage)
-        if r.coverage < needed
+class Kind(Record):
+    """What the cells of one metric have in common; of all classes together where ``classes`` is 0."""
+
+    contexts: int
+    metric: str
+    classes: int
+    cells: int
+    least: float
+    mean: float
+    width: float
+    """Over that of the bootstrap, in the mean over cells."""
+    bootstrap_least: float
+    bootstrap_mean: float
+
+
+class Coverage(Record):
+    """The whole grid."""
+
+    samples: dict[int, int]
+    """Contexts -> samples of a cell."""
+    kinds: tuple[Kind, ...]
+    lowest: tuple[dict[str, float | int | str], ...]
+    """The cells that are covered least."""
+
+
+def collected(rows: list[Row], grid: list[Case]) -> Coverage:
+    """The cells by contexts, metric and classes."""
+    kinds = [
+        _kind(contexts, name, classes, part)
+        for contexts in sorted({r.contexts for r in rows})
+        for name in NAMES
+        for classes in (*sorted({r.classes for r in rows}), 0)
+        if (part := [r for r in rows if _is_of(r, contexts, name, classes)])
     ]
-    return lines
-
-
-def _line(name: str, classes: str, part: list[Row], needed: float) -> str:
-    cover = np.array([r.coverage for r in part])
-    plain = np.array([r.naive_coverage for r in part])
-    wide = [(r.width, r.naive_width) for r in part if r.naive_width > 1e-9]
-    each = np.mean([a / b for a, b in wide])
-    total = sum(a for a, _ in wide) / sum(b for _, b in wide)
-    return (
-        f"| {name} | {classes} | {len(part)} | {cover.min():.3f} | {cover.mean():.3f} | {(cover < needed).sum()} "
-        f"| {each:.2f} | {total:.2f} | {plain.min():.3f} | {plain.mean():.3f} |"
+    lowest = sorted(rows, key=lambda r: r.coverage)[:LOWEST]
+    return Coverage(
+        samples={c.contexts: c.samples for c in grid},
+        kinds=tuple(kinds),
+        lowest=tuple(asdict(row) for row in lowest),
     )
 
 
+def _is_of(row: Row, contexts: int, name: str, classes: int) -> bool:
+    return (row.contexts, row.measure) == (contexts, name) and classes in (0, row.classes)
+
+
+def _kind(contexts: int, name: str, classes: int, part: list[Row]) -> Kind:
+    cover = np.array([r.coverage for r in part])
+    plain = np.array([r.naive_coverage for r in part])
+    each = [r.width / r.naive_width for r in part if r.naive_width > 1e-9]
+    return Kind(
+        contexts=contexts,
+        metric=name,
+        classes=classes,
+        cells=len(part),
+        least=float(cover.min()),
+        mean=float(cover.mean()),
+        width=float(np.mean(each)),
+        bootstrap_least=float(plain.min()),
+        bootstrap_mean=float(plain.mean()),
+    )
+
+
+HEAD = """\
+# How often the intervals of the divergences hold the truth
+
+Made by `python -m tests.benchmarks.coverage docs/results/coverage.json` from [coverage.json](coverage.json). Do not edit.
+
+Simulated models whose distance from the target is known: {classes} classes, {draws} draws, three kinds of target, models
+up to a TV of 0.2 away that differ from it in several ways; one context ({one:,} samples a cell), and the mean over {many}
+({of_many:,} samples a cell). *Least* is the coverage of the cell that is covered least: chance alone puts it below 0.95 in
+so many cells. *Width* is that of the interval over the width of the percentile bootstrap, in the mean over cells. The
+bootstrap is the interval that one would write first; its coverage stands beside ours.
+
+| metric | contexts | classes | cells | least | mean | width | bootstrap: least | mean |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def page(found: Coverage) -> str:
+    """The page of a record."""
+    lines = [
+        f"| `{k.metric}` | {k.contexts} | {k.classes or 'all'} | {k.cells} | {k.least:.3f} | {k.mean:.3f} | {k.width:.2f} "
+        f"| {k.bootstrap_least:.3f} | {k.bootstrap_mean:.3f} |\n"
+        for k in found.kinds
+    ]
+    head = HEAD.format(
+        classes=" to ".join(str(f(k.classes for k in found.kinds if k.classes)) for f in (min, max)),
+        draws=f"{min(DRAWS)} to {max(DRAWS):,}",
+        one=found.samples[1],
+        many=CONTEXTS,
+        of_many=found.samples[CONTEXTS],
+    )
+    return head + "".join(lines)
+
+
 def main() -> None:
-    """Run the grid on two processes and print what came of it."""
+    """Run the grid, write the record and its page, and print the page and the cells that are covered least."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
     parser.add_argument("--quick", action="store_true", help="a subset of the grid, 200 samples a cell")
-    parser.add_argument("--contexts", type=int, nargs="+", default=[1, CONTEXTS])
-    parser.add_argument("--classes", type=int, nargs="+", default=CLASSES)
-    parser.add_argument("--csv", type=Path, help="write every cell to this file")
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
+    grid = cases(asked.quick)
+    rows: list[Row] = []
     begin = time.monotonic()
-    grid = [c for c in cases(asked.quick) if c.contexts in asked.contexts and c.classes in asked.classes]
     with ProcessPoolExecutor(asked.processes) as pool:
-        rows = [row for part in pool.map(run, grid, chunksize=4) for row in part]
-    print("\n".join(report(rows, 0.90 if asked.quick else 0.94)))
-    print(f"{time.monotonic() - begin:.0f} s")
-    if asked.csv:
-        with asked.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(Row)])
-            writer.writeheader()
-            writer.writerows(asdict(r) for r in rows)
+        for done, part in enumerate(pool.map(run, grid, chunksize=4), start=1):
+            rows += part
+            if done % 40 == 0:
+                left = (time.monotonic() - begin) * (len(grid) / done - 1)
+                say(f"{done}/{len(grid)} cells, about {left / 60:.0f} minutes left")
+    found = collected(rows, grid)
+    write(asked.out, found)
+    asked.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
+    print(page(found))
+    for row in found.lowest:
+        print(row)
 
 
 if __name__ == "__main__":
