@@ -147,8 +147,8 @@ def _messages(record: dict[str, object], place: str) -> list[dict[str, str]]:
         messages.append({"role": str(role), "content": content})
     while messages and messages[-1]["role"] == "assistant":
         messages.pop()
-    if not messages:
-        raise UserError("no question", where=place, found=given, expected="a user message")
+    if not messages or not all(m["content"].strip() for m in messages):
+        raise UserError("no question", where=place, found=given, expected="a user message, and none empty")
     return messages
 
 

@@ -63,6 +63,7 @@ def test_a_task_of_one_context_is_asked_in_it(tmp_path: Path) -> None:
         ({"messages": []}, "no messages"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "not a message"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "no question"),
+        ({"messages": [{"role": "system", "content": " "}, {"role": "user", "content": "x"}]}, "no question"),
         ({"prompt": "x", "context": "registered_nurse"}, "not a context"),
         (["x"], "not a record"),
     ],
