@@ -20,7 +20,7 @@ from harness.scoring.floor import tellable
 from harness.tasks.prompts import render
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
-from tests.benchmarks import coupling, labels, narrower, ordered, real_models, wordings
+from tests.benchmarks import coupling, coverage, labels, narrower, ordered, real_models, wordings
 from tests.shown import PAGES, ROOT, TRANSLATED, WITH_MODELS, fits, page_blocks, plain, renewed, run_page
 
 if TYPE_CHECKING:
@@ -175,6 +175,9 @@ def test_pages_of_results_follow_from_their_records() -> None:
     assert narrower.page(*narrower.read(real_models.FOLDER / "narrower.json")) == _page("narrower.md")
     assert coupling.page(read(real_models.FOLDER / "coupling.json", coupling.Coupling, hint="")) == _page(
         "coupling.md"
+    )
+    assert coverage.page(read(real_models.FOLDER / "coverage.json", coverage.Coverage, hint="")) == _page(
+        "coverage.md"
     )
     assert wordings.page(wordings.read(real_models.FOLDER / "wordings.json")) == _page("wordings.md")
 

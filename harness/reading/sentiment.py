@@ -116,6 +116,8 @@ def _holds(low: str, needs: Sequence[str]) -> bool:
 def _score(text: str) -> float:
     """VADER's score, with our words, each phrase of ours taken as one word."""
     phrases, score = _vader()
+    if phrases.keys().isdisjoint(pairwise(_WORD.findall(text.lower()))):
+        return score(text)
     parts: list[str] = []
     last = 0
     words = list(_WORD.finditer(text))
