@@ -29,7 +29,8 @@ _CLAUSE_END = re.compile(
     r"|但是?|不过|然而|因为|由于|所以|虽然|而是|可是|却"
 )
 _JOIN = re.compile(
-    r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*]|\b(?:or|and|nor|vs|versus|either|both|also|as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
+    r"(?:\(?\d+(?:\.\d+)?\s?%\)?|[\s,/|&+、\"'()\[\]•·*]|\b(?:or|and|nor|vs|versus|either|both|also|"
+    r"as well as|a|an|the|possibly|maybe|perhaps|even|is it|are they)\b|[a-f1-9][.)]"
     r"|或者?|还是|和|与|跟|及|以及|也不是|又不是|是|也可能是?|也许是?|或许是?|也?有?可能是?|也会是?|也|既|有时是?|有的是?|有些是?)*"
 )
 _ALTERNATIVE = re.compile(r"\b(?:or|nor|and|vs|versus)\b|[/&+|]|[或和与跟及]|还是|也")
@@ -195,8 +196,9 @@ def _reach(text: str, start: int, end: int) -> int:
     )
     own = re.match(r"while|although|though|without|given|since|as ", text[start:end])
     stop = re.search(
-        r"[.!?;。\n]|\b(?:but|however|though|yet|so|still)\b|\bi(?:'d|'ll| would| will) (?:go|say|guess|choose|pick|assume|answer|put|lean|have)\b|\bmy (?:best )?(?:guess|answer)\b|我(?:会|就)?(?:选|猜|说|填|答|倾向)|若|但|不过|然而|可是|只能|如果"
-        + ("|," if conceded or own else ""),
+        r"[.!?;。\n]|\b(?:but|however|though|yet|so|still)\b|\bi(?:'d|'ll| would| will) (?:go|say|guess|"
+        r"choose|pick|assume|answer|put|lean|have)\b|\bmy (?:best )?(?:guess|answer)\b|我(?:会|就)?(?:选|猜|说|填|"
+        r"答|倾向)|若|但|不过|然而|可是|只能|如果" + ("|," if conceded or own else ""),
         text[end:],
     )
     return end + stop.start() if stop else len(text)

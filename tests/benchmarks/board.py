@@ -46,10 +46,14 @@ def write_tasks(out: Path, tasks: int) -> None:
     """The tasks themselves, so that sample texts are read as they would be."""
     for t in range(tasks):
         task = {
-            "name": f"task_{t}", "version": 1, "attribute": "gender", "classes": list(CLASSES),
+            "name": f"task_{t}",
+            "version": 1,
+            "attribute": "gender",
+            "classes": list(CLASSES),
             "contexts": [f"occupation_number_{i}" for i in range(CONTEXTS)],
-            "prompts": [{"id": "p", "text": "Which, {{ context.name }}?"}], "targets": {"even": "uniform"},
-        }  # fmt: skip
+            "prompts": [{"id": "p", "text": "Which, {{ context.name }}?"}],
+            "targets": {"even": "uniform"},
+        }
         (out / f"task_{t}").mkdir(parents=True)
         (out / f"task_{t}" / "task.yaml").write_text(json.dumps(task))
 
@@ -92,16 +96,44 @@ def _write(
     folder = out / model.replace("/", "-") / f"task_{t}@1" / run
     (folder / "draws").mkdir(parents=True)
     identity = {
-        "model": model, "revision": "", "weights": f"{m:064x}", "adapter": "", "adapter_weights": "", "template": "",
-        "contract": {"labels": True}, "task": f"task_{t}", "task_version": 1, "task_hash": task_hash, "language": "en",
-        "prompts_hash": f"{t:064x}", "split": "all", "paraphrases": "test", "measure": "draws", "epsilon": None, "seed": 0,
+        "model": model,
+        "revision": "",
+        "weights": f"{m:064x}",
+        "adapter": "",
+        "adapter_weights": "",
+        "template": "",
+        "contract": {"labels": True},
+        "task": f"task_{t}",
+        "task_version": 1,
+        "task_hash": task_hash,
+        "language": "en",
+        "prompts_hash": f"{t:064x}",
+        "split": "all",
+        "paraphrases": "test",
+        "measure": "draws",
+        "epsilon": None,
+        "seed": 0,
         "sampling": {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 24, "stop": []},
-    }  # fmt: skip
-    manifest = {"schema": 1, "run": run, "identity": identity, "engine": {"name": "known"}, "plan": [N], "state": "complete", "seconds": 1.5, "tokens": 2500}  # fmt: skip
+    }
+    manifest = {
+        "schema": 1,
+        "run": run,
+        "identity": identity,
+        "engine": {"name": "known"},
+        "plan": [N],
+        "state": "complete",
+        "seconds": 1.5,
+        "tokens": 2500,
+    }
     target = ScoredTarget(
-        name=f"target_{t}", title="", kind="table", hash=f"{t:064x}", smoothing="", provenance=None,
+        name=f"target_{t}",
+        title="",
+        kind="table",
+        hash=f"{t:064x}",
+        smoothing="",
+        provenance=None,
         shares=tuple(map(tuple, shares.tolist())),
-    )  # fmt: skip
+    )
     result = Result(
         attribute="gender",
         classes=CLASSES,
@@ -119,17 +151,34 @@ def _write(
         results=(result,),
     )
     write(folder / SCORES, scores)
-    texts = [(c, label, int(k)) for c, row in zip(contexts, counts, strict=True) for label, k in zip((*CLASSES, "unparsed"), row, strict=False) if k]  # fmt: skip
-    draws = pa.table({
-        "context": [c for c, _, _ in texts], "prompt": ["p"] * len(texts), "chunk": [0] * len(texts), "n": [N] * len(texts),
-        "seed": [0] * len(texts), "text": [label for _, label, _ in texts], "count": [k for _, _, k in texts],
-        "finish": ["stop"] * len(texts), "tokens": [1] * len(texts), "error": [""] * len(texts),
-    })  # fmt: skip
+    texts = [
+        (c, label, int(k))
+        for c, row in zip(contexts, counts, strict=True)
+        for label, k in zip((*CLASSES, "unparsed"), row, strict=False)
+        if k
+    ]
+    draws = pa.table(
+        {
+            "context": [c for c, _, _ in texts],
+            "prompt": ["p"] * len(texts),
+            "chunk": [0] * len(texts),
+            "n": [N] * len(texts),
+            "seed": [0] * len(texts),
+            "text": [label for _, label, _ in texts],
+            "count": [k for _, _, k in texts],
+            "finish": ["stop"] * len(texts),
+            "tokens": [1] * len(texts),
+            "error": [""] * len(texts),
+        }
+    )
     pq.write_table(draws, folder / "draws" / "part-000001.parquet", compression="zstd")
     cells = {(c, "p"): tuple(int(x) for x in row) for c, row in zip(contexts, counts, strict=True)}
     (folder / "counts.csv").write_text(to_csv([Counts("gender", CLASSES, cells)]))
-    prompts = {"first_rendered": "user: Which?", "prompts": [{"context": c, "prompt": "p", "messages": [], "text": f"Which, {c}?"} for c in contexts]}  # fmt: skip
-    for name, tree in (("manifest", manifest), ("prompts", prompts)):  # fmt: skip
+    prompts = {
+        "first_rendered": "user: Which?",
+        "prompts": [{"context": c, "prompt": "p", "messages": [], "text": f"Which, {c}?"} for c in contexts],
+    }
+    for name, tree in (("manifest", manifest), ("prompts", prompts)):
         (folder / f"{name}.json").write_text(json.dumps(tree, indent=1))
 
 
