@@ -34,7 +34,7 @@ def settle(environ: MutableMapping[str, str]) -> None:
     """Set what the user has not: as many threads as processors, which do not spin for long.
 
     Threads that wait spin a thirtieth of the usual time, then sleep. Beside another process a thread that spins takes the
-    very time that the other lacks. Alone, drawing is as fast; if they slept at once it would be slower by a tenth or two.
+    very time that the other lacks. Alone, drawing takes a few per cent longer; if they slept at once it would take a quarter more.
     GNU's OpenMP reads this when it is loaded, and before OMP_WAIT_POLICY: who has set that is left alone.
     """
     if "OMP_WAIT_POLICY" not in environ:
