@@ -13,6 +13,7 @@ from baselines.prompting.wordings import STATEMENTS, WORDINGS
 from harness.contract import FILE, Contract
 from harness.errors import UserError
 from harness.files import digest
+from harness.sampling.gguf import origin
 from harness.sampling.hf.source import WEIGHTS
 from harness.tasks.prompts import render
 
@@ -48,7 +49,7 @@ def fit(job: Job[Recipe, OneAttribute]) -> Trained:
         link_or_copy(path, final / path.name)
     # What describes the model is small, and may be edited: it is copied.
     for path in sorted(job.source.folder.iterdir()):
-        if path.suffix in (".json", ".py") and path.name != FILE:
+        if path.suffix in (".json", ".py") and path.name not in (FILE, origin.FILE):
             shutil.copyfile(path, final / path.name)
     tokenizer.save_pretrained(str(final))
     return Trained(final, digest(stated), Contract(arm=recipe.arm, sampled=recipe.arm != "verbalised"))

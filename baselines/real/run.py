@@ -67,7 +67,7 @@ as docs/results/real.json has."""
 LONGER = {"gender_us": 1.0, "race_us": 2.6, "sentiment_us": 2.0, ASSOCIATIONS: 1.0}
 """The other tasks have longer questions and more classes, so more distinct rows."""
 DRAWS = 25
-"""Draws per prompt: those of the untuned model, which hardly ever says the same twice, are most of the time."""
+"""Draws per prompt. The untuned model hardly ever says the same twice, so that more of them would take long."""
 PARAGRAPHS = 40
 """Of the held-out text, for perplexities: as many are read in seconds."""
 

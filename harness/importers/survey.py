@@ -137,7 +137,7 @@ def _questions(rows: Sequence[tuple[str, dict[str, object]]], without: Sequence[
             raise UserError("a row without a question", where=where, expected="a text in the column question")
         column = next((c for c in OPTIONS if row.get(c)), None)
         if column is None:
-            raise UserError("a row without options", where=where, expected=f"a list in {OPTIONS}")
+            raise UserError("a row without a list of options", where=where, expected=" or ".join(OPTIONS))
         listed = [str(o).strip() for o in _listed(row[column], f"{where}:{column}")]
         kept = [i for i, option in enumerate(listed) if option not in without]
         names = tuple(listed[i] for i in kept)

@@ -70,8 +70,8 @@ class ClassifierReader(Reader):
             raise missing_package("the reader 'classifier'", "transformers", "hf") from error
         from harness.sampling.hf.foreign import foreign, load_tokenizer
 
-        hint = "a folder or hub id with weights, config.json and a tokenizer, in reader.path"
-        with foreign("no sequence classifier there", self.path, hint):
+        expected = "a folder or hub id with weights, config.json and a tokenizer, in reader.path"
+        with foreign("no sequence classifier there", self.path, expected=expected):
             tokenizer = load_tokenizer(self.path, self.path)
             model = AutoModelForSequenceClassification.from_pretrained(self.path, use_safetensors=True).eval()
         limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512))

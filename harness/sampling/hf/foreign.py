@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def foreign(problem: str, where: str, hint: str = "") -> Iterator[None]:
+def foreign(problem: str, where: str, hint: str = "", expected: str = "") -> Iterator[None]:
     """Whatever the block raises as one message: what a stranger's file makes of another's code has no list.
 
     Args:
         problem: what cannot be done.
         where: the model, as the user gave it.
         hint: the next command.
+        expected: what there should be.
     """
     try:
         yield
@@ -42,7 +43,7 @@ def foreign(problem: str, where: str, hint: str = "") -> Iterator[None]:
             raise
         if "trust_remote_code" in str(error):
             hint = "--trust-remote-code, if you trust its author"
-        raise UserError(problem, where=where, found=_said(error), hint=hint) from error
+        raise UserError(problem, where=where, found=_said(error), expected=expected, hint=hint) from error
 
 
 def _said(error: BaseException) -> str:
