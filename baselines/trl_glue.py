@@ -12,6 +12,7 @@ import accelerate
 import datasets
 import torch
 import transformers
+import trl.trainer.utils
 
 from baselines.policy import uses_bf16
 from harness.errors import UserError
@@ -51,6 +52,9 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Would fill every new tensor first, a third of a small model's step; the result does not depend on it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # not in its stubs
+    # TRL asks this before it leaves out of the output layer what is not trained on: prompts and padding, most of a
+    # row. It does so on a GPU alone, for a compiled kernel's sake; here nothing is compiled.
+    trl.trainer.utils._use_triton = _any_device
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated
     return {
@@ -68,6 +72,10 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
+
+
+def _any_device(device: torch.device) -> bool:
+    return True
 
 
 def dataset(rows: Sequence[Mapping[str, object]], folder: Path) -> datasets.Dataset:
