@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import transformers
 from transformers import TrainerCallback
 
+from baselines.beginnings import share_beginnings
 from baselines.pooling import REFERENCE
 from baselines.trl_glue import ROWS
 from harness.files import make_folder
@@ -36,6 +37,7 @@ def train_stage(folder: Path, name: str, build: Callable[[Path], Trainer]) -> Pa
         return final
     make_folder(folder)
     trainer = build(folder)
+    share_beginnings(trainer.accelerator.unwrap_model(trainer.model))
     trainer.pop_callback(transformers.PrinterCallback)
     trainer.add_callback(_Stage(name))
     last = last_whole(folder, remove_torn=trainer.is_world_process_zero())

@@ -10,6 +10,7 @@ import torch
 from datasets import Dataset
 from trl import KTOConfig, KTOTrainer
 
+from baselines.beginnings import branched, share_beginnings
 from baselines.klkto.loss import KLKTOTrainer
 from baselines.klkto.steering import steering_kl, steering_tokens
 from baselines.trl_glue import example
@@ -149,10 +150,14 @@ def test_kto_items_of_known_cases(
         assert loss.item() == pytest.approx(expected, abs=5e-7)
 
 
+@pytest.mark.parametrize("branches", [False, True])
 @pytest.mark.parametrize(("ablation", "weight"), [("kto_only", 1.0), ("full", 0.0)])
-def test_without_kl_it_is_trls_kto(tmp_path: Path, ablation: Ablation, weight: float) -> None:
+def test_without_kl_it_is_trls_kto(tmp_path: Path, ablation: Ablation, weight: float, branches: bool) -> None:
     trainer, reference = ours(tmp_path / "a", ablation, weight), theirs(tmp_path / "b")
     batch = batch_of(trainer)
+    if branches:
+        assert branched(batch["input_ids"], batch["attention_mask"]) is not None
+        share_beginnings(trainer.model)
     plain = {k: v for k, v in batch.items() if k not in ("target", "steering")}
     trainer.model.train()
     reference.model.train()
@@ -165,6 +170,22 @@ def test_without_kl_it_is_trls_kto(tmp_path: Path, ablation: Ablation, weight: f
     assert mine.keys() == other.keys()
     for name, gradient in other.items():
         torch.testing.assert_close(mine[name], gradient, atol=1e-6, rtol=1e-5)
+
+
+def test_the_whole_loss_is_the_same_where_rows_have_branches(tmp_path: Path) -> None:
+    batch = batch_of(ours(tmp_path / "a"))
+    found = []
+    for name in ("apart", "branches"):
+        trainer = ours(tmp_path / name, "full", 2.5)
+        if name == "branches":
+            share_beginnings(trainer.model)
+        loss = trainer.compute_loss(trainer.model, batch)
+        loss.backward()
+        found.append((loss.item(), gradients(trainer.model)))
+    (apart, slopes), (together, ours_) = found
+    assert together == pytest.approx(apart, abs=1e-6)
+    for name, slope in slopes.items():
+        torch.testing.assert_close(ours_[name], slope, atol=1e-6, rtol=1e-4)
 
 
 def test_the_sum_is_kto_plus_weighted_kl(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from trl import DPOConfig, DPOTrainer
 
+from baselines.beginnings import branched, share_beginnings
 from baselines.polyalign.hdpo import (
     Beside,
     HDPOTrainer,
@@ -229,14 +230,18 @@ def gradient(made: Any, batch: dict[str, torch.Tensor]) -> tuple[float, torch.Te
     return loss.item(), torch.cat(parts).clone()
 
 
+@pytest.mark.parametrize("branches", [False, True])
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-def test_without_weights_and_terms_it_is_trls_own(adapter: str, tmp_path: Path) -> None:
+def test_without_weights_and_terms_it_is_trls_own(adapter: str, branches: bool, tmp_path: Path) -> None:
     ours = trainer(tmp_path / "ours", HDPOTrainer, rows(), adapter, recipe=recipe(beta=0.5))
+    if branches:
+        share_beginnings(ours.model)
     plain = [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in rows()]
     theirs = trainer(tmp_path / "trl", DPOTrainer, plain, adapter)
     batch = next(iter(ours.get_train_dataloader()))
     known = {k: v for k, v in batch.items() if k not in HDPOTrainer.numbers}
     assert batch.keys() - known.keys() == set(HDPOTrainer.numbers)
+    assert branched(batch["input_ids"], batch["attention_mask"]) is not None
     found, stated = gradient(ours, batch), gradient(theirs, known)
     assert found[0] == pytest.approx(stated[0], abs=1e-6)
     assert found[0] != pytest.approx(np.log(2), abs=1e-3)
