@@ -54,7 +54,7 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # not in its stubs
     # TRL asks this before it leaves out of the output layer what is not trained on: prompts and padding, most of a
     # row. It does so on a GPU alone, for a compiled kernel's sake; here nothing is compiled.
-    trl.trainer.utils._use_triton = _any_device
+    trl.trainer.utils._use_triton = any_device
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated
     return {
@@ -74,7 +74,8 @@ def shared_arguments(recipe: TuningRecipe, folder: Path) -> dict[str, Any]:
     }
 
 
-def _any_device(device: torch.device) -> bool:
+def any_device(device: torch.device) -> bool:
+    """Whether the output layer may leave tokens out there."""
     return True
 
 
