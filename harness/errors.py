@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,10 @@ LONGEST_PART = 2_000
 """Characters of one part of a message."""
 MOST_NAMES = 2_000
 """Names among which the nearest is looked for."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""Errors of a write that need not name a file."""
+WORDS = (*map(os.strerror, DISK), "unexpected pos", "PytorchStreamWriter")
+"""What safetensors, tokenizers and PyTorch say of them, whose errors are of kinds of their own."""
 _FORMS: dict[str, str] = {}
 """Pattern -> what people are told that it asks for."""
 
@@ -90,6 +96,13 @@ def missing_package(feature: str, package: str, extra: str) -> UserError:
         f"{feature} needs the package {package!r}, which is not installed",
         hint=f"pip install 'distalign[{extra}]'",
     )
+
+
+def of_disk(error: BaseException) -> bool:
+    """Whether a write found no room, or a place that can only be read, whoever says so."""
+    if isinstance(error, OSError) and error.errno in DISK:
+        return True
+    return any(words in str(error) for words in WORDS)
 
 
 def form(pattern: str, words: str) -> str:

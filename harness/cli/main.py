@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from importlib import import_module
@@ -10,7 +9,7 @@ from importlib import import_module
 import click
 
 from harness import __version__
-from harness.errors import UserError
+from harness.errors import UserError, of_disk
 from harness.plaintext import storable
 
 VERBS = {
@@ -44,11 +43,6 @@ Examples:
 
 Every option is also an environment variable: --seed of evaluate is DISTALIGN_EVALUATE_SEED.
 Exit codes: 0 done, 2 something to mend (one message says what), 3 incomplete or not comparable."""
-
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""Errors of a write that need not name a file."""
-WORDS = (*map(os.strerror, DISK), "unexpected pos", "PytorchStreamWriter")
-"""What safetensors, tokenizers and PyTorch say of them, whose errors are of kinds of their own."""
 
 
 class Verbs(click.Group):
@@ -151,10 +145,8 @@ def _plain(args: list[str]) -> None:
 
 def refused(err: Exception) -> UserError | None:
     """What the user is told where the system refused to read or write; None where an error is about something else."""
-    where, number = (
-        ("", None) if not isinstance(err, OSError) else (str(err.filename2 or err.filename or ""), err.errno)
-    )
-    if not where and number not in DISK and not any(words in str(err) for words in WORDS):
+    where = str(err.filename2 or err.filename or "") if isinstance(err, OSError) else ""
+    if not where and not of_disk(err):
         return None
     return UserError(
         "the system refuses to read or write; what was written before is kept",

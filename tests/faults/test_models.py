@@ -6,6 +6,8 @@ import json
 import pickle
 import resource
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
-from harness.sampling.hf.limited import growing
+from harness.sampling.hf.limited import growing, within
 from harness.sampling.hf.source import find, weights_digest
 from harness.terms import Message, Request, Sampling
 from tests.sampling.tiny_letters import make_letters
@@ -46,16 +48,16 @@ def pickled(model: Path, folder: Path) -> Path:
     return folder
 
 
-def adapter_of(base: Path, folder: Path) -> Path:
-    """An adapter whose weights are a pickle."""
+def adapter_of(base: Path, folder: Path, *, safe: bool = False) -> Path:
+    """An adapter, whose weights are a pickle by default."""
     from peft import LoraConfig, get_peft_model
 
     wrapped = get_peft_model(
         AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=2, target_modules=["q_proj"])
     )
     wrapped.peft_config["default"].base_model_name_or_path = str(base)
-    wrapped.save_pretrained(folder, safe_serialization=False)
-    assert (folder / "adapter_model.bin").is_file()
+    wrapped.save_pretrained(folder, safe_serialization=safe)
+    assert (folder / "adapter_model.bin").is_file() is not safe
     return folder
 
 
@@ -194,6 +196,70 @@ def test_a_config_takes_no_gigabytes(
     monkeypatch.setattr(limits, "BUILD_SECONDS", 0.3)
     with growing(2**29), pytest.raises(UserError, match="far more than the files hold"):
         load(find(str(folder)), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def adapter(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter that loads."""
+    folder = adapter_of(model, tmp_path_factory.mktemp("adapters") / "safe", safe=True)
+    load(find(str(folder)), device="cpu")
+    return folder
+
+
+MUCH = "asks for far more than its files hold"
+ADAPTERS: dict[str, tuple[dict[str, object], str]] = {
+    "a rank": ({"r": 2**31}, MUCH),
+    "a rank of one module": ({"rank_pattern": {"q_proj": 2**31}}, MUCH),
+    "a pattern that is searched for ever": ({"target_modules": "((.*)*(.*)*(.*)*)*x"}, MUCH),
+    "a scale beyond all floats": ({"lora_alpha": 10**400}, "does not fit its base"),
+    "modules that are not there": ({"target_modules": ["none"]}, "does not fit its base"),
+    "a billion tokens": (
+        {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 10**9, "task_type": "CAUSAL_LM"},
+        "made of trained prompts",
+    ),
+    "other adapters": ({"peft_type": "XLORA", "adapters": {"a": "/etc"}}, "or of other adapters"),
+    "numbers that are computed first": ({"peft_type": "SHIRA"}, "size of this kind of adapter"),
+}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_config_of_an_adapter_takes_no_gigabytes(
+    name: str, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    changed, problem = ADAPTERS[name]
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **changed}))
+    monkeypatch.setattr(limits, "BUILD_SECONDS", 1)
+    with growing(2**29), pytest.raises(UserError, match=problem):
+        load(find(str(folder)), device="cpu")
+
+
+def test_a_time_within_a_time() -> None:
+    """In the main thread and in another; the inner one leaves the outer one's time as it was."""
+
+    def strikes(*seconds: float) -> None:
+        with ExitStack() as all_of_them:
+            for one in seconds:
+                all_of_them.enter_context(within(one))
+            while True:
+                pass
+
+    def after() -> None:
+        with suppress(TimeoutError):
+            strikes(0.01)
+        strikes()
+
+    def both() -> bool:
+        with pytest.raises(TimeoutError):
+            strikes(0.05, 10)
+        with pytest.raises(TimeoutError), within(0.2):
+            after()
+        return True
+
+    assert both()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(both).result()
 
 
 def test_a_model_that_loads_and_cannot_be_computed(model: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harness.sampling.hf.source import find
 from harness.terms import Message, Request, Sampling
 from tests.sampling.tiny import question
 from tests.sampling.tiny_gguf import write_gguf
+from tests.test_writing import full
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,3 +177,18 @@ def test_an_adapter_on_a_gguf_base(tiny_gguf: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(load(source).model(torch.tensor([ids])).logits, expected)
     card = load(source).card("")
     assert card.weights == hashlib.sha256(tiny_gguf.read_bytes()).hexdigest()
+
+
+def test_a_disk_that_is_full_before_all_is_unpacked(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes first beyond it: the tokenizer, ourselves or safetensors."""
+    file = write_gguf(tiny_model, tmp_path / "tiny-q8.gguf", "Q8_0")
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    for room in (8_000, 50_000, 1_000_000):
+        with full(room), pytest.raises(UserError, match="too little room") as err:
+            find(str(file))
+        assert "XDG_CACHE_HOME" in err.value.hint
+        assert not list(cache.rglob(".making-*"))
+    assert find(str(file)).folder.is_relative_to(cache)

@@ -16,7 +16,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, missing_package
+from harness.errors import UserError, missing_package, of_disk
 from harness.progress import phase
 from harness.sampling.gguf.header import VALUES, Header, parts, read_header
 from harness.sampling.gguf.origin import cache, write_origin
@@ -74,14 +74,31 @@ def model_folder(path: Path, sha256: str) -> Path:
 @contextmanager
 def _making(folder: Path) -> Iterator[Path]:
     """A folder under another name until it is whole; another process may make the same one meanwhile."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    making = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
         yield making
         if not folder.is_dir():
             making.rename(folder)
+    except Exception as err:
+        if not of_disk(err):
+            raise
+        said = err.strerror if isinstance(err, OSError) else None
+        raise _no_room(said or str(err), "room on a disk that can be written to") from err
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        if making is not None:
+            shutil.rmtree(making, ignore_errors=True)
+
+
+def _no_room(found: str, expected: str) -> UserError:
+    return UserError(
+        "too little room on the disk to unpack the GGUF file",
+        where=str(cache()),
+        found=found,
+        expected=expected,
+        hint="XDG_CACHE_HOME=/another/disk, or --backend llamacpp, which unpacks only the tokenizer",
+    )
 
 
 def _write_tokenizer(header: Header, folder: Path) -> None:
@@ -133,13 +150,7 @@ def _check_room(headers: Sequence[Header]) -> None:
     place.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(place).free
     if free < needed:
-        raise UserError(
-            "too little room on the disk to unpack the GGUF file",
-            where=str(place),
-            found=f"{free / 1e9:.1f} GB free",
-            expected=f"{needed / 1e9:.1f} GB",
-            hint="XDG_CACHE_HOME=/another/disk, or --backend llamacpp, which unpacks nothing",
-        )
+        raise _no_room(f"{free / 1e9:.1f} GB free", f"{needed / 1e9:.1f} GB")
 
 
 def _write_weights(headers: Sequence[Header], folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,7 +124,9 @@ def load(
     )
     _check_filled(report, base, kind)
     if source.base is not None:
-        model = _with_adapter(model, source, len(tokenizer))
+        from harness.sampling.hf.adapter import with_adapter  # needs peft
+
+        model = with_adapter(model, source, len(tokenizer), trust_remote_code=trust_remote_code)
     torch.nn.Module.to(model, place)
     made = Checkpoint(model.eval(), tokenizer, source, place, chosen)
     _try(made)
@@ -178,30 +179,3 @@ def _check_filled(report: Mapping[str, Collection[Any]], source: Source, kind: K
 def _tokenizer_folder(source: Source, base: Source) -> Path:
     # An adapter may bring its own tokenizer, with added tokens or another chat template.
     return source.folder if (source.folder / "tokenizer_config.json").is_file() else base.folder
-
-
-def _with_adapter(model: PreTrainedModel, source: Source, words: int) -> PreTrainedModel:
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise missing_package("an adapter folder", "peft", "train") from error
-    if words > len(model.get_input_embeddings().get_parameter("weight")):
-        # The adapter was trained with tokens of its own; their embeddings are among its weights.
-        model.resize_token_embeddings(words, mean_resizing=False)
-    with foreign("the adapter does not fit its base model", source.name):
-        with warnings.catch_warnings():
-            # peft goes on with untrained layers where it finds no weights for them.
-            warnings.filterwarnings("error", message=".*missing adapter keys")
-            wrapped = PeftModel.from_pretrained(model, source.folder)
-        if wrapped.active_peft_config.is_prompt_learning:
-            raise UserError(
-                "adapters made of trained prompts cannot be sampled here",
-                where=source.name,
-                found=str(wrapped.active_peft_config.peft_type),
-                expected="an adapter inside the model's layers, such as LoRA",
-            )
-        # The base with the adapter's layers in it: its forward has the base's own arguments. Apart, an adapter makes a step
-        # a quarter to a third longer. In half precision the sum would round its part away.
-        whole = model.dtype == torch.float32 and wrapped.active_peft_config.peft_type == "LORA"
-        adapted: PreTrainedModel = wrapped.merge_and_unload() if whole else wrapped.get_base_model()
-        return adapted

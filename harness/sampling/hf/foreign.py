@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from harness import limits
-from harness.errors import UserError, missing_package
+from harness.errors import UserError, missing_package, of_disk
 from harness.sampling.hf.limited import growing, within
 
 try:
@@ -39,7 +39,8 @@ def foreign(problem: str, where: str, hint: str = "", expected: str = "") -> Ite
         raise
     except BaseException as error:
         # A panic of code in Rust, such as the tokenizers', is no Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        strange = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+        if not strange or of_disk(error):
             raise
         if "trust_remote_code" in str(error):
             hint = "--trust-remote-code, if you trust its author"

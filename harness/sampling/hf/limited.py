@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import resource
+import signal
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,9 +41,36 @@ def growing(most: int) -> Iterator[None]:
 def within(seconds: float) -> Iterator[None]:
     """Raise ``TimeoutError`` in this thread where the block takes longer.
 
-    An alarm of the system would reach the main thread alone, and a process of its own would cost more than most
-    templates. It ends a loop of Python code, such as a template is compiled to, and not one long call into C.
+    A process of its own would cost more than most templates. It ends a loop of Python code, such as a template is
+    compiled to, and in the main thread also a search for a regular expression; not every long call into C.
     """
+    main = threading.current_thread() is threading.main_thread()
+    with _alarm(seconds) if main else _strike(seconds):
+        yield
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """For the main thread: an alarm of the system, which may ring within another's time."""
+
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    begin, handler = time.monotonic(), signal.signal(signal.SIGALRM, ring)
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, left) if left else seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begin), 1e-3))
+
+
+@contextmanager
+def _strike(seconds: float) -> Iterator[None]:
+    """For other threads, which no alarm reaches."""
     me, guard, over = threading.get_ident(), threading.Lock(), threading.Event()
 
     def strike() -> None:
