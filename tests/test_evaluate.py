@@ -14,6 +14,7 @@ import pytest
 from baselines.seed import causal_path
 from harness import compare, evaluate, score
 from harness.cli.main import run as command
+from harness.cli.outcomes import lines
 from harness.errors import IncompleteError, UserError
 from harness.runs.folder import Run
 from harness.sampling.known import KnownEngine
@@ -143,6 +144,9 @@ def test_an_exact_run_that_a_limit_ended_is_scored_and_goes_on(tmp_path: Path) -
     wide = result["table"]["aggregate"]["scores"]["tv"]
     assert left
     assert f"a limit ended {len(left)} prompts" in short.state
+    told = "\n".join(lines(short))
+    assert "undecided" in told
+    assert "What can be done" not in told, "an answer that is not known yet is no answer without a class"
     again = evaluate(causal_path(), "gender_us", "labor", asked)
     whole = evaluate(causal_path(), "gender_us", "labor", replace(asked, out=tmp_path / "b"))
     assert again.folder == folder

@@ -29,6 +29,8 @@ ENOUGH = 0.9
 """Share of answers that name a class from which nothing more is said."""
 MANY_CUT = 0.05
 """Share of answers cut before a decision from which more tokens are worth a line."""
+WORTH = 0.0005
+"""Undecided share from which it is told: less shows as 0.0%."""
 PROMPTS = 8
 """Prompts that are listed, those with the fewest classes first."""
 TEXTS = 5
@@ -50,7 +52,9 @@ def lines(run: Run) -> list[str]:
         shares = by_prompt(one)
         out += _outcomes(one, shares)
         totals = np.mean(list(shares.values()), axis=0)
-        if (valid := valid_share(one, totals)) < ENOUGH and not run.contract.labels:
+        valid = valid_share(one, totals)
+        # What a limit left undecided may name a class yet.
+        if valid + undecided(one, totals) < ENOUGH and not run.contract.labels:
             texts = _commonest(run, one)
             first = shown.setdefault(tuple(texts), one.attribute) if texts else one.attribute
             if first != one.attribute:
@@ -63,10 +67,10 @@ def lines(run: Run) -> list[str]:
 
 
 def by_prompt(found: Counts | Certain) -> dict[str, NDArray[np.float64]]:
-    """Each prompt's share of every outcome over its contexts; of a run without draws, what is certain of it."""
+    """Each prompt's share of every outcome over its contexts; of a run without draws what is certain, and what is not."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     for (_, prompt), row in found.cells.items():
-        rows.setdefault(prompt, []).append(row[: len(found.outcomes)])
+        rows.setdefault(prompt, []).append(row)
     sums = {prompt: np.sum(np.array(each, dtype=np.float64), axis=0) for prompt, each in rows.items()}
     if isinstance(found, Counts):
         return {prompt: row / max(row.sum(), 1.0) for prompt, row in sums.items()}
@@ -78,14 +82,21 @@ def valid_share(found: Counts | Certain, shares: NDArray[np.float64]) -> float:
     return float(shares[: len(found.classes)].sum())
 
 
+def undecided(found: Counts | Certain, shares: NDArray[np.float64]) -> float:
+    """The share of which no outcome is known."""
+    return float(shares[len(found.outcomes) :].sum())
+
+
 def _outcomes(found: Counts | Certain, shares: Mapping[str, NDArray[np.float64]]) -> list[str]:
     ordered = sorted(shares, key=lambda prompt: valid_share(found, shares[prompt]))
     listed = ordered[:PROMPTS] if len(ordered) > PROMPTS else list(shares)
     ever = [i for i, o in enumerate(found.outcomes) if o not in INVALID or any(s[i] for s in shares.values())]
-    rows = [["prompt", *(found.outcomes[i] for i in ever), "names a class"]]
+    open_ = any(undecided(found, row) >= WORTH for row in shares.values())
+    rows = [["prompt", *(found.outcomes[i] for i in ever), *["undecided"] * open_, "names a class"]]
     for prompt in listed:
         row = shares[prompt]
-        rows.append([prompt, *(f"{row[i]:.1%}" for i in ever), f"{min(valid_share(found, row), 1.0):.1%}"])
+        cells = [*(row[i] for i in ever), *[undecided(found, row)] * open_, min(valid_share(found, row), 1.0)]
+        rows.append([prompt, *(f"{share:.1%}" for share in cells)])
     out = [f"  {found.attribute} by prompt:", *("    " + line for line in table(rows))]
     if len(ordered) > PROMPTS:
         out.append(f"    and {len(ordered) - PROMPTS} more prompts, in which more answers name a class")
@@ -106,12 +117,14 @@ def _help(
 ) -> list[str]:
     task = task_of(run)
     attribute = task.attributes[found.attribute]
-    out = [f"  {valid_share(found, totals):.1%} of the answers name a class of {attribute.name}."]
+    left = undecided(found, totals)
+    rest = f", and {left:.1%} are undecided" if left >= WORTH else ""
+    out = [f"  {valid_share(found, totals):.1%} of the answers name a class of {attribute.name}{rest}."]
     if commonest:
         out[0] += " The commonest that do not:"
         out += ["    " + line for line in commonest]
     out.append(f"  What can be done ({PAGE} tells more):")
-    for what, command in remedies(run, task, attribute, dict(zip(found.outcomes, totals, strict=True))):
+    for what, command in remedies(run, task, attribute, dict(zip(found.outcomes, totals, strict=False))):
         out += [f"    {what}:", f"      {command}"]
     return out
 
