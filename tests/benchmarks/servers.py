@@ -316,7 +316,7 @@ def page(record: ServersRecord) -> str:
         begun = f" Every answer begins with “{one.begun}”." if one.begun else ""
         lead = f"`{one.model}`, {one.questions} questions, {one.tokens} tokens of an answer at most.{begun}"
         lines = [COLUMNS, ("---", "---", *("--:",) * (len(COLUMNS) - 2))]
-        lines += [cells(way, found) for way, found in one.ways.items()]
+        lines += [cells(way, one.ways[way]) for way in WAYS if way in one.ways]
         written = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         parts.append(f"## {one.title[0].upper()}{one.title[1:]}\n\n{lead}\n\n{written}\n")
         held += [law.p for way, found in one.ways.items() if way != STORED for law in found.laws.values()]
