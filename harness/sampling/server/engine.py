@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from harness.sampling.server.reply import error_message
 from harness.sampling.server.session import Manners, Memory, RefusedError, Session, describe
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Generator, Sequence
 
     from harness.sampling.base import Settled
@@ -228,7 +230,7 @@ class ServerEngine:
         timeout = httpx.Timeout(self._manners.timeout, connect=self._connect, pool=None)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._manners.concurrency)
         async with httpx.AsyncClient(
-            base_url=self._base(memory), headers=_headers(), timeout=timeout, limits=limits
+            base_url=self._base(memory), headers=_headers(), timeout=timeout, limits=limits, verify=_trusted()
         ) as client:
             await Session(client, self._manners, memory, sampling, results.put).run(requests)
 
@@ -294,7 +296,7 @@ class ServerEngine:
 
     def client(self) -> httpx.Client:
         """A connection with the key, if there is one."""
-        return httpx.Client(base_url=self._url, headers=_headers(), timeout=self._connect)
+        return httpx.Client(base_url=self._url, headers=_headers(), timeout=self._connect, verify=_trusted())
 
     def _error(self, status: int, message: str) -> UserError:
         """The message for a server that will not serve us."""
@@ -335,6 +337,12 @@ def key() -> str:
     if not re.fullmatch(r"[!-~]*", value):
         raise UserError("a key with characters that no key has", where=name, expected="printable ASCII")
     return value
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates of this machine, read once: each client would read them all again."""
+    return httpx.create_ssl_context()
 
 
 def _headers() -> dict[str, str]:
