@@ -64,11 +64,23 @@ class Metric:
     needs: Needs = "counts"
 
 
+def over_classes(values: FloatArray) -> FloatArray:
+    """Sums ``[...]`` of ``[..., K]``; of a few classes one after the other, as numpy adds them, but several times faster."""
+    classes = values.shape[-1]
+    if not 0 < classes < 8:
+        return np.asarray(values.sum(axis=-1))
+    total = values[..., 0].copy()
+    for k in range(1, classes):
+        total += values[..., k]
+    return np.asarray(total)
+
+
 def shares(counts: IntArray | FloatArray) -> FloatArray:
     """Observed shares ``[..., K]`` of counts ``[..., K]``; nan where nothing was counted."""
-    total = counts.sum(axis=-1, keepdims=True)
+    drawn = np.asarray(counts, dtype=np.float64)
+    total = over_classes(drawn)[..., None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(counts / np.where(total > 0, total, np.nan), dtype=np.float64)
+        return np.asarray(drawn / np.where(total > 0, total, np.nan))
 
 
 @dataclass(frozen=True, slots=True)

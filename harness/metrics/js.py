@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.special import rel_entr
 
-from harness.metrics.base import Cells, Divergence, FloatArray, Words
+from harness.metrics.base import Cells, Divergence, FloatArray, Words, over_classes
 
 
 def js(model: FloatArray, target: FloatArray) -> FloatArray:
@@ -16,7 +16,7 @@ def js(model: FloatArray, target: FloatArray) -> FloatArray:
     The divergence itself, not its square root (the Jensen-Shannon distance of some libraries).
     """
     middle = (model + target) / 2
-    nats = (rel_entr(model, middle) + rel_entr(target, middle)).sum(axis=-1) / 2
+    nats = over_classes(rel_entr(model, middle) + rel_entr(target, middle)) / 2
     return np.asarray(np.clip(nats / math.log(2), 0.0, 1.0))
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.special import digamma, rel_entr, xlogy
 
-from harness.metrics.base import Cells, Divergence, FloatArray, Words
+from harness.metrics.base import Cells, Divergence, FloatArray, Words, over_classes
 
 LEAST_SHARE = 1 / 4
 """KL(target || model) is unbounded when the model's share of a class goes to 0 unseen; limits hold for models
@@ -19,7 +19,7 @@ def kl_target_model(model: FloatArray, target: FloatArray) -> FloatArray:
 
     Infinite where the model never gives a class that the target has.
     """
-    return np.asarray(rel_entr(target, model).sum(axis=-1))
+    return np.asarray(over_classes(rel_entr(target, model)))
 
 
 def kl_model_target(model: FloatArray, target: FloatArray) -> FloatArray:
@@ -27,7 +27,7 @@ def kl_model_target(model: FloatArray, target: FloatArray) -> FloatArray:
 
     Infinite where the model gives a class that the target rules out.
     """
-    return np.asarray(rel_entr(model, target).sum(axis=-1))
+    return np.asarray(over_classes(rel_entr(model, target)))
 
 
 def kl_eps(model: FloatArray, target: FloatArray) -> FloatArray:
@@ -38,7 +38,7 @@ def kl_eps(model: FloatArray, target: FloatArray) -> FloatArray:
     """
     with np.errstate(divide="ignore"):
         terms = xlogy(target, target) - xlogy(target, model + 1e-10)
-    return np.asarray(np.where(target > 0, terms, 0.0).sum(axis=-1))
+    return np.asarray(over_classes(np.where(target > 0, terms, 0.0)))
 
 
 def kl_half(model: FloatArray, target: FloatArray) -> FloatArray:
@@ -46,7 +46,7 @@ def kl_half(model: FloatArray, target: FloatArray) -> FloatArray:
 
     The published code averages the two terms of a two-class KL ("batchmean" of a vector) instead of summing.
     """
-    return np.asarray(rel_entr(target, np.clip(model, 1e-8, 1.0)).sum(axis=-1) / 2)
+    return np.asarray(over_classes(rel_entr(target, np.clip(model, 1e-8, 1.0))) / 2)
 
 
 def kl_target_model_truth(q: FloatArray, t: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.metrics.base import Cells, Divergence, FloatArray, Words
+from harness.metrics.base import Cells, Divergence, FloatArray, Words, over_classes
 
 
 def tv(model: FloatArray, target: FloatArray) -> FloatArray:
@@ -12,7 +12,7 @@ def tv(model: FloatArray, target: FloatArray) -> FloatArray:
 
     The largest difference in probability that any set of classes can show. Zero cells need no care.
     """
-    return np.asarray(np.abs(model - target).sum(axis=-1) / 2)
+    return np.asarray(over_classes(np.abs(model - target)) / 2)
 
 
 def mae(model: FloatArray, target: FloatArray) -> FloatArray:

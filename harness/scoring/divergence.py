@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.metrics.base import shares
+from harness.metrics.base import over_classes, shares
 from harness.metrics.catalog import divergence
 from harness.metrics.w1 import W1, w1
 
@@ -28,9 +28,9 @@ def smoothed_shares(counts: IntArray | FloatArray, cells: NDArray[np.bool_] | No
     The half count is the Jeffreys prior of a share. It keeps a KL finite when a class was not drawn in n draws,
     which is not evidence that the model never gives it. nan where nothing was counted.
     """
-    added = np.full(counts.shape, 0.5) if cells is None else np.where(cells, 0.5, 0.0)
-    result = shares(counts + added)
-    return np.where(counts.sum(axis=-1, keepdims=True) > 0, result, np.nan)
+    drawn = np.asarray(counts, dtype=np.float64)
+    result = shares(drawn + (0.5 if cells is None else np.where(cells, 0.5, 0.0)))
+    return np.where(over_classes(drawn)[..., None] > 0, result, np.nan)
 
 
 def plugin(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:
@@ -50,18 +50,25 @@ def plugins(
     positions: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
     """``plugin`` of several divergences; of classes with ``positions`` W1 too."""
-    raw = shares(counts)
+    models: dict[str, FloatArray] = {}
     found = {}
     for name in names:
-        model, metric = raw, divergence(name)
-        if metric.smoothing == "classes":
-            model = smoothed_shares(counts)
-        elif metric.smoothing == "support":
-            model = smoothed_shares(counts, np.broadcast_to(target > 0, counts.shape))
-        found[name] = metric.value(model, target)
+        metric = divergence(name)
+        if metric.smoothing not in models:
+            models[metric.smoothing] = _read_off(counts, target, metric.smoothing)
+        found[name] = metric.value(models[metric.smoothing], target)
     if positions is not None:
-        found[W1] = w1(raw, target, positions)
+        found[W1] = w1(shares(counts), target, positions)
     return found
+
+
+def _read_off(counts: IntArray | FloatArray, target: FloatArray, smoothing: str) -> FloatArray:
+    """The model's shares with half a draw added where a metric wants it."""
+    if smoothing == "classes":
+        return smoothed_shares(counts)
+    if smoothing == "support":
+        return smoothed_shares(counts, target > 0)
+    return shares(counts)
 
 
 def unsmoothed(name: str, counts: IntArray | FloatArray, target: FloatArray) -> FloatArray:

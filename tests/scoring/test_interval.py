@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,30 +16,35 @@ from harness.scoring.interval import limits
 from harness.scoring.table import AggregateScore, ContextScore, score
 from tests.benchmarks import narrowest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 NAMES = ("tv", "js", "kl_target_model", "kl_model_target")
 Floats = NDArray[np.float64]
 MORE_RARE = [(2, 1e-6), (2, 0.02), (4, 1e-4), (4, 0.02)]
 """Classes, and the target share of all but one of them."""
 
 
-def coverage(n: int, target: Floats, model: Floats) -> dict[str, float]:
-    """The exact probability that each measure's interval holds the truth: a sum over all possible counts."""
+def coverage(n: int, target: Floats, models: Iterable[Floats]) -> Iterator[dict[str, float]]:
+    """The exact probability that each measure's interval holds a model's truth: a sum over all possible counts."""
     parts = itertools.product(range(n + 1), repeat=len(target) - 1)
     counts = np.array([(*p, n - sum(p)) for p in parts if sum(p) <= n])
-    mass = multinomial.pmf(counts, n, model)
     found = limits(counts, np.tile(target, (len(counts), 1)), NAMES)
-    result = {}
-    for name, (each, _) in found.items():
-        truth = float(divergence(name).value(model, target))
-        result[name] = float(mass[(each.low <= truth + 1e-12) & (truth <= each.high + 1e-12)].sum())
-    return result
+    for model in models:
+        mass = multinomial.pmf(counts, n, model)
+        result = {}
+        for name, (each, _) in found.items():
+            truth = float(divergence(name).value(model, target))
+            result[name] = float(mass[(each.low <= truth + 1e-12) & (truth <= each.high + 1e-12)].sum())
+        yield result
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 60])
 @pytest.mark.parametrize("t", [0.0, 0.03, 0.4])
 def test_two_classes_are_covered_for_every_model(n: int, t: float) -> None:
-    for q in np.linspace(0.25 * t, 1 - 0.25 * (1 - t), 21):
-        found = coverage(n, np.array([t, 1 - t]), np.array([q, 1 - q]))
+    shares = np.linspace(0.25 * t, 1 - 0.25 * (1 - t), 21)
+    covered = coverage(n, np.array([t, 1 - t]), [np.array([q, 1 - q]) for q in shares])
+    for q, found in zip(shares, covered, strict=True):
         if t == 0 and q > 0:
             del found["kl_model_target"]  # infinite
         assert min(found.values()) >= 0.95, (q, found)
@@ -52,8 +58,8 @@ def test_three_classes_are_covered(n: int, target: tuple[float, ...]) -> None:
     t = np.array(target)
     rng = np.random.default_rng(n)
     models = [t, *(0.3 * t + 0.7 * rng.dirichlet(3 * t + 0.3, size=8) * (t > 0))]
-    for model in models:
-        found = coverage(n, t, model / model.sum())
+    models = [model / model.sum() for model in models]
+    for model, found in zip(models, coverage(n, t, models), strict=True):
         assert min(found.values()) >= 0.94, (model, found)
 
 
@@ -73,11 +79,13 @@ def test_limits_of_rare_classes_hold_and_close_in(classes: int, t: float) -> Non
     rng = np.random.default_rng(classes)
     target = np.tile([1 - t * (classes - 1), *[t] * (classes - 1)], (14, 1))
     model = 0.95 * target + 0.05 * np.eye(classes)[1]
-    few = [limits(rng.multinomial(60, model), target, NAMES) for _ in range(100)]
+    drawn = rng.multinomial(60, model, size=(100, len(model))).reshape(-1, classes)
+    few = limits(drawn, np.tile(target, (100, 1)), NAMES, tables=100)
     many = limits(rng.multinomial(10**6, model), target, NAMES)
     for name in NAMES:
         truth = divergence(name).value(model, target).mean()
-        assert sum(f[name][1].low <= truth <= f[name][1].high for f in few) >= 90, name
+        _, each = few[name]
+        assert ((each.low <= truth) & (truth <= each.high)).sum() >= 90, name
         # Lines are checked on a grid: a few parts in a thousand of the truth may be missing with many draws.
         _, found = many[name]
         assert found.low <= 1.003 * truth
