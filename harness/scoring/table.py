@@ -233,7 +233,7 @@ def _block(
     rows: list[dict[str, Score]] = [{} for _ in n]
     mean: dict[str, Score] = {}
     for name, value in plugins(names, counts, target, positions).items():
-        floor, floor95 = null.floor(name)
+        floor, floor95 = null.floors[name]
         table = np.full((len(n), 7), np.nan)
         p = noise.tail(value, null.values[name])
         if used.any():

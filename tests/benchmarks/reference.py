@@ -79,7 +79,7 @@ def coverage(people: Floats, m: int, n: int, shift: float, samples: int) -> dict
     return found
 
 
-def inside(people: Floats, m: int, n: int, samples: int) -> tuple[float, float]:
+def inside(people: Floats, m: int, n: int, samples: int, at_once: int = AT_ONCE) -> tuple[float, float]:
     """How often a perfect model's TV lies inside its floor; and if the sample were taken for the law."""
     rng = np.random.default_rng([len(people), m, n])
     drawn = rng.multinomial(n, people, size=samples)
@@ -88,8 +88,8 @@ def inside(people: Floats, m: int, n: int, samples: int) -> tuple[float, float]:
 
     def share(size: float) -> float:
         floors = [
-            simulate(np.full(len(part), n), part, ("tv",), sizes=np.full(len(part), size)).floor("tv")[1]
-            for part in np.array_split(asked, -(-samples // AT_ONCE))
+            simulate(np.full(len(part), n), part, ("tv",), sizes=np.full(len(part), size)).floors["tv"][1]
+            for part in np.array_split(asked, -(-samples // at_once))
         ]
         return float((value <= np.concatenate(floors) + 1e-12).mean())
 

@@ -35,15 +35,15 @@ FLOORS: list[Row] = [
 def test_floors_are_those_of_an_independent_simulation(row: Row) -> None:
     target, n, mean, high, js, kl, eps, smoothed = row
     null = simulate(np.array([n]), np.array([target]), ("tv", "js", "kl_eps1e-10", "kl_target_model"), seed=3)
-    found, found95 = null.floor("tv")
+    found, found95 = null.floors["tv"]
     assert found[0] == pytest.approx(mean, abs=0.0025)
     assert found95[0] == pytest.approx(high, abs=1.01 / n)
     # The figures are rounded and simulated, those with an epsilon with a heavy tail.
-    assert null.floor("js")[0][0] * np.log(2) == pytest.approx(js, rel=0.03, abs=1e-4)
+    assert null.floors["js"][0][0] * np.log(2) == pytest.approx(js, rel=0.03, abs=1e-4)
     assert null.fit.mean() / (2 * n) == pytest.approx(kl, rel=0.03, abs=1e-4)
-    assert null.floor("kl_eps1e-10")[0][0] == pytest.approx(eps, rel=0.06, abs=0.003)
+    assert null.floors["kl_eps1e-10"][0][0] == pytest.approx(eps, rel=0.06, abs=0.003)
     if smoothed is not None:
-        assert null.floor("kl_target_model")[0][0] == pytest.approx(smoothed, rel=0.03, abs=8e-4)
+        assert null.floors["kl_target_model"][0][0] == pytest.approx(smoothed, rel=0.03, abs=8e-4)
 
 
 @pytest.mark.parametrize(("n", "p"), [(10, 0.5), (37, 0.2), (400, 0.03)])
@@ -66,7 +66,7 @@ def test_simulation_does_not_depend_on_the_order_of_contexts() -> None:
     n = np.array([10, 20, 30, 10, 20, 30, 9, 9, 9])
     order = rng.permutation(9)
     first, second = simulate(n, target, ("tv",)), simulate(n[order], target[order], ("tv",))
-    np.testing.assert_array_equal(first.floor("tv")[0][order], second.floor("tv")[0])
+    np.testing.assert_array_equal(first.floors["tv"][0][order], second.floors["tv"][0])
     np.testing.assert_allclose(
         np.sort(first.values["tv"].mean(axis=1))[::100],
         np.sort(second.values["tv"].mean(axis=1))[::100],
