@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness import compare, evaluate
 from harness.cli.main import run as command
 from harness.errors import IncompleteError, UserError
-from harness.runs.folder import find_runs
+from harness.runs.folder import Run, find_runs
 from harness.scoring.compare import Difference, Distances, adjusted, distances, pairs
 from harness.scoring.compare import difference as paired
 from harness.scoring.seeds import over_seeds
@@ -23,8 +23,6 @@ from harness.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from harness.runs.folder import Run
 
 
 def difference(
@@ -36,12 +34,31 @@ def difference(
     return paired(*(distances(counts, target, sizes) for counts in (a, b)))
 
 
-def known(out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None) -> Run:
-    settings = Settings(n=200, seed=seed, out=out, **(options or {}))
-    return evaluate(f"known:target,shift={shift}", "gender_us", "labor", settings)
+class Known(Protocol):
+    def __call__(
+        self, out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None
+    ) -> Run: ...
 
 
-def test_a_known_difference_is_found_and_none_where_there_is_none(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
+    """Copies under ``out`` a run of a model at a distance from the target; each is made once."""
+    made = tmp_path_factory.mktemp("made")
+    first: dict[str, Path] = {}
+
+    def run(out: Path, shift: float, seed: int = 0, options: dict[str, Any] | None = None) -> Run:
+        key = repr((shift, seed, options))
+        if key not in first:
+            settings = Settings(n=200, seed=seed, out=made / str(len(first)), **(options or {}))
+            first[key] = evaluate(f"known:target,shift={shift}", "gender_us", "labor", settings).folder
+        folder = out / first[key].relative_to(first[key].parents[2])
+        shutil.copytree(first[key], folder)
+        return Run.open(folder)
+
+    return run
+
+
+def test_a_known_difference_is_found_and_none_where_there_is_none(known: Known, tmp_path: Path) -> None:
     near, far = known(tmp_path / "near", 0.05), known(tmp_path / "far", 0.2)
     (result,) = compare(near, far).results
     assert result.difference.low <= -0.15 <= result.difference.high < 0
@@ -71,14 +88,14 @@ def test_of_models_that_seldom_answer_only_the_answers_are_judged(tmp_path: Path
     assert "shift=0.0,unparsed=0.75@labor_us_2025 is closer to the target" in judged.verdict()
 
 
-def test_nothing_is_judged_where_no_draw_names_a_class(tmp_path: Path) -> None:
+def test_nothing_is_judged_where_no_draw_names_a_class(known: Known, tmp_path: Path) -> None:
     silent = unanswering(tmp_path / "a", 0.0, 1.0)
     (result,) = compare(silent, known(tmp_path / "b", 0.0)).results
     assert "cannot be compared" in result.verdict()
     assert result.adjusted_p == 1.0
 
 
-def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
+def test_swapping_the_runs_turns_the_sign(known: Known, tmp_path: Path) -> None:
     one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1)
     (there,), (back,) = compare(one, two).results, compare(two, one).results
     assert there.difference.estimate == pytest.approx(-back.difference.estimate, abs=1e-12)
@@ -94,7 +111,7 @@ def test_swapping_the_runs_turns_the_sign(tmp_path: Path) -> None:
     ],
 )
 def test_runs_that_ask_different_things_are_not_compared(
-    tmp_path: Path, options: dict[str, Any], name: str
+    known: Known, tmp_path: Path, options: dict[str, Any], name: str
 ) -> None:
     one, two = known(tmp_path / "a", 0.0), known(tmp_path / "b", 0.1, options=options)
     with pytest.raises(IncompleteError, match=f"differ in {name}"):
@@ -102,7 +119,7 @@ def test_runs_that_ask_different_things_are_not_compared(
     assert command(["compare", str(one.folder), str(two.folder)]) == 3
 
 
-def test_hashes_are_named_where_nothing_else_differs(tmp_path: Path) -> None:
+def test_hashes_are_named_where_nothing_else_differs(known: Known, tmp_path: Path) -> None:
     one = known(tmp_path / "a", 0.0)
     file = one.folder / "manifest.json"
     text = file.read_text(encoding="utf-8")
@@ -323,16 +340,17 @@ def test_no_difference_is_shown_that_no_two_distances_have() -> None:
         assert shown.p < 0.05
 
 
-def trained(tmp_path: Path, name: str, shifts: Sequence[float]) -> Path:
+def trained(known: Known, tmp_path: Path, name: str, shifts: Sequence[float]) -> Path:
     for shift in shifts:
         known(tmp_path / name, shift)
     return tmp_path / name
 
 
 def test_checkpoints_trained_alike_are_compared_for_trainings_like_these(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    known: Known, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    near, far = trained(tmp_path, "near", (0.04, 0.05, 0.12)), trained(tmp_path, "far", (0.3, 0.32))
+    near = trained(known, tmp_path, "near", (0.04, 0.05, 0.12))
+    far = trained(known, tmp_path, "far", (0.3, 0.32))
     (found,) = compare(near, far).repeated
     assert found.verdict().startswith("near is closer to the target than far")
     assert found.difference.low <= 0.07 - 0.31 <= found.difference.high
@@ -343,8 +361,8 @@ def test_checkpoints_trained_alike_are_compared_for_trainings_like_these(
     assert [len(each) for each in told["difference"]["each"]] == [3, 1]
 
 
-def test_a_group_is_of_different_checkpoints_that_were_trained_alike(tmp_path: Path) -> None:
-    near = trained(tmp_path, "near", (0.05,))
+def test_a_group_is_of_different_checkpoints_that_were_trained_alike(known: Known, tmp_path: Path) -> None:
+    near = trained(known, tmp_path, "near", (0.05,))
     known(near, 0.05, seed=3)
     far = known(tmp_path / "far", 0.3)
     with pytest.raises(UserError, match="two runs of one checkpoint"):

@@ -49,7 +49,7 @@ def support_gap(model: Features, people: Features) -> float:
 
     D alone is one-sided: a central reply repeated forever has D = 0, while a fifth of people lie outside.
     """
-    low, high = np.quantile(people.values, _BAND, axis=0)
+    low, high = _band(people)
 
     def distance(values: FloatArray) -> float:
         outside = np.maximum(low - values, 0) + np.maximum(values - high, 0)
@@ -60,13 +60,19 @@ def support_gap(model: Features, people: Features) -> float:
 
 def inside_gap(model: Features, people: Features) -> float:
     """How far the mean share of features inside people's q10-q90 band is from people's own; 0 to 1."""
-    return float(abs(_inside(model, people).mean() - _inside(people, people).mean()))
+    band = _band(people)
+    return float(abs(_inside(model, band).mean() - _inside(people, band).mean()))
 
 
-def _inside(model: Features, people: Features) -> FloatArray:
+def _band(people: Features) -> FloatArray:
+    """Of each feature, the two ends of people's band."""
+    return np.asarray(np.quantile(people.values, _BAND, axis=0))
+
+
+def _inside(replies: Features, band: FloatArray) -> FloatArray:
     """Per reply, the share of features inside people's band."""
-    low, high = np.quantile(people.values, _BAND, axis=0)
-    return np.asarray(((model.values >= low) & (model.values <= high)).mean(axis=1))
+    low, high = band
+    return np.asarray(((replies.values >= low) & (replies.values <= high)).mean(axis=1))
 
 
 def clipped_density(model: Features, people: Features) -> float:
@@ -129,7 +135,7 @@ def bng(model: Features, people: Features) -> float:
 
 def hcr(model: Features, people: Features) -> float:
     """PolyAlign's human coverage rate as published: replies with every feature inside q10-q90; near 0 for people too."""
-    return float((_inside(model, people) >= 1).mean())
+    return float((_inside(model, _band(people)) >= 1).mean())
 
 
 W1 = OfPeople(

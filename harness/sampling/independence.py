@@ -275,9 +275,11 @@ def _doubles(tables: Sequence[NDArray[np.int64]]) -> float:
         ratio = d * (math.log1p(-u) - math.log1p(u))
         return d * math.log1p(u) + np.where(odd, np.log(-np.expm1(ratio)), np.log1p(np.exp(ratio)))
 
+    still = log_sum(ODD)
+
     def bound(s: float) -> float:
         """Logarithm of Chernoff's bound with the factor exp(-s) on each odd count."""
-        return s * seen + float(times @ (log_sum(ODD * math.exp(-s)) - log_sum(ODD)))
+        return s * seen + float(times @ (log_sum(ODD * math.exp(-s)) - still))
 
     found = optimize.minimize_scalar(bound, bounds=(0, 25), method="bounded")
     return math.exp(min(0.0, float(found.fun), bound(25.0)))

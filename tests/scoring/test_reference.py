@@ -23,7 +23,7 @@ def test_floor_is_the_mean_distance_of_two_samples(n: int, m: int, p: float) -> 
 
 def test_people_lie_inside_the_floor_of_a_small_sample_as_often_as_stated() -> None:
     law = np.array([0.56, 0.3, 0.1, 0.04])
-    within, if_exact = inside(law, 427, 1000, 300)
+    within, if_exact = inside(law, 427, 1000, 300, at_once=150)  # 3,333 repetitions each
     assert 0.92 < within < 0.98
     assert if_exact < 0.75
 
@@ -81,7 +81,7 @@ def test_shares_known_without_draws_keep_the_chance_of_the_sample() -> None:
     mean = found.aggregate.scores["tv"]
     assert mean.low <= truth.mean() <= mean.high
     assert mean.p < 1e-6
-    exact = score_certain(lower, np.full(400, 0.001), asked)
+    exact = score_certain(lower[:2], np.full(2, 0.001), asked[:2])
     assert exact.contexts[0].scores["tv"].floor == 0
 
 
