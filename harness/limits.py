@@ -40,6 +40,8 @@ TEMPLATE_BYTES = 512 * 2**20
 """By which a process may grow while it fills a model's chat template."""
 BUILD_SECONDS, BUILD_BYTES = 60.0, 2**30
 """That the layers of a model may take, before they have weights."""
+HEARD = 20_000
+"""Bytes of what a library prints while it reads a model's tokenizer or config."""
 PACKED, UNHELD = 8, 2**27
 """Numbers of a model to a byte of its weights, and those beside them that no file holds."""
 MOST_TOKENS = 2**31

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -24,6 +25,7 @@ from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.choices import ChoicesEngine
 from harness.sampling.hf.collapsed import CollapsedEngine
+from harness.sampling.hf.foreign import contained
 from harness.sampling.hf.limited import growing, within
 from harness.sampling.hf.source import find, weights_digest
 from harness.terms import Message, Request, Sampling
@@ -204,6 +206,35 @@ def adapter(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = adapter_of(model, tmp_path_factory.mktemp("adapters") / "safe", safe=True)
     load(find(str(folder)), device="cpu")
     return folder
+
+
+def test_what_libraries_say_of_a_tokenizer_commands_no_terminal(
+    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Code in Rust prints past us; of one that cannot be read, the message is enough."""
+    with contained():
+        os.write(1, b"from C: \x1b[31m\n")
+        os.write(2, b"an error: \xc2\x9b2J\xff\n")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "from C: " in err
+    assert "an error: " in err
+    assert not set("\x1b\x9b") & set(err)
+    folder = shutil.copytree(model, tmp_path / "broken")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"] = {
+        "type": "BPE",
+        "vocab": {"a": 0, "b": 1, "ab": 2},
+        "merges": [["a", "b"]],
+        "continuing_subword_prefix": "longer than any token",
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(UserError, match="cannot load this tokenizer"):
+        load(find(str(folder)), device="cpu")
+    out, err = capfd.readouterr()
+    assert "panicked" not in out + err
+    os.write(2, b"as before")
+    assert capfd.readouterr().err == "as before"
 
 
 MUCH = "asks for far more than its files hold"

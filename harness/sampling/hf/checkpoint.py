@@ -16,7 +16,7 @@ try:
 
     from harness.sampling.hf.attention import share_keys
     from harness.sampling.hf.chat import Chat
-    from harness.sampling.hf.foreign import check_size, foreign, load_tokenizer
+    from harness.sampling.hf.foreign import check_size, contained, foreign, load_tokenizer
 except ImportError as error:
     raise missing_package("a model of transformers", error.name or "torch", "hf") from error
 
@@ -104,7 +104,8 @@ def load(
     place = pick_device(device)
     auto = {"causal": transformers.AutoModelForCausalLM, "masked": transformers.AutoModelForMaskedLM}[kind]
     with foreign(f"transformers cannot load this as a {kind} language model", source.name):
-        config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
+        with contained():
+            config = transformers.AutoConfig.from_pretrained(base.folder, trust_remote_code=trust_remote_code)
         if kind == "causal":
             refuse_masked(source)
         chosen = pick_dtype(dtype, config.dtype, place)

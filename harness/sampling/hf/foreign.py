@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager, suppress
+import os
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from harness import limits
 from harness.errors import UserError, missing_package, of_disk
+from harness.progress import say
 from harness.sampling.hf.limited import growing, within
 
 try:
@@ -47,6 +51,27 @@ def foreign(problem: str, where: str, hint: str = "", expected: str = "") -> Ite
         raise UserError(problem, where=where, found=_said(error), expected=expected, hint=hint) from error
 
 
+@contextmanager
+def contained() -> Iterator[None]:
+    """What a library prints in the block, in whatever language, cannot command a terminal; a block that fails says nothing.
+
+    Code in Rust or C writes past ``sys.stderr``, and a stranger's words may be in it.
+    """
+    with tempfile.TemporaryFile() as heard:
+        with ExitStack() as back:
+            for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+                stream.flush()
+                kept = os.dup(number)
+                back.callback(os.close, kept)
+                back.callback(os.dup2, kept, number)
+                back.callback(stream.flush)
+                os.dup2(heard.fileno(), number)
+            yield
+        heard.seek(0)
+        for line in heard.read(limits.HEARD).decode("utf-8", "replace").splitlines():
+            say(line)
+
+
 def _said(error: BaseException) -> str:
     """The first line of an error that says something: PyTorch's begin with a headline."""
     lines = [line.strip() for line in str(error).strip().splitlines()]
@@ -58,7 +83,7 @@ def load_tokenizer(
     folder: Path | str, where: str, *, trust_remote_code: bool = False
 ) -> PreTrainedTokenizerBase:
     """A folder's tokenizer, shown to read and to write a text."""
-    with foreign("transformers cannot load this tokenizer", where):
+    with foreign("transformers cannot load this tokenizer", where), contained():
         found: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code
         )
