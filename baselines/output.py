@@ -32,7 +32,7 @@ def claim(out: Path, model: Path) -> None:
         raise UserError(
             "a file stands where the checkpoint's folder should be", where=str(out), hint="-o ANOTHER"
         )
-    if out.resolve() == model.resolve():
+    if os.path.realpath(out) == os.path.realpath(model):  # a loop of links is no path for resolve()
         raise UserError(
             "this is the model's own folder, and its weights would be written over",
             where=str(out),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import UserError, nearest
 from harness.files import Document, load_yaml, validate
+from harness.raw import at_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ class TuningRecipe(Recipe):
         """The file of the texts that are retained, if any."""
         if not self.gamma or self.retention_text == SENTENCES:
             return None
-        path = TEXTS.get(self.retention_text) or Path(self.retention_text).expanduser()
+        path = TEXTS.get(self.retention_text) or at_home(self.retention_text)
         if not path.is_file():
             raise UserError(
                 "no such texts",

@@ -15,6 +15,7 @@ from harness.comparing import ComparedOn, outcomes_of, valid_share
 from harness.contract import FILE as CONTRACT
 from harness.errors import IncompleteError, UserError
 from harness.metrics.valid import LEAST_VALID
+from harness.raw import at_home
 from harness.repeated import RunsCompared, compare_runs
 from harness.retained.record import bits_and_bytes, utility_of
 from harness.runs.folder import Run, find_runs
@@ -257,7 +258,7 @@ def _runs(given: str | Path | Run) -> list[Run]:
     found = [given] if isinstance(given, Run) else find_runs([given])
     if found:
         return found
-    path = Path(str(given)).expanduser()
+    path = at_home(str(given))
     model = path.is_file() or any((path / name).is_file() for name in MODEL_FILES)
     raise UserError(
         "a model; its runs are compared" if model else "no run under this folder",

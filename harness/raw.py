@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import limits
@@ -12,7 +13,6 @@ from harness.errors import UserError, clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -206,3 +206,15 @@ def parse_json(text: str, where: str, expected: str = "a JSON object") -> JsonVa
     except (ValueError, RecursionError) as err:
         raise UserError(f"not valid JSON: {clip(str(err))}", where=where, expected=expected) from None
     return data
+
+
+def at_home(name: str | Path) -> Path:
+    """A path as people write it, with ``~`` for a home.
+
+    Raises:
+        UserError: it is the home of nobody.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as err:
+        raise UserError("the home of nobody", where=clip(name), found=str(err)) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from baselines.policy import load_tokenizer
 from harness.errors import UserError
 from harness.progress import say
-from harness.raw import read_text
+from harness.raw import at_home, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def tokenizer_with_template(folder: Path, template: str) -> PreTrainedTokenizerB
     """
     tokenizer = load_tokenizer(folder)
     if template:
-        file = Path(template).expanduser()
+        file = at_home(template)
         if not file.is_file():
             raise UserError("no such file", where="template", found=template, expected="a chat template")
         tokenizer.chat_template = read_text(file)

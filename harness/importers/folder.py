@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
@@ -17,7 +19,6 @@ from harness.tasks.target_file import TargetFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from harness.importers.corpus import Splits
     from harness.importers.figures import PeopleFigures
@@ -79,7 +80,7 @@ def write_target(target: TargetFolder, out: Path) -> Path:
         refuse_others(
             out, (*files.values(), *PEOPLE, told.name), "this is no target folder, so it is not written into"
         )
-    document = _document(target, out.resolve().name, files)
+    document = _document(target, Path(os.path.realpath(out)).name, files)
     validate(TargetFile, Document(out / "target.yaml", document, {(): 1}))
     texts = {}
     for attribute, table in target.tables.items():

@@ -6,6 +6,7 @@ import heapq
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -20,7 +21,6 @@ from harness.reading.style import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Set
-    from pathlib import Path
 
     from harness.tasks.target_file import Provenance
 
@@ -93,9 +93,9 @@ class HeldOut:
         write_atomic(self.out / "task.yaml", self._task(list(asked), corpus))
 
     def _task(self, contexts: list[str], corpus: str) -> str:
-        target = os.path.relpath(self.target.resolve(), self.out.resolve())
+        target = os.path.relpath(os.path.realpath(self.target), os.path.realpath(self.out))
         document = {
-            "name": self.out.resolve().name,
+            "name": Path(os.path.realpath(self.out)).name,
             "version": 1,
             "title": f"Replies to people's own prompts ({self.language})",
             "language": self.language,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, missing_package
 from harness.metrics.base import Surprise
 from harness.metrics.retained import BITS_PER_BYTE, PERPLEXITY
-from harness.raw import read_text
+from harness.raw import at_home, read_text
 from harness.retained.record import PerplexityRecord
 
 if TYPE_CHECKING:
@@ -89,9 +88,10 @@ def load_text(source: str, column: str = "text") -> str:
             ``NAME[:CONFIG][@SPLIT]``.
         column: which column holds the text.
     """
-    path = Path(source).expanduser()
+    path = at_home(source)
     kinds = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
-    if path.suffix not in kinds and (path.is_file() or path.suffix in (".txt", ".md")):
+    here = path.exists() and not path.is_dir()
+    if path.suffix not in kinds and (here or path.suffix in (".txt", ".md")):
         return read_text(path)
     try:
         import datasets

@@ -11,6 +11,7 @@ from harness.likeness import encoded
 from harness.metrics.base import About, OfTexts
 from harness.metrics.catalog import of
 from harness.progress import phase
+from harness.raw import at_home
 from harness.records import write
 from harness.rescore import read
 from harness.retained.lm_scores import lm_eval_scores
@@ -113,7 +114,7 @@ def measure(
             raise UserError(
                 "the run asked with another chat template", where=str(run.folder), expected="--template auto"
             )
-    if Path(model).expanduser().is_dir() and found.model_fields_set:
+    if at_home(model).is_dir() and found.model_fields_set:
         save(source.folder, weights, found)
     drawn = {str(run.folder): of_draws(run, task_of(run)) for run in opened}
     meant = by_encoder(opened, wanted.encoder) if wanted.encoder else {}

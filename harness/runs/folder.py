@@ -13,7 +13,7 @@ from harness.errors import IncompleteError, UserError, clip
 from harness.files import make_folder, replacing
 from harness.limits import MOST_TOKENS
 from harness.locks import held
-from harness.raw import read_parquet
+from harness.raw import at_home, read_parquet
 from harness.records import read, write
 from harness.runs.manifest import (
     MANIFEST,
@@ -79,7 +79,7 @@ class Run:
         """Open a run folder; anything else is a ``UserError``."""
         if not isinstance(folder, str | Path):
             raise UserError("not a run", found=repr(folder), expected="a run folder's path")
-        path = Path(folder).expanduser()
+        path = at_home(folder)
         file = path / MANIFEST
         if not file.is_file():
             inside = sorted(str(p.parent) for p in path.glob(f"**/{MANIFEST}"))[:3] if path.is_dir() else []
@@ -343,7 +343,7 @@ def run_folders(paths: Sequence[str | Path]) -> list[Path]:
     for name in paths:
         if not isinstance(name, str | Path):
             raise UserError("not a run", found=repr(name), expected="a folder's path")
-        root = Path(name).expanduser()
+        root = at_home(name)
         if not root.exists():
             raise UserError(
                 "no such folder",

@@ -12,12 +12,12 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import UserError, clip, missing_package, nearest
+from harness.raw import at_home
 from harness.sampling.base import ModelCard
 from harness.sampling.tally import merged
 from harness.terms import Draw
@@ -96,7 +96,7 @@ class LmEvalEngine:
         digest = hashlib.sha256(template.encode()).hexdigest() if template else ""
         dtype, device = self._ran()
         model = str(self.options.get("pretrained") or self.options.get("model") or self.type)
-        if not Path(model).expanduser().is_dir():
+        if not at_home(model).is_dir():
             revision = str(self.options.get("revision", ""))
             return ModelCard(model, revision, dtype=dtype, device=device, template=digest, engine=engine)
         from harness.sampling.hf.card import card_of

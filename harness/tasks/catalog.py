@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, clip, nearest
+from harness.raw import at_home
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def _included() -> list[Path]:
     """The folders that the user named."""
     found: list[Path] = []
     for entry in filter(None, os.environ.get(INCLUDE, "").split(os.pathsep)):
-        root = Path(entry).expanduser()
+        root = at_home(entry)
         if not root.is_dir():
             raise UserError(
                 "no such folder", where=INCLUDE, found=entry, expected="a folder with tasks/ or targets/"
@@ -111,7 +112,7 @@ def find(kind: Kind, name: str | Path, beside: Path | None = None) -> Path:
         raise UserError(f"not a {kind[:-1]}", found=repr(name), expected="a name, a folder or a YAML file")
     name = str(name)
     for start in [Path(), *([beside] if beside else [])]:
-        path = start / Path(name).expanduser()
+        path = start / at_home(name)
         if path.is_file() and path.suffix in {".yaml", ".yml"}:
             return path
         if ("/" in name or name.startswith(".")) and (path / filename).is_file():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.files import replacing
-from harness.raw import read_parquet
+from harness.raw import at_home, read_parquet
 from harness.tasks.prompts import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def seen_of(models: Iterable[str], task: Task, asked: Iterable[tuple[str, str]])
     Returns:
         None where no folder says what was trained on.
     """
-    found = [read(Path(name).expanduser()) for name in models if name]
+    found = [read(at_home(name)) for name in models if name]
     seen = {int(x) for hashes in found if hashes is not None for x in hashes}
     if all(hashes is None for hashes in found):
         return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from harness.cli.main import run as command
-from harness.errors import UserError
+from harness.errors import IncompleteError, UserError
 from harness.evaluation import evaluate
 from harness.rescore import score
 from harness.runs.folder import find_runs, writing
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.runs.folder import Run
+    from harness.terms import Measure
 
 PLAIN = helpers.TASK.replace(
     'text: "What do people in {{ context.place }} drink?"', 'completion: "{{ context.place }}"'
@@ -132,6 +135,52 @@ def test_a_run_that_was_moved_goes_on_where_it_is(tmp_path: Path) -> None:
     assert again.folder == found
     assert again.n == 9
     assert drawn(tmp_path, 9).folder.is_relative_to(tmp_path / "runs"), "a new one where the old one was"
+
+
+def test_a_task_of_the_same_name_where_one_stands_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run knows its task by the whole path, also where the task was given by a short one."""
+    for place, tea in (("here", "a cup of tea"), ("there", "Coffee")):
+        helpers.write_task(tmp_path / place / "tea", helpers.TASK.replace("a cup of tea", tea))
+    monkeypatch.chdir(tmp_path / "here")
+    run = evaluate("known:target", "tea/task.yaml", "survey", Settings(n=9, out=tmp_path / "runs"))
+    counts = (run.folder / "counts.csv").read_bytes()
+    monkeypatch.chdir(tmp_path / "there")
+    assert command(["score", str(tmp_path / "runs")]) == 0
+    assert (run.folder / "counts.csv").read_bytes() == counts
+    shutil.rmtree(tmp_path / "here")
+    assert command(["score", str(tmp_path / "runs")]) == 2
+
+
+def test_a_board_keeps_no_table_of_an_earlier_one(tmp_path: Path) -> None:
+    helpers.write_task(tmp_path / "tea")
+    exact = Settings(measure="exact", out=tmp_path / "exact")
+    evaluate("known:target", str(tmp_path / "tea"), "survey", exact)
+    leaderboard([str(tmp_path / "exact")], tmp_path / "site")
+    assert (tmp_path / "site" / "shares.csv").is_file()
+    drawn(tmp_path)
+    leaderboard([str(tmp_path / "runs")], tmp_path / "site")
+    assert not (tmp_path / "site" / "shares.csv").exists()
+
+
+@pytest.mark.parametrize("measure", ["draws", "exact"])
+def test_a_prompt_longer_than_the_window_fails_and_the_others_are_drawn(
+    measure: Measure, model: Path, tmp_path: Path
+) -> None:
+    task = PLAIN.replace("targets: {survey: ./survey, even: uniform}", "targets: {even: uniform}")
+    contexts = f"id,place\none,abc\nlong,{'abcdef' * 7}\n"
+    helpers.write_task(tmp_path / "asks", task, contexts)
+    sampling = {"max_tokens": 2}
+    settings = Settings(n=5, out=tmp_path / "runs", engine=SETTINGS, measure=measure, sampling=sampling)
+    said = pytest.raises(IncompleteError, match="window is 32") if measure == "draws" else nullcontext()
+    with said:
+        evaluate(str(model), str(tmp_path / "asks"), "even", settings)
+    (run,) = find_runs([str(tmp_path / "runs")])
+    name, column = ("counts.csv", "count") if measure == "draws" else ("shares.csv", "lower")
+    with (run.folder / name).open(encoding="utf-8") as file:
+        failed = {r["context"]: float(r[column]) for r in csv.DictReader(file) if r["outcome"] == "failed"}
+    assert failed == {"one": 0, "long": 5 if measure == "draws" else 1}
 
 
 def test_a_run_that_was_copied_stands_on_the_board_once(tmp_path: Path) -> None:

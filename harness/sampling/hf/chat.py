@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import limits
 from harness.errors import UserError, clip
-from harness.raw import read_text
+from harness.raw import at_home, read_text
 from harness.sampling.hf.limited import growing, within
 from harness.tasks.template import REFUSED
 
@@ -29,7 +28,7 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, template: str) -> str:
         return ""
     if template != "auto":
         try:
-            return read_text(Path(template).expanduser())
+            return read_text(at_home(template))
         except UserError as error:
             raise UserError(
                 "the chat template cannot be read",

