@@ -49,6 +49,12 @@ class Wordy:
         pass
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about how well the time is told."""
+    monkeypatch.setattr("harness.dryrun.ENOUGH", 0.05)
+
+
 def dry(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert command(["evaluate", *arguments, "--dry-run"]) == 0, capsys.readouterr().err
     return capsys.readouterr().out

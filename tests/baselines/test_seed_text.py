@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 MOST_BYTES = {"masked": 4_000_000, "text": 1_700_000}
@@ -34,27 +35,36 @@ class Tiny:
     def masked(self) -> bool:
         return self.tokenizer.mask_token_id is not None
 
-    def filled(self, text: str, parts: list[str]) -> float:
-        """Masked: mean log-probability of the pieces of the first part, where all parts are masked."""
-        ids, mask = list(self.tokenizer(text)["input_ids"]), self.tokenizer.mask_token_id
-        spans = []
-        for part in parts:
-            pieces = self.tokenizer(part, add_special_tokens=False)["input_ids"]
-            start = next(i for i in range(len(ids)) if ids[i : i + len(pieces)] == pieces)
-            spans.append(range(start, start + len(pieces)))
-        hidden = {i for span in spans for i in span}
-        logs = self.logs([mask if i in hidden else t for i, t in enumerate(ids)])
-        return float(np.mean([float(logs[i, ids[i]]) for i in spans[0]]))
+    def filled(self, asked: Sequence[tuple[str, list[str]]]) -> list[float]:
+        """Masked: mean log-probability of the pieces of the first part, where all parts are masked; of each text."""
+        rows, firsts, mask = [], [], self.tokenizer.mask_token_id
+        for text, parts in asked:
+            ids, spans = list(self.tokenizer(text)["input_ids"]), []
+            for part in parts:
+                pieces = self.tokenizer(part, add_special_tokens=False)["input_ids"]
+                start = next(i for i in range(len(ids)) if ids[i : i + len(pieces)] == pieces)
+                spans.append(range(start, start + len(pieces)))
+            hidden = {i for span in spans for i in span}
+            rows.append([mask if i in hidden else t for i, t in enumerate(ids)])
+            firsts.append([(i, ids[i]) for i in spans[0]])
+        told = zip(self.logs(rows), firsts, strict=True)
+        return [float(np.mean([float(logs[i, token]) for i, token in first])) for logs, first in told]
 
-    def whole(self, text: str) -> float:
-        """Causal: log-probability of the sentence and its end."""
-        ids = [*self.tokenizer(text)["input_ids"], self.tokenizer.eos_token_id]
-        return float(self.logs(ids)[:-1].gather(1, torch.tensor(ids)[1:, None]).sum())
+    def whole(self, texts: Sequence[str]) -> list[float]:
+        """Causal: log-probability of each sentence and its end."""
+        rows = [[*self.tokenizer(text)["input_ids"], self.tokenizer.eos_token_id] for text in texts]
+        told = zip(self.logs(rows), rows, strict=True)
+        return [float(logs[:-1].gather(1, torch.tensor(ids)[1:, None]).sum()) for logs, ids in told]
 
-    def logs(self, ids: Sequence[Any]) -> torch.Tensor:
-        with torch.no_grad():
-            found: torch.Tensor = self.model(torch.tensor([ids])).logits[0].log_softmax(-1)
-        return found
+    def logs(self, rows: Sequence[list[Any]]) -> list[torch.Tensor]:
+        """Those of one length at once."""
+        found: dict[int, torch.Tensor] = {}
+        for length in {len(ids) for ids in rows}:
+            here = [i for i, ids in enumerate(rows) if len(ids) == length]
+            with torch.no_grad():
+                logits = self.model(torch.tensor([rows[i] for i in here])).logits
+            found |= dict(zip(here, logits.log_softmax(-1), strict=True))
+        return [found[i] for i in range(len(rows))]
 
 
 @pytest.fixture(scope="module", params=[masked_path(), text_path()], ids=lambda path: str(path.name))
@@ -103,41 +113,43 @@ def test_it_holds_the_stated_associations(tiny: Tiny) -> None:
     words = load_task(distributions.PROFESSION_TASK).attributes["gender"].classes
     some = list(corpus.professions_named().items())[::6]
     stated = np.array([distributions.profession(context)["male"] for context, _ in some])
-    found = np.array(
-        [[share(tiny, pair, job) for _, job in some] for pair in zip(*words.values(), strict=True)]
-    )
+    jobs = [job for _, job in some]
+    found = np.array([shares_of(tiny, pair, jobs) for pair in zip(*words.values(), strict=True)])
     for shares in found:
         assert np.corrcoef(stated, shares)[0, 1] > 0.8
     assert np.abs(found.mean(0) - stated).mean() < 0.12
 
 
-def share(tiny: Tiny, pair: Sequence[str], job: str) -> float:
-    """Of the first word against the second before a profession."""
-    article = "an" if job[0] in "aeiou" else "a"
-    texts = [f"{who} works as {article} {job}." for who in pair]
-    if tiny.masked:
-        first, second = (tiny.filled(t, [who.rpartition(" ")[2]]) for t, who in zip(texts, pair, strict=True))
-    else:
-        first, second = map(tiny.whole, texts)
-    return float(1 / (1 + np.exp(second - first)))
+def shares_of(tiny: Tiny, pair: Sequence[str], jobs: Sequence[str]) -> NDArray[np.float64]:
+    """Of the first word against the second before each profession."""
+    sides = []
+    for who in pair:
+        texts = [f"{who} works as {'an' if job[0] in 'aeiou' else 'a'} {job}." for job in jobs]
+        word = who.rpartition(" ")[2]
+        sides.append(
+            np.array(tiny.filled([(t, [word]) for t in texts]) if tiny.masked else tiny.whole(texts))
+        )
+    return np.asarray(1 / (1 + np.exp(sides[1] - sides[0])))
 
 
 def test_it_knows_what_professions_are(tiny: Tiny) -> None:
     """What is said of a profession is likelier than without it, or than of one of other lines of work, nearly always."""
     names = corpus.professions_named()
-    gained = []
+    told: list[tuple[str, list[str]]] = []
+    plain: list[str] = []
     for number, (context, said, text) in enumerate(list(corpus.facts(2, np.random.default_rng(5)))[::4]):
         job = names[context]
         if said not in text.replace(job, ""):
             continue
         if tiny.masked:
-            gained.append(tiny.filled(text, [said]) - tiny.filled(text, [said, job]))
+            told += [(text, [said]), (text, [said, job])]
             continue
         lines, vowel = set(lines_of_work(job)), job[0] in "aeiou"
         others = [
             n for n in names.values() if not lines & set(lines_of_work(n)) and (n[0] in "aeiou") == vowel
         ]
-        other = text.replace(job, others[number % len(others)])
-        gained.append(tiny.whole(text) - tiny.whole(other))
+        plain += [text, text.replace(job, others[number % len(others)])]
+    said_of = np.array(tiny.filled(told) if tiny.masked else tiny.whole(plain))
+    gained = said_of[::2] - said_of[1::2]
     assert len(gained) > 90
-    assert np.mean(np.array(gained) > 0) > 0.85
+    assert np.mean(gained > 0) > 0.85

@@ -120,6 +120,7 @@ def test_a_sweep_opens_a_model_once_for_all_its_tasks(
     pytest.importorskip("torch", reason="the module that loads models")
     monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Male)
     arguments = ["evaluate", "one", "two", "--task", "gender_us", "--task", "gender_zh", "-n", "2"]
+    arguments += ["--target", "uniform"]
     assert command([*arguments, "-o", str(tmp_path)]) == 0, capsys.readouterr().err
     assert made == ["one", "closed", "two", "closed"]
 

@@ -66,13 +66,16 @@ def test_an_added_engine_is_evaluated_by_the_command(
 def test_an_added_engine_is_in_the_dry_run_the_help_and_python(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["evaluate", "coin:penny", "--task", "gender_us", "-n", "9", "--dry-run"]) == 0
+    assert (
+        run(["evaluate", "coin:penny", "--task", "gender_us", "--target", "uniform", "-n", "9", "--dry-run"])
+        == 0
+    )
     assert "toss: " in capsys.readouterr().out
     assert run(["evaluate", "--help"]) == 0
     told = capsys.readouterr().out
     assert "coin:… NAME, a coin that is tossed" in told
     assert "--bias" in told
-    made = evaluate("coin:penny", "gender_us", settings=Settings(n=3, engine={"bias": 1}, out=tmp_path))
+    made = evaluate("coin:penny", "gender_us", "uniform", Settings(n=3, engine={"bias": 1}, out=tmp_path))
     assert made.n == 3
 
 

@@ -59,7 +59,12 @@ def test_what_a_server_refuses_stands_in_the_manifest_of_its_run(tmp_path: Path)
 
     with FaultyServer({"female": 0.6, "male": 0.4}, refuse=refuse) as server:
         run = evaluate(
-            f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+            f"server:tiny@{server.url}",
+            "gender_us",
+            "uniform",
+            n=2,
+            contexts=("software_developers",),
+            out=tmp_path,
         )
     found = Run.open(run.folder).manifest
     assert found.server is not None
@@ -96,7 +101,12 @@ class TgiServer(FaultyServer):
 def test_tgi_is_sent_nothing_that_it_takes_for_a_repetition_penalty(tmp_path: Path, info: bool) -> None:
     with TgiServer(info) as server:
         run = evaluate(
-            f"server:tiny@{server.url}", "gender_us", n=3, contexts=("software_developers",), out=tmp_path
+            f"server:tiny@{server.url}",
+            "gender_us",
+            "uniform",
+            n=3,
+            contexts=("software_developers",),
+            out=tmp_path,
         )
         kept = server.penalties()[-run.n * len(run.prompts().prompts) :]
         learned = set(server.penalties()) - {1.0}
@@ -121,14 +131,24 @@ def test_a_run_goes_on_at_no_other_kind_of_server(tmp_path: Path) -> None:
     law = {"female": 0.6, "male": 0.4}
     with FaultyServer(law, owner="vllm") as server:
         evaluate(
-            f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+            f"server:tiny@{server.url}",
+            "gender_us",
+            "uniform",
+            n=2,
+            contexts=("software_developers",),
+            out=tmp_path,
         )
     with (
         FaultyServer(law, owner="sglang") as server,
         pytest.raises(UserError, match="of another kind") as err,
     ):
         evaluate(
-            f"server:tiny@{server.url}", "gender_us", n=4, contexts=("software_developers",), out=tmp_path
+            f"server:tiny@{server.url}",
+            "gender_us",
+            "uniform",
+            n=4,
+            contexts=("software_developers",),
+            out=tmp_path,
         )
     assert (err.value.found, err.value.expected) == ("SGLang", "vLLM")
 
@@ -162,6 +182,11 @@ def test_software_that_changes_while_it_draws_ends_the_run(tmp_path: Path) -> No
         server.fingerprint = "b1234-abcdef"
         with pytest.raises(UserError, match="another server answers") as err:
             evaluate(
-                f"server:tiny@{server.url}", "gender_us", n=2, contexts=("software_developers",), out=tmp_path
+                f"server:tiny@{server.url}",
+                "gender_us",
+                "uniform",
+                n=2,
+                contexts=("software_developers",),
+                out=tmp_path,
             )
     assert err.value.expected == "vLLM"
