@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from baselines.output import STAGES, claim
 from baselines.processes import processes
 from harness.contract import FILE
 from harness.locks import held
-from harness.progress import say
+from harness.progress import phase, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +62,11 @@ def train(
     chosen = options or Options()
     targets = (target,) if isinstance(target, str) else tuple(target)
     asked = Asked(task, targets, chosen.attribute, chosen.completions, tuple(chosen.corpora))
-    found, state = named(method), processes()
+    found = named(method)
     call = Call(model, chosen.revision, asked, out, chosen.recipe, chosen.settings, chosen.trust_pickle)
-    training = found.training(call)
+    with phase(f"preparing {method} of {model}"):
+        state = processes()
+        training = found.training(call)
     job = training.job
     if not state.is_main_process:
         # What the other processes of ``accelerate launch`` do: the same stages, no files.
@@ -81,6 +84,9 @@ def train(
         trained = training.run()
         state.wait_for_everyone()
         finish(job, identity, trained)
+    if task:
+        against = " ".join(f"--target {shlex.quote(name)}" for name in targets)
+        say(f"next: distalign evaluate {shlex.quote(str(out))} --task {shlex.quote(task)} {against}".rstrip())
     return out
 
 

@@ -93,7 +93,10 @@ def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Se
     if undecided > settings.epsilon:
         left = f"{seconds:,.0f} s leave {undecided:.0%} of a prompt's outputs undecided"
         return [f"time: over {seconds * scale:,.0f} s: {left}; --max-seconds ends it with the bounds it has"]
-    lines = [f"time: about {seconds * scale:,.1f} s after loading, from {tried} prompts asked in full"]
+    prompts = "1 prompt" if tried == 1 else f"{tried} prompts"
+    whole = seconds * scale
+    lasts = f"{whole:,.1f} s" if whole < 120 else f"{whole / 60:,.0f} minutes"
+    lines = [f"time: about {lasts} after loading, from {prompts} asked in full"]
     if settings.chosen(task) == "draws":
         most = len(rendered) * settings.n * settings.effective(task).max_tokens
         lines.insert(0, f"output: about {tokens * scale:,.0f} tokens ({most:,} at most)")

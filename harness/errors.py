@@ -25,6 +25,15 @@ WORDS = (*map(os.strerror, DISK), "unexpected pos", "PytorchStreamWriter")
 """What safetensors, tokenizers and PyTorch say of them, whose errors are of kinds of their own."""
 _FORMS: dict[str, str] = {}
 """Pattern -> what people are told that it asks for."""
+_KINDS = {
+    "string": ("not a text", "a text, in quotes where it looks like a number"),
+    "float": ("not a number", "a number such as 0.25"),
+    "int": ("not a whole number", "a whole number such as 3"),
+    "bool": ("neither true nor false", "true or false"),
+    "list": ("not a list", "a list such as [a, b]"),
+    "dict": ("not a mapping", "KEY: VALUE, each on a line of its own"),
+}
+"""How pydantic begins the type of a mistake -> what is wrong and expected, in words of those who write YAML."""
 
 
 class UserError(Exception):
@@ -112,6 +121,13 @@ def form(pattern: str, words: str) -> str:
 
 
 def plainly(error: ErrorDetails) -> tuple[str, str]:
-    """What is wrong, and what is expected where a pattern alone would say it."""
+    """What is wrong, and what is expected where the message alone does not say it."""
     words = _FORMS.get(str(error.get("ctx", {}).get("pattern")))
-    return ("not of this form", words) if words else (error["msg"].removeprefix("Value error, "), "")
+    if words:
+        return "not of this form", words
+    if error["type"] == "literal_error":
+        return "unknown value", str(error["ctx"]["expected"])
+    kind, _, problem = error["type"].partition("_")
+    if problem in ("type", "parsing", "from_float"):
+        return _KINDS.get(kind, (error["msg"], ""))
+    return error["msg"].removeprefix("Value error, "), ""

@@ -60,7 +60,9 @@ def load_yaml(path: Path) -> Document:
         mark = getattr(err, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(err, "problem", None) or str(err)
-        raise UserError(f"not valid YAML: {problem}", where=where) from None
+        raise UserError(
+            f"not valid YAML: {problem}", where=where, expected=nodes.meant(str(problem))
+        ) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as err:
         # A tag such as !!int, !!bool or !!timestamp before a text that is none.
         raise UserError(f"not valid YAML: {clip(str(err))}", where=str(path)) from None
@@ -124,8 +126,22 @@ def _mend(node: yaml.ScalarNode) -> None:
         raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
 
 
-def validate(model: type[M], doc: Document, data: object = None, loc: tuple[str | int, ...] = ()) -> M:
-    """``data`` (default: the whole document) as ``model``; the first mistake becomes a ``UserError``."""
+def validate(
+    model: type[M],
+    doc: Document,
+    data: object = None,
+    loc: tuple[str | int, ...] = (),
+    unwritten: tuple[str, ...] = (),
+) -> M:
+    """``data`` (default: the whole document) as ``model``; the first mistake becomes a ``UserError``.
+
+    Args:
+        model: what the data have to be.
+        doc: the file they come from.
+        data: a part of it.
+        loc: where the part stands in the file.
+        unwritten: keys that lead to a part in ``data``, but not in the file.
+    """
     value = doc.data if data is None else data
     if not isinstance(value, dict):
         raise UserError(
@@ -134,18 +150,23 @@ def validate(model: type[M], doc: Document, data: object = None, loc: tuple[str 
     try:
         return model.model_validate(value)
     except ValidationError as err:
-        raise _first_mistake(model, doc, err, loc) from None
+        raise _first_mistake(model, doc, err, loc, unwritten) from None
 
 
 def _first_mistake(
-    model: type[BaseModel], doc: Document, err: ValidationError, loc: tuple[str | int, ...]
+    model: type[BaseModel],
+    doc: Document,
+    err: ValidationError,
+    loc: tuple[str | int, ...],
+    unwritten: tuple[str, ...],
 ) -> UserError:
     errors = err.errors(include_url=False)
     deepest = max(len(e["loc"]) for e in errors)
     branches = {e["loc"][:1] for e in errors}
     first = errors[0] if len(branches) > 1 else next(e for e in errors if len(e["loc"]) == deepest)
     inner = _without_union_tags(doc, loc, first["loc"])
-    at = (*loc, *inner)
+    led = bool(unwritten) and inner[: len(unwritten)] == unwritten
+    at = (*loc, *inner[len(unwritten) if led else 0 :])
     if first["type"] == "extra_forbidden":
         known = keys_of(model_at(model, inner[:-1]))
         key = str(inner[-1])
@@ -159,7 +180,8 @@ def _first_mistake(
         keys = ", ".join(keys_of(model_at(model, inner[:-1])))
         return UserError(f"missing key {str(inner[-1])!r}", where=doc.where(*at[:-1]), expected=keys)
     message, expected = plainly(first)
-    return UserError(message, where=doc.where(*at), found=first["input"], expected=expected)
+    told = first["type"] == "value_error" and isinstance(first["input"], dict | list)
+    return UserError(message, where=doc.where(*at), found=None if told else first["input"], expected=expected)
 
 
 def _without_union_tags(

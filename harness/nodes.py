@@ -55,6 +55,23 @@ def composed(text: str) -> yaml.Node | None:
         return _Loader(text).get_single_node()
 
 
+_MEANT = {
+    "found character '\\t'": "blanks at the beginning of a line, no tab",
+    "cannot start any token": "quotes around a text that begins with such a character",
+    "could not find expected ':'": "KEY: VALUE, with a plain colon and a blank after it",
+    "mapping values are not allowed": "a plain colon after a key, and quotes around a text with a colon and a blank in it",
+    "expected ',' or": "quotes around a text that holds a comma, a colon or brackets",
+    "but found '<scalar>'": "quotes around a text that begins with a bracket or a quote",
+    "expected <block end>": "keys of one level, and items of one list, that begin in the same column",
+}
+"""What PyYAML says -> what whoever wrote the file may have had in mind."""
+
+
+def meant(problem: str) -> str:
+    """What is expected where YAML is broken in a usual way; '' where no such way is known."""
+    return next((words for said, words in _MEANT.items() if said in problem), "")
+
+
 def data(node: yaml.Node) -> object:
     """What a document says."""
     return _Loader("").construct_document(node)

@@ -75,6 +75,11 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool | None = None
             expected="scores that follow from counts, and counts from draws",
             hint="distalign score RUN",
         )
+    if recompute:
+        how = list(checked.values())
+        say(
+            f"all numbers follow: {how.count('draws')} runs from their draws, {how.count('counts')} from counts"
+        )
     if damaged:
         raise IncompleteError(
             f"runs that cannot be read, left out: {len(damaged)}",

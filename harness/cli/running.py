@@ -44,6 +44,7 @@ def sweep(
                 err=True,
             )
     failures: list[UserError] = []
+    told: set[str] = set()
     for model in models:
         parse(model, settings.backend)
     # The choices measure has an engine of its own: its tasks together, so that each engine loads a model once.
@@ -60,15 +61,18 @@ def sweep(
                 if dry_run:
                     from harness.dryrun import forecast
 
-                    for told in forecast(model, task, wanted, settings, engines):
-                        echo(told)
+                    for forecasted in forecast(model, task, wanted, settings, engines):
+                        echo(forecasted)
                 else:
                     show(evaluate(model, task, wanted, settings, engines))
             except UserError as err:
                 if len(jobs) == 1:
                     raise
                 failures.append(err)
-                click.echo(f"distalign: {model} on {task.name}: {err}", err=True)
+                message = f"distalign: {model} on {task.name}: {err}"
+                if message not in told:  # every target of a known: model has a run, and so the same mistake
+                    click.echo(message, err=True)
+                told.add(message)
     if failures:
         kind = UserError if any(f.exit_code == 2 for f in failures) else IncompleteError
         raise kind(

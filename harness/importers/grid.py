@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Cell = str | Decimal | None
 
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}([,' ’]\d{3})(\2\d{3})*)(\.\d+)?")
+_NARROW = {0xFF01 + i: 0x21 + i for i in range(94)}
+"""Full-width letters, digits and signs, as Chinese tables may hold them -> the plain ones."""
 _COMMAS = str.maketrans(".,", ",.")
 _DELIMITERS = ",;\t"
 LARGEST = Decimal(10) ** 15
@@ -77,7 +79,7 @@ class Grid:
         cell = cells[column] if column < len(cells) else None
         if isinstance(cell, Decimal):
             return self._sized(cell, row, column)
-        text = tidy(cell)
+        text = tidy(cell).translate(_NARROW)
         if not text or text in blank:
             return None
         plain = text.removesuffix("%").rstrip() if percent else text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError, clip, nearest
 from harness.importers.folder import Cells, ImportedTable, TargetFolder, write_target
 from harness.importers.grid import Grid, read_grids, tidy
 from harness.importers.shares import fill_zeros, plain
@@ -15,7 +15,7 @@ from harness.importers.slug import slug
 from harness.tasks.figures import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.tasks.target_file import Provenance
@@ -25,6 +25,8 @@ WHOLE = {"shares": Decimal(1), "percent": Decimal(100)}
 UNPUBLISHED = frozenset("-–—")
 TITLES = 20
 """Rows of titles and notes that may stand above the headers."""
+NAMED = 5
+"""Rows that a note names."""
 _THOUSANDS = re.compile(r"\d{1,3}(\.\d{3})+")
 
 
@@ -74,11 +76,12 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
         raise UserError(
             "no row has figures",
             where=grids[0].name,
-            found=f"{left_out} rows without" if left_out else "no row below the headers",
+            found=f"without: {_some(left_out)}" if left_out else "no row below the headers",
         )
     source = options.provenance
     notes = [source.note] if source.note else []
-    notes += [f"{left_out} rows without published figures are left out."] if left_out else []
+    if left_out:
+        notes.append(f"Left out, as they have no published figures: {_some(left_out)}.")
     smoothing = (
         f"A figure published as 0 at a precision of {options.precision} becomes a quarter of that step (the middle "
         f"of what rounds to 0), taken from the other cells of the row in proportion. Rows changed: {changed}."
@@ -93,6 +96,11 @@ def import_table(file: Path, out: Path, options: TableOptions) -> Path:
         informative=_kept(options),
     )
     return write_target(target, out)
+
+
+def _some(titles: Sequence[str]) -> str:
+    more = f" and {len(titles) - NAMED:,} more" if len(titles) > NAMED else ""
+    return ", ".join(clip(title, 60) for title in titles[:NAMED]) + more
 
 
 def _check_step(precision: str) -> None:
@@ -126,7 +134,7 @@ def _kept(options: TableOptions) -> tuple[str, ...]:
     return (*titled, *options.informative)
 
 
-def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
+def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], list[str], int]:
     rests = [name for name, header in options.classes.items() if not header]
     if len(rests) > (0 if options.unit == "counts" else 1) or len(options.classes) < 2:
         raise UserError(
@@ -138,7 +146,8 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
     columns = {header: _column(grid, header, top) for header in (options.context, *options.informative)}
     figures = {name: _column(grid, header, top) for name, header in options.classes.items() if header}
     rows: dict[str, Cells] = {}
-    left_out = changed = 0
+    left_out: list[str] = []
+    changed = 0
     for line in range(top + 1, len(grid.rows)):
         title = grid.text(line, columns[options.context])
         beyond = [tidy(cell) for cell in grid.rows[line][len(grid.rows[top]) :] if tidy(cell)]
@@ -154,10 +163,15 @@ def _rows(grid: Grid, options: TableOptions) -> tuple[list[Cells], int, int]:
         context = title if options.context == "context" or title == ALL else slug(title)
         if not context or context in rows:
             problem = "a context stands twice" if context else "a row without a context"
-            raise UserError(problem, where=grid.where(line, columns[options.context]), found=title)
+            raise UserError(
+                problem,
+                where=grid.where(line, columns[options.context]),
+                found=title,
+                expected="one row for each context",
+            )
         cells = _figures(grid, line, figures, options)
         if cells is None:
-            left_out += 1
+            left_out.append(title)
             continue
         filled = _fill(cells, options)
         changed += filled != cells
@@ -223,7 +237,9 @@ def _figures(
             where=grid.where(line),
             found=", ".join(f"{name}={value}" for name, value in cells.items()) + f", together {total}",
             expected=f"{whole} within {plain(slack)} (rounding)",
-            hint="is a --class missing? --unit percent or counts says what the figures are, where they are no shares",
+            hint="--unit percent, if that is what the figures are"
+            if options.unit == "shares" and abs(total - 100) <= 2
+            else "is a --class missing? --unit percent or counts says what the figures are, where they are no shares",
         )
     return {name: cells[name] for name in options.classes}
 

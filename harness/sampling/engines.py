@@ -37,9 +37,9 @@ def _check_known(rest: str) -> object:
 
 
 def _hf(ask: Opening) -> Engine:
-    from harness.sampling.hf.source import refuse_missing
+    from harness.sampling.hf.source import refuse_other
 
-    refuse_missing(ask.rest)
+    refuse_other(ask.rest)
     if ask.measure == "choices":
         from harness.sampling.hf.choices import ChoicesEngine
 

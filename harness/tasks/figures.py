@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ALL = "*"
 """The context of a row that holds wherever no other row does."""
+NEAR = 0.02
+"""A row whose sum is so near to 100 is in percent, rounded perhaps."""
 
 
 class Sample(NamedTuple):
@@ -160,7 +162,11 @@ def _shares(values: str, cells: dict[str, float], where: str) -> dict[str, float
         if total <= 0:
             raise UserError("a row of zeros", where=where, expected="at least one positive count")
     elif abs(total - 1) > TOLERANCE:
+        percent = abs(total / 100 - 1) <= NEAR
         raise UserError(
-            "shares that do not sum to 1", where=where, found=f"{total:.6g}", expected="1 (or values: counts)"
+            "shares that do not sum to 1",
+            where=where,
+            found=f"{total:.6g}",
+            expected="shares, so 0.25 where 25 percent are meant" if percent else "1 (or values: counts)",
         )
     return {name: value / total for name, value in cells.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -148,16 +149,30 @@ def fingerprint(rendered: Sequence[Rendered]) -> str:
     )
 
 
+def _unrendered(err: BaseException, context: Context) -> tuple[str, str]:
+    """What is wrong with a template, and the column that it may mean."""
+    unknown = re.search(r"has no attribute '(.+)'$|^'(.+)' is undefined$", str(err))
+    if unknown is None:
+        return clip(str(err) or type(err).__name__), ""
+    column = clip(unknown[1] or unknown[2])
+    if unknown[1] in context.fields:
+        return f"column {column!r} is empty", ""
+    near = nearest(column, context.fields, 1)
+    return f"no column {column!r}", f"context.{near}" if near else ""
+
+
 def _fill(task: Task, prompt: PromptSpec, source: str, context: Context, extra: Mapping[str, str]) -> str:
     try:
         text = fill(source, {"context": context.fields, **extra})
     except REFUSED as err:
         line = f" (line {err.lineno} of the template)" if isinstance(err, TemplateSyntaxError) else ""
+        problem, near = _unrendered(err, context)
         raise UserError(
-            f"prompt {prompt.id!r} cannot be rendered in context {context.id!r}{line}: {clip(str(err) or type(err).__name__)}",
+            f"prompt {prompt.id!r} cannot be rendered in context {context.id!r}{line}: {problem}",
             where=task.source.where("prompts"),
             found=source,
             expected=f"{LANGUAGE}; COLUMN is one of: {', '.join(context.fields)}",
+            nearest=near,
         ) from None
     if not text.strip():
         raise UserError(

@@ -161,7 +161,8 @@ def load_target(
     if table:
         data["attributes"] = {attribute: table}
     data.setdefault("name", f"{task.name}.{alias}")
-    return _build(validate(TargetFile, task.source, data, loc), task.source, loc)
+    unwritten = ("attributes", attribute) if table else ()
+    return _build(validate(TargetFile, task.source, data, loc, unwritten), task.source, loc)
 
 
 def resolve(task: Task, attribute: Attribute, name: str) -> Target:
@@ -175,8 +176,7 @@ def resolve(task: Task, attribute: Attribute, name: str) -> Target:
     try:
         return load_target(name, task)
     except UserError as err:
-        if err.nearest == "" and attribute.targets:
-            err.nearest = nearest(name, attribute.targets)
+        err.nearest = nearest(name, attribute.targets) or err.nearest
         if not err.where:
             err.expected = (
                 f"one of the task's targets ({', '.join(attribute.targets)}), a target's name or its folder"

@@ -133,7 +133,8 @@ class AttributeSpec(StrictFile):
     @classmethod
     def _distinct(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
         if len(classes) < 2:
-            raise ValueError(f"an attribute needs at least two classes; this one has {len(classes)}")
+            found = ", ".join(map(repr, classes)) or "none"
+            raise ValueError(f"an attribute needs at least two classes; this one has {found}")
         owner: dict[str, str] = {}
         for name, wordings in classes.items():
             if name in RESERVED:

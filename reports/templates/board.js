@@ -236,12 +236,12 @@ function apartSection(inFocus) {
   const shown = apart.filter((cell) => inFocus === null || cell.col === inFocus);
   if (!shown.length) return null;
   const more = apart.length - shown.length;
-  const head = [t("model"), t("method"), t("task_target"), t("reason"), t("metric_tv"), t("metric_valid"), "n", t("compare")];
+  const head = [t("model"), t("reason"), t("method"), t("task_target"), t("metric_tv"), t("metric_valid"), "n", t("compare")];
   return h("section", { class: "apart" },
     h("h3", { id: "apart-title" }, t("apart")),
     h("p", { class: "lead" }, t("apart_lead"), more ? [" ", h("a", { href: address({ col: "all" }) }, t("apart_more", { k: more }))] : null),
     scroller(t("apart"), h("table", { class: "board" },
-      h("thead", {}, h("tr", {}, head.map((words, i) => h("th", { scope: "col", class: i > 3 && i < 7 ? "num" : null }, words)))),
+      h("thead", {}, h("tr", {}, head.map((words, i) => h("th", { scope: "col", class: i > 3 && i < 7 ? "num" : i === 2 ? "k-method" : null }, words)))),
       h("tbody", {}, shown.map(apartRow)))));
 }
 
@@ -249,9 +249,9 @@ function apartRow(cell) {
   const at = { row: P.rows[cell.row].id, col: P.columns[cell.col].id, run: P.runs[cell.run].id };
   return h("tr", {},
     h("th", { scope: "row" }, h("a", { class: "name", href: address({ view: "row", ...at }) }, rowName(cell.row))),
-    h("td", {}, methodName(P.rows[cell.row].method)),
-    h("td", {}, columnName(cell.col)),
     h("td", {}, cell.apart.map(reason).join("; ")),
+    h("td", { class: "k-method" }, methodName(P.rows[cell.row].method)),
+    h("td", {}, columnName(cell.col)),
     h("td", { class: "num" }, num(cell.tv), interval(cell.lo, cell.hi)),
     h("td", { class: "num" }, share(cell.valid)),
     h("td", { class: "num" }, P.runs[cell.run].certain ? t("computed") : whole(P.runs[cell.run].n)),

@@ -71,9 +71,20 @@ def test_titles_become_ids_and_are_kept(tmp_path: Path) -> None:
         tmp_path, 'job,red,blue\n"Cooks, all other","1,200",400\nCafé staff,1,3\nNobody,-,-\n', options
     )
     assert rows == {"cooks_all_other": {"red": 0.75, "blue": 0.25}, "cafe_staff": {"red": 0.25, "blue": 0.75}}
-    assert "1 rows without published figures" in (tmp_path / "out" / "target.yaml").read_text(
-        encoding="utf-8"
-    )
+    assert "no published figures: Nobody." in (tmp_path / "out" / "target.yaml").read_text(encoding="utf-8")
+
+
+def test_numbers_of_full_width_are_read(tmp_path: Path) -> None:
+    options = replace(OPTIONS, unit="percent")
+    rows = imported(tmp_path, "context,red,blue\na,４１．７％,５８.3\nb,－,－\n", options)
+    assert rows == {"a": {"red": 0.417, "blue": 0.583}}
+
+
+def test_percent_that_are_given_as_shares_are_known(tmp_path: Path) -> None:
+    for text, hint in (("41.7,58.3", "--unit percent, if"), ("0.4,0.5", "is a --class missing")):
+        with pytest.raises(UserError, match="do not add up") as err:
+            imported(tmp_path, f"context,red,blue\na,{text}\n", OPTIONS)
+        assert err.value.hint.startswith(hint)
 
 
 def test_the_rest_and_the_zeros_of_percentages(tmp_path: Path) -> None:

@@ -96,6 +96,10 @@ def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(UserError, match="no such") as missing:
             find(str(tmp_path / near))
         assert missing.value.nearest == "causal"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no such model folder") as missing:
+        find("baselines/seed/causal")
+    assert (Path(missing.value.nearest) / "config.json").is_file()
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="a revision is for hub ids"):
         find(str(tmp_path), "main")

@@ -186,6 +186,14 @@ def test_a_folder_here_is_found_by_its_name_but_hides_no_known_one(
     assert load_task("gender_us").title != "tea"
 
 
+INLINE = helpers.TASK.replace(
+    "targets: {survey: ./survey, even: uniform}\n",
+    """targets:
+  survey:
+    provenance: {publisher: B, table: D, year: 2020, license: CC0-1.0, link: "https://example.org"}
+    rows: {leeds: {tea: 0.1, coffee: 0.9}, oporto: {tea: 0.5, coffee: 0.5}}
+""",
+)
 SPOILED = {
     "unknown key": ({"task": helpers.TASK + "promts: []\n"}, "task.yaml:15:promts", "unknown key 'promts'"),
     "unknown key in a prompt": (
@@ -198,6 +206,45 @@ SPOILED = {
         {"task": helpers.TASK.replace("[espresso]", "[espresso")},
         "task.yaml:",
         "not valid YAML",
+    ),
+    "a tab": (
+        {"task": helpers.TASK.replace("  coffee:", "\tcoffee:")},
+        "task.yaml:6",
+        "no tab",
+    ),
+    "a colon of full width": (
+        {"task": "language：en\n" + helpers.TASK},
+        "task.yaml:2",
+        "a plain colon",
+    ),
+    "a text with a colon, without quotes": (
+        {"task": helpers.TASK.replace("name: tea", "title: Tea: hot")},
+        "task.yaml:1",
+        "and quotes around a text with a colon",
+    ),
+    "a comma of full width": (
+        {
+            "task": helpers.TASK.replace(
+                "classes:\n  tea: [a cup of tea]\n  coffee: [espresso]\n", "classes: [tea，coffee]\n"
+            )
+        },
+        "task.yaml:4:classes",
+        "this one has 'tea，coffee'",
+    ),
+    "unknown language": (
+        {"task": "language: english\n" + helpers.TASK},
+        "task.yaml:1:language",
+        "expected: 'en' or 'zh'",
+    ),
+    "an inline share of full-width digits": (
+        {"task": INLINE.replace("tea: 0.1", "tea: ０.１")},
+        "task.yaml:14:targets.survey.rows.leeds.tea",
+        "not a number",
+    ),
+    "percent in place of shares": (
+        {"task": INLINE.replace("tea: 0.1, coffee: 0.9", "tea: 10, coffee: 90")},
+        "task.yaml:14:targets.survey.rows.leeds",
+        "0.25 where 25 percent are meant",
     ),
     "no classes": (
         {"task": helpers.TASK.replace("classes:\n  tea: [a cup of tea]\n  coffee: [espresso]\n", "")},
@@ -328,6 +375,33 @@ def load_all(path: str) -> None:
     task = load_task(path)
     drink = task.attributes["drink"]
     resolve(task, drink, "survey").matrix(task, drink, [c.id for c in task.contexts])
+
+
+def test_a_column_that_is_not_there_has_its_nearest_named(tmp_path: Path) -> None:
+    for written, problem, near in (
+        ("context.plaice", "no column 'plaice'", "context.place"),
+        ("place", "no column 'place'", "context.place"),
+        ("context.place.x.y", "no column", ""),
+    ):
+        text = helpers.TASK.replace("context.place", written)
+        task = load_task(str(helpers.write_task(tmp_path, text)))
+        with pytest.raises(UserError, match=problem) as err:
+            prompts.render(task, task.contexts, task.prompts)
+        assert err.value.nearest == near
+
+
+def test_a_target_is_looked_for_among_the_tasks_own_first() -> None:
+    task = load_task("gender_us")
+    with pytest.raises(UserError, match="no target 'labour'") as err:
+        resolve(task, task.attributes["gender"], "labour")
+    assert err.value.nearest.split(", ")[0] == "labor"
+
+
+def test_a_folder_of_tasks_names_them(tmp_path: Path) -> None:
+    helpers.write_task(tmp_path / "tea")
+    with pytest.raises(UserError, match="no task") as err:
+        load_task(str(tmp_path))
+    assert err.value.nearest == str(tmp_path / "tea")
 
 
 @pytest.mark.parametrize("name", sorted(SPOILED))

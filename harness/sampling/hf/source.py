@@ -69,7 +69,7 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
         weights: whether transformers is to read the weights; without, only a GGUF file's tokenizer is unpacked.
         trust_pickle: whether weights may be pickles.
     """
-    refuse_missing(model)
+    refuse_other(model)
     folder = _path(model)
     commit = ""
     file = _gguf_in(folder)
@@ -78,13 +78,6 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
             raise UserError("a revision is for hub ids; this is a file", where=model, found=revision)
         return _from_gguf(model, file, weights)
     if not folder.is_dir():
-        if folder.exists():
-            raise UserError(
-                "not a model",
-                where=model,
-                found="a file whose name does not end in .gguf",
-                expected="a folder with config.json, a GGUF file, or a hub id",
-            )
         folder, commit = _from_hub(model, revision, trust_pickle)
     elif revision:
         raise UserError("a revision is for hub ids; this is a folder", where=model, found=revision)
@@ -94,13 +87,7 @@ def find(model: str, revision: str = "", *, weights: bool = True, trust_pickle: 
     check_shards(folder, model)
     if (folder / "adapter_config.json").is_file():
         return Source(model, folder, commit, _base_of(folder, model, trust_pickle), contract)
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            "not a model folder: it has no config.json and no adapter_config.json",
-            where=model,
-            found=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
-            expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
-        )
+    _check_folder(folder, model)
     return Source(model, folder, commit, None, contract)
 
 
@@ -116,9 +103,18 @@ def _path(name: str) -> Path:
     return path
 
 
-def refuse_missing(model: str) -> None:
-    """Refuse what is neither here nor a hub id, before the packages are imported that would read it: that takes seconds."""
+def refuse_other(model: str) -> None:
+    """Refuse what is no model here and no hub id, before the packages are imported that would read it: that takes seconds."""
     path = _path(model)
+    if path.is_file() and path.suffix != ".gguf":
+        raise UserError(
+            "not a model",
+            where=model,
+            found="a file whose name does not end in .gguf",
+            expected="a folder with config.json, a GGUF file, or a hub id",
+        )
+    if path.is_dir() and _gguf_in(path) is None:
+        _check_folder(path, model)
     if path.exists():
         return
     if path.suffix == ".gguf":
@@ -128,8 +124,24 @@ def refuse_missing(model: str) -> None:
             "no such model folder",
             where=model,
             expected="a folder, or a hub id such as owner/name",
-            nearest=_beside(path),
+            nearest=_shipped(path) or _beside(path),
         )
+
+
+def _check_folder(folder: Path, model: str) -> None:
+    if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+        raise UserError(
+            "not a model folder: it has no config.json and no adapter_config.json",
+            where=model,
+            found=", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "an empty folder",
+            expected="a folder that save_pretrained wrote, or a hub id such as owner/name",
+        )
+
+
+def _shipped(path: Path) -> str:
+    """Where a tiny model lies that comes with distalign, as the documents name it: ``baselines/seed/causal``."""
+    place = Path(__file__).parents[3] / path
+    return str(place) if path.parts[:2] == ("baselines", "seed") and place.is_dir() else ""
 
 
 def _beside(path: Path) -> str:
