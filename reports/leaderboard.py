@@ -67,18 +67,24 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool | None = None
         (out / "shares.csv").unlink(missing_ok=True)
     page = out / "index.html"
     write_atomic(page, render(board, payload(board, checked)))
-    if wrong:
-        raise IncompleteError(
-            f"{len(wrong)} of {len({e.run.manifest.run for e in found})} runs claim what does not follow",
-            where=str(page),
-            found="; ".join(f"{run}: {what}" for run, what in sorted(wrong.items())),
-            expected="scores that follow from counts, and counts from draws",
-            hint="distalign score RUN",
-        )
+    _refuse(page, wrong, len({e.run.manifest.run for e in found}), damaged)
     if recompute:
         how = list(checked.values())
         say(
             f"all numbers follow: {how.count('draws')} runs from their draws, {how.count('counts')} from counts"
+        )
+    return page
+
+
+def _refuse(page: Path, wrong: dict[str, str], runs: int, damaged: list[UserError]) -> None:
+    """Say of a page that is written what is wrong with it."""
+    if wrong:
+        raise IncompleteError(
+            f"{len(wrong)} of {runs} runs claim what does not follow",
+            where=str(page),
+            found="; ".join(f"{run}: {what}" for run, what in sorted(wrong.items())),
+            expected="scores that follow from counts, and counts from draws",
+            hint="distalign score RUN",
         )
     if damaged:
         raise IncompleteError(
@@ -87,4 +93,3 @@ def leaderboard(runs: Sequence[str], out: Path, *, recompute: bool | None = None
             found="; ".join(err.where for err in damaged),
             hint=damaged[0].hint,
         )
-    return page

@@ -63,6 +63,16 @@ def test_bad_commands_are_one_message(
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
+def test_a_mistake_that_all_targets_share_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", "known:target", "--task", "gender_us", "--contexts", "nurse", "-o", str(tmp_path)]
+    assert command(asked) == 2
+    told = capsys.readouterr().err
+    assert told.count("no such context") == 1
+    assert "4 of 4 runs" in told
+
+
 def test_options_from_a_file_yield_to_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,12 +113,15 @@ def test_changing_one_count_changes_what_it_should(runs: Path, tmp_path: Path) -
     assert touched == {("acme/Bad-1.5B", "draws")}
 
 
-def test_check_recomputes_counts_from_draws_and_scores_from_counts(runs: Path, tmp_path: Path) -> None:
+def test_check_recomputes_counts_from_draws_and_scores_from_counts(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     some = [str(folder_of(runs, name)) for name in ("Good", "Exact")]
     site = leaderboard(some, tmp_path, recompute=True).parent
     how = {str(r["model"]): r["checked"] for r in results(site)}
     assert how["acme/Good-7B"] == "draws"
     assert how["acme/Exact-3B"] == "counts"
+    assert "all numbers follow: 1 runs from their draws, 1 from counts" in capsys.readouterr().err
 
 
 def as_written(scores: AggregateScore) -> object:
