@@ -238,7 +238,7 @@ def _figures(
             found=", ".join(f"{name}={value}" for name, value in cells.items()) + f", together {total}",
             expected=f"{whole} within {plain(slack)} (rounding)",
             hint="--unit percent, if that is what the figures are"
-            if options.unit == "shares" and abs(total - 100) <= 2
+            if options.unit == "shares" and 98 <= total <= 102
             else "is a --class missing? --unit percent or counts says what the figures are, where they are no shares",
         )
     return {name: cells[name] for name in options.classes}
