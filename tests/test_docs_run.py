@@ -20,7 +20,7 @@ from harness.scoring.floor import tellable
 from harness.tasks.prompts import render
 from harness.tasks.target import resolve
 from harness.tasks.task import load_task
-from tests.benchmarks import coupling, coverage, labels, narrower, ordered, real_models, wordings
+from tests.benchmarks import coupling, coverage, labels, narrower, ordered, real_models, stopping, wordings
 from tests.shown import PAGES, ROOT, TRANSLATED, WITH_MODELS, fits, page_blocks, plain, renewed, run_page
 
 if TYPE_CHECKING:
@@ -178,6 +178,9 @@ def test_pages_of_results_follow_from_their_records() -> None:
     )
     assert coverage.page(read(real_models.FOLDER / "coverage.json", coverage.Coverage, hint="")) == _page(
         "coverage.md"
+    )
+    assert stopping.page(read(real_models.FOLDER / "stopping.json", stopping.Stopping, hint="")) == _page(
+        "stopping.md"
     )
     assert wordings.page(wordings.read(real_models.FOLDER / "wordings.json")) == _page("wordings.md")
 
