@@ -144,14 +144,8 @@ def load_target(
     spec: str | Path | Mapping[str, object], task: Task | None = None, alias: str = "", attribute: str = ""
 ) -> Target:
     """A target by name, folder or file, or written inline in a task under ``alias``."""
-    home = task.folder if task else None
     if not isinstance(spec, Mapping):
-        path = catalog.find("targets", spec, home)
-        if task and alias:  # named by the task, not by the user
-            beside_it = [task.folder.parent] if path.name == "target.yaml" else []
-            homes = [task.folder, *beside_it, task.folder.parent.parent / "targets"]
-            catalog.within(path, homes, task.source.where(*task.attributes[attribute].loc, "targets", alias))
-        doc = load_yaml(path)
+        doc = load_yaml(_file(spec, task, alias, attribute))
         return _build(validate(TargetFile, doc), doc, ())
     if task is None:
         raise UserError("an inline target needs its task")
@@ -165,14 +159,32 @@ def load_target(
     return _build(validate(TargetFile, task.source, data, loc, unwritten), task.source, loc)
 
 
-def resolve(task: Task, attribute: Attribute, name: str) -> Target:
-    """The target that ``--target name`` means for this attribute: one of its aliases, or any target's name."""
+def _file(spec: str | Path, task: Task | None, alias: str, attribute: str) -> Path:
+    """The YAML file of a target."""
+    path = catalog.find("targets", spec, task.folder if task else None)
+    if task and alias:  # named by the task, not by the user
+        beside_it = [task.folder.parent] if path.name == "target.yaml" else []
+        homes = [task.folder, *beside_it, task.folder.parent.parent / "targets"]
+        catalog.within(path, homes, task.source.where(*task.attributes[attribute].loc, "targets", alias))
+    return path
+
+
+def _meant(task: Task, attribute: Attribute, name: str) -> tuple[str | Mapping[str, object], str]:
+    """What a target's name stands for, and the alias that it is or that lists it; the name itself where none does."""
     for alias, spec in attribute.targets.items():
         if name == alias:
-            return load_target(spec, task, alias, attribute.name)
+            return spec, alias
     for alias, spec in attribute.targets.items():
         if name in (spec, f"{task.name}.{alias}"):
-            return load_target(spec, task, alias, attribute.name)
+            return spec, alias
+    return name, ""
+
+
+def resolve(task: Task, attribute: Attribute, name: str) -> Target:
+    """The target that ``--target name`` means for this attribute: one of its aliases, or any target's name."""
+    spec, alias = _meant(task, attribute, name)
+    if alias:
+        return load_target(spec, task, alias, attribute.name)
     try:
         return load_target(name, task)
     except UserError as err:
@@ -187,7 +199,13 @@ def resolve(task: Task, attribute: Attribute, name: str) -> Target:
 def spelled(target: Target, task: Task, attribute: Attribute) -> str:
     """What ``resolve`` finds this very target by: its name, an alias of the task, or its file where neither does."""
     for name in (target.name, *attribute.targets):
+        spec, alias = _meant(task, attribute, name)
         with suppress(UserError):
+            if (
+                not isinstance(spec, Mapping)
+                and str(_file(spec, task, alias, attribute.name)) == target.source
+            ):
+                return name  # it was read from this file
             if resolve(task, attribute, name).hash == target.hash:
                 return name
     return str(Path(target.source).resolve())
