@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import tempfile
+import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness import limits
 from harness.errors import UserError, clip
 from harness.files import digest, make_folder, replacing
+from harness.locks import held
 from harness.plaintext import UNSEEN
 from harness.raw import decoded, parse_json, read_bytes
 from harness.records import from_text
@@ -53,19 +54,27 @@ def archives(paths: Sequence[Path]) -> list[Path]:
 def unpack(archive: Path, out: Path) -> Path:
     """Write a packed run as a run folder under ``out``, and return the folder. What is in it is checked first."""
     files = read_archive(archive)
-    make_folder(out)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".unpacked-") as scratch:
-        whole = Path(scratch) / "run"
-        for name, data in files.items():
-            with replacing(make_folder((whole / name).parent) / Path(name).name) as file:
-                file.write(data)
-        who = Run.open(whole).identity
-        task = folder_name(f"{who.task}@{who.task_version}")
-        folder = out / folder_name(who.adapter or who.model) / task / Run.open(whole).manifest.run
-        if folder.exists():
-            raise UserError("there already", where=str(folder), found=str(archive), expected="a new folder")
-        make_folder(folder.parent)
-        whole.rename(folder)
+    scratch = out / f".unpacked-{hashlib.sha256(b''.join(files.values())).hexdigest()[:12]}"
+    with held(scratch, "this packed run is being unpacked here"):
+        try:
+            return _placed(files, scratch / "run", archive, out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _placed(files: dict[str, bytes], whole: Path, archive: Path, out: Path) -> Path:
+    """Write a run's files, and move the whole of them to where a run of its name lies."""
+    shutil.rmtree(whole, ignore_errors=True)  # what was left where this was stopped
+    for name, data in files.items():
+        with replacing(make_folder((whole / name).parent) / Path(name).name) as file:
+            file.write(data)
+    who = Run.open(whole).identity
+    task = folder_name(f"{who.task}@{who.task_version}")
+    folder = out / folder_name(who.adapter or who.model) / task / Run.open(whole).manifest.run
+    if folder.exists():
+        raise UserError("there already", where=str(folder), found=str(archive), expected="a new folder")
+    make_folder(folder.parent)
+    whole.rename(folder)
     return folder
 
 

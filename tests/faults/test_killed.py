@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.cli.main import VERBS, run
+from harness.evaluation import evaluate
+from harness.settings import Settings
 from tests.benchmarks.commands import CASES, DONE, TOLD, bench, differing, left
 
 if TYPE_CHECKING:
@@ -125,6 +127,21 @@ def test_tasks_of_a_survey_that_are_half_written_are_written_to_the_end(tmp_path
     assert len(list((here / "out").glob("*/task.yaml"))) == 2
     words[words.index("2026")] = "2025"
     assert "exists already" in tried([*words, "-o", str(here / "out")], here, tmp_path / "told")[1]
+
+
+def test_what_a_stopped_unpacking_left_is_cleared_away(tmp_path: Path) -> None:
+    evaluate(
+        "known:target",
+        "gender_us",
+        "labor",
+        Settings(n=2, contexts=("managers_all_other",), out=tmp_path / "runs"),
+    )
+    (made,) = (p.parent for p in (tmp_path / "runs").rglob("manifest.json"))
+    assert run(["pack", str(made), "-o", str(tmp_path / "run.zip")]) == 0
+    here = tmp_path / "here"
+    words = ["unpack", str(tmp_path / "run.zip"), "-o", str(here / "out")]
+    hold(words, empty, here, tmp_path / "told")
+    assert not list((here / "out").glob(".*"))
 
 
 @pytest.fixture(scope="module")
