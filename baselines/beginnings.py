@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.functional import embedding
 
+from harness.sampling.hf.budget import out_of_memory
+from harness.sampling.hf.cache import REFUSALS
 from harness.sampling.hf.padding import filled
 
 if TYPE_CHECKING:
@@ -164,9 +166,15 @@ def _agree(inner: Any, plain: Any, kwargs: dict[str, Any], found: Branched) -> b
     """Whether a model comes to the same states both ways."""
     trained = inner.training
     inner.train(False)
-    with torch.no_grad():
-        here, there = (o.last_hidden_state for o in (_read(inner, plain, found), plain(**kwargs)))
-    inner.train(trained)
+    try:
+        with torch.no_grad():
+            here, there = (o.last_hidden_state for o in (_read(inner, plain, found), plain(**kwargs)))
+    except REFUSALS as error:
+        if out_of_memory(error):
+            raise
+        return False
+    finally:
+        inner.train(trained)
     real = kwargs["attention_mask"].bool()
     away = (here[real] - there[real]).norm(dim=-1)
     return bool((away <= APART * there[real].norm(dim=-1)).all())

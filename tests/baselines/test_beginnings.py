@@ -100,8 +100,8 @@ def test_states_and_gradients_are_those_of_the_rows_one_by_one(kind: str, left: 
     assert (many, few) == (6 * 24, 2 * 28)
 
 
-@pytest.mark.parametrize("kind", ["mamba", "lfm2", "bloom"])
-def test_a_model_that_carries_states_along_the_row_reads_rows_one_by_one(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["mamba", "lfm2", "bloom", "openai-gpt"])
+def test_a_model_that_cannot_read_branches_reads_rows_one_by_one(kind: str) -> None:
     more = {"layer_types": ["conv", "full_attention"]} if kind == "lfm2" else {}
     many, few = same(model_of(kind, **more), batch_of(ROWS))
     assert many == few == 6 * 24

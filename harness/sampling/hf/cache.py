@@ -27,6 +27,8 @@ ON_PROMPTS = 2048
 """A prompt of several rows is kept once for all of them where that saves so many positions of the cache."""
 SLACK = 50
 """Rounding moves logits by less than so many of their dtype's steps, as a share of their spread."""
+REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, IndexError)
+"""What models raise that do not take a mask or positions of ours; NotImplementedError is a RuntimeError."""
 AGREE = 0.01, 0.2
 """That share is held between these."""
 
@@ -270,14 +272,7 @@ def open_forward(model: PreTrainedModel, pad: int) -> Forward:
         cached.least_shared, cached.least_on_prompts = least_shared, least_on_prompts
         try:
             apart = (truth - seen(cached)).std(-1) / truth.std(-1)
-        except (
-            RuntimeError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            IndexError,
-            NotImplementedError,
-        ) as error:
+        except REFUSALS as error:
             cached.drop()
             if out_of_memory(error):
                 raise
