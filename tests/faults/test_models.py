@@ -21,6 +21,7 @@ from baselines.seed import causal_path
 from harness import limits
 from harness.cli.main import run as command
 from harness.errors import UserError
+from harness.sampling.hf import limited
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.choices import ChoicesEngine
@@ -291,6 +292,22 @@ def test_a_time_within_a_time() -> None:
     assert both()
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(both).result()
+
+
+def test_a_time_that_rang_while_nobody_listened_rings_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limited, "AGAIN", 0.05)
+
+    def deaf(times: int) -> None:
+        """Loses what is raised so often, as a callback of the garbage collector does."""
+        for _ in range(times):
+            with suppress(TimeoutError):
+                while True:
+                    pass
+        while True:
+            pass
+
+    with pytest.raises(TimeoutError), within(0.05):
+        deaf(2)
 
 
 def test_a_model_that_loads_and_cannot_be_computed(model: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SIZE = Path("/proc/self/statm")
 """Where Linux tells the size of a process, in pages."""
+AGAIN = 1.0
+"""Seconds after which an alarm rings again."""
 
 
 @contextmanager
@@ -51,21 +53,24 @@ def within(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """For the main thread: an alarm of the system, which may ring within another's time."""
+    """For the main thread: an alarm of the system, which may ring within another's time.
+
+    It rings again each second: what is raised while memory is tidied up is lost.
+    """
 
     def ring(*_: object) -> None:
         raise TimeoutError
 
     begin, handler = time.monotonic(), signal.signal(signal.SIGALRM, ring)
-    left, _ = signal.getitimer(signal.ITIMER_REAL)
-    signal.setitimer(signal.ITIMER_REAL, min(seconds, left) if left else seconds)
+    left, every = signal.getitimer(signal.ITIMER_REAL)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, left) if left else seconds, AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begin), 1e-3))
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begin), 1e-3), every)
 
 
 @contextmanager
