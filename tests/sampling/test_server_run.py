@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORDS = {"female": 1.0, "male": 0.5, "Neither.": -1.0}
+
+
+def run_at(url: str, out: Path, **asked: Any) -> Run:
+    """A run of one context at a server."""
+    return evaluate(
+        f"server:tiny@{url}", "gender_us", "uniform", contexts=("software_developers",), out=out, **asked
+    )
 
 
 def test_the_manifest_and_the_board_say_what_answered(
@@ -58,14 +65,7 @@ def test_what_a_server_refuses_stands_in_the_manifest_of_its_run(tmp_path: Path)
         return (400, "unknown field min_p") if "min_p" in body else None
 
     with FaultyServer({"female": 0.6, "male": 0.4}, refuse=refuse) as server:
-        run = evaluate(
-            f"server:tiny@{server.url}",
-            "gender_us",
-            "uniform",
-            n=2,
-            contexts=("software_developers",),
-            out=tmp_path,
-        )
+        run = run_at(server.url, tmp_path, n=2)
     found = Run.open(run.folder).manifest
     assert found.server is not None
     assert found.server.not_taken == ("min_p",)
@@ -100,14 +100,7 @@ class TgiServer(FaultyServer):
 @pytest.mark.parametrize("info", [True, False])
 def test_tgi_is_sent_nothing_that_it_takes_for_a_repetition_penalty(tmp_path: Path, info: bool) -> None:
     with TgiServer(info) as server:
-        run = evaluate(
-            f"server:tiny@{server.url}",
-            "gender_us",
-            "uniform",
-            n=3,
-            contexts=("software_developers",),
-            out=tmp_path,
-        )
+        run = run_at(server.url, tmp_path, n=3)
         kept = server.penalties()[-run.n * len(run.prompts().prompts) :]
         learned = set(server.penalties()) - {1.0}
     assert set(kept) == {1.0}
@@ -117,39 +110,18 @@ def test_tgi_is_sent_nothing_that_it_takes_for_a_repetition_penalty(tmp_path: Pa
     assert (found.kind, found.not_taken) == ("TGI", ())
     assert found.not_stated[:2] == ("top_k", "min_p")
     with TgiServer(info) as server, pytest.raises(UserError, match="TGI leaves out top_k"):
-        evaluate(
-            f"server:tiny@{server.url}",
-            "gender_us",
-            n=1,
-            sampling={"top_k": 5},
-            contexts=("software_developers",),
-            out=tmp_path,
-        )
+        run_at(server.url, tmp_path, n=1, sampling={"top_k": 5})
 
 
 def test_a_run_goes_on_at_no_other_kind_of_server(tmp_path: Path) -> None:
     law = {"female": 0.6, "male": 0.4}
     with FaultyServer(law, owner="vllm") as server:
-        evaluate(
-            f"server:tiny@{server.url}",
-            "gender_us",
-            "uniform",
-            n=2,
-            contexts=("software_developers",),
-            out=tmp_path,
-        )
+        run_at(server.url, tmp_path, n=2)
     with (
         FaultyServer(law, owner="sglang") as server,
         pytest.raises(UserError, match="of another kind") as err,
     ):
-        evaluate(
-            f"server:tiny@{server.url}",
-            "gender_us",
-            "uniform",
-            n=4,
-            contexts=("software_developers",),
-            out=tmp_path,
-        )
+        run_at(server.url, tmp_path, n=4)
     assert (err.value.found, err.value.expected) == ("SGLang", "vLLM")
 
 
@@ -181,12 +153,5 @@ def test_software_that_changes_while_it_draws_ends_the_run(tmp_path: Path) -> No
     with FaultyServer({"female": 1.0}, owner="vllm") as server:
         server.fingerprint = "b1234-abcdef"
         with pytest.raises(UserError, match="another server answers") as err:
-            evaluate(
-                f"server:tiny@{server.url}",
-                "gender_us",
-                "uniform",
-                n=2,
-                contexts=("software_developers",),
-                out=tmp_path,
-            )
+            run_at(server.url, tmp_path, n=2)
     assert err.value.expected == "vLLM"
