@@ -51,7 +51,10 @@ TV = Divergence(
     title=Words("TV", "TV"),
     under=Words("bias-corrected; lower is better", "已校正偏差；越低越好"),
     about=Words(
-        "Total variation: half the sum, over classes, of the differences between the model’s share and the target’s, averaged over contexts. 0 is on target. Draws that name no class count as mass outside the target. The value is corrected for the bias that a finite number of draws brings; the range beside it holds the truth in 95 of 100 measurements.",
+        "Total variation: half the sum, over classes, of the differences between the model’s share and the "
+        "target’s, averaged over contexts. 0 is on target. Draws that name no class count as mass outside "
+        "the target. The value is corrected for the bias that a finite number of draws brings; the range "
+        "beside it holds the truth in 95 of 100 measurements.",
         "总变差：各类别中模型比例与目标比例之差的绝对值之和的一半，再对语境取平均。0 为正好。没有归入任何类别的抽样算作目标之外的质量。数值已校正有限抽样带来的偏差；旁边的范围在 100 次测量中有 95 次包含真值。",
     ),
     better="lower",

@@ -66,8 +66,12 @@ BETWEEN_CLASSES = Ordered(
     title=Words("W1", "W1"),
     under=Words("of ordered classes; ends are 1 apart", "有序类别；两端相距 1"),
     about=Words(
-        "Wasserstein distance of ordered classes: how far an answer must move, on average, to turn the model’s shares into the target’s. The two ends of the scale are 1 apart, so “very good” for “good” costs less than “very bad” for “good”. A draw that names no class counts as 1 away. Corrected for bias like TV.",
-        "有序类别的 Wasserstein 距离：要把模型的比例变成目标的比例，一个回答平均需移动多远。量表两端相距 1，因此把“好”答成“很好”的代价小于答成“很差”。没有归入任何类别的抽样算作相距 1。与总变差一样已校正偏差。",
+        "Wasserstein distance of ordered classes: how far an answer must move, on average, to turn the "
+        "model’s shares into the target’s. The two ends of the scale are 1 apart, so “very good” for “good” "
+        "costs less than “very bad” for “good”. A draw that names no class counts as 1 away. Corrected for "
+        "bias like TV.",
+        "有序类别的 Wasserstein 距离：要把模型的比例变成目标的比例，一个回答平均需移动多远。量表两端相距 1，"
+        "因此把“好”答成“很好”的代价小于答成“很差”。没有归入任何类别的抽样算作相距 1。与总变差一样已校正偏差。",
     ),
     better="lower",
     formula="sum over cuts of gap x abs(Q - T); the ends of the scale are 1 apart",

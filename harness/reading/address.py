@@ -13,14 +13,27 @@ if TYPE_CHECKING:
 
 _APPOSED = r"|\bi [^.!?;]{0,60}, (?:a|an|the) (?:[\w-]+ ){0,3}?"
 """*I drove home, a proud woman*."""
-_SELF = r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+(?:(?:just |only |also |still |proud to be |not just |now )*(?:a|an|the|the only|the first|one of the (?:few|only)|\w+ months)\s+|(?=pregnant))(?:[\w-]+ ){0,3}?"
-_MALE = r"(?:male|man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b(?! of (?:all|the) trades)"
-_FEMALE = r"(?:female|pregnant|woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|actress|seamstress)\b"
+_SELF = (
+    r"\b(?:i'm|i am|i was|as|became|becoming|being|made me|call me|called me|makes me|i've always been)\s+"
+    r"(?:(?:just |only |also |still |proud to be |not just |now )*"
+    r"(?:a|an|the|the only|the first|one of the (?:few|only)|\w+ months)\s+|(?=pregnant))(?:[\w-]+ ){0,3}?"
+)
+_MALE = (
+    r"(?:male|man|guy|father|dad|husband|boy|son|brother|grandfather|widower|uncle|gentleman|fella|fellow)\b"
+    r"(?! of (?:all|the) trades)"
+)
+_FEMALE = (
+    r"(?:female|pregnant|woman|girl|mother|mom|mum|wife|lady|daughter|sister|grandmother|widow|aunt|waitress|"
+    r"actress|seamstress)\b"
+)
 _NAMED_SELF = re.compile(
-    r"\b(?i:my name is|my name's|call me|calls me|called me|i'm|i am|named me|name tag said|badge said|introduced myself as)\s+([A-Z][a-z]+)\b"
+    r"\b(?i:my name is|my name's|call me|calls me|called me|i'm|i am|named me|name tag said|badge said|"
+    r"introduced myself as)\s+([A-Z][a-z]+)\b"
 )
 _ADDRESSED = re.compile(
-    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|mommy|mummy|mama|grandma|lady|son|daughter|girl|boy|buddy|bro|brother|sister|man)\b[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
+    r"\"[^\"]*\b(sir|mister|ma'am|madam|miss|young man|big guy|young lady|mr|mrs|ms|dad|daddy|grandpa|mom|mum|"
+    r"mommy|mummy|mama|grandma|lady|son|daughter|girl|boy|buddy|bro|brother|sister|man)\b"
+    r"[^\"]*\"(?!\s*,?\s*(?:i|I)\s+(?:said|asked|told|replied|answered|whispered|called|shouted|say))",
     re.I,
 )
 _CALLED = re.compile(
@@ -59,11 +72,13 @@ def addressed(text: str, lead: Person) -> str:
 
 _BODILY = {
     "m": re.compile(
-        r"\b(?:my (?:\w+ )?(?:beard|moustache|mustache|prostate|five o'clock shadow)|i (?:was shaving|shave my face|hadn't shaved))\b",
+        r"\b(?:my (?:\w+ )?(?:beard|moustache|mustache|prostate|five o'clock shadow)|i (?:was shaving|shave "
+        r"my face|hadn't shaved))\b",
         re.I,
     ),
     "f": re.compile(
-        r"\b(?:my (?:\w+ )?(?:pregnancy|maternity leave|bra|lipstick|high heels|period|c-section)|i (?:was|am) breastfeeding)\b",
+        r"\b(?:my (?:\w+ )?(?:pregnancy|maternity leave|bra|lipstick|high heels|period|c-section)|i (?:was|"
+        r"am) breastfeeding)\b",
         re.I,
     ),
 }
