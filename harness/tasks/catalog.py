@@ -122,7 +122,7 @@ def find(kind: Kind, name: str | Path, beside: Path | None = None) -> Path:
     for folder in [*near, *(f / name for f in folders(kind)), Path(name)]:
         if (folder / filename).is_file():
             return folder / filename
-    inside = sorted(str(path.parent) for path in Path(name).expanduser().glob(f"*/{filename}"))
+    inside = sorted(str(path.parent) for path in at_home(name).glob(f"*/{filename}"))
     raise UserError(
         f"no {kind[:-1]} {name!r}",
         expected=f"a name of 'distalign list {kind}', a folder with {filename}, or a YAML file",
