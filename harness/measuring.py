@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from harness.files import write_atomic
@@ -13,6 +14,7 @@ from harness.terms import BETWEEN, INVALID, Request
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from harness.reading import DrawReader
     from harness.runs.folder import Run, Writer
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from harness.tasks.prompts import Rendered
     from harness.tasks.task import Attribute, Task
 
+KEPT = "enumerated"
+"""Folder in a run, with the prompts whose enumeration has not ended."""
 EVERY, SECONDS = 50, 10.0
 """Prompts, or seconds, between two writes of the file."""
 
@@ -44,7 +48,10 @@ def measure(
     requests = [Request(r.context, r.prompt, 0, 1, 0, r.messages, r.text) for r in left]
     interrupted = False
     if requests:
-        interrupted = store(writer, task, rendered, done, shares(engine, task, requests, settings, reader))
+        found = shares(engine, task, requests, settings, reader, run.folder / KEPT)
+        interrupted = store(writer, task, rendered, done, found)
+    if not run.manifest.open:
+        rmtree(run.folder / KEPT, ignore_errors=True)
     if settings.chosen(task) == "exact" and (wide := undecided(done, settings.epsilon, run.manifest.open)):
         say(wide)
     return len(requests), interrupted
@@ -78,8 +85,9 @@ def shares(
     requests: Sequence[Request],
     settings: Settings,
     reader: DrawReader,
+    kept: Path | None = None,
 ) -> Iterator[tuple[Request, Shares]]:
-    """Yield each request with its shares, by the measure that the settings choose."""
+    """Yield each request with its shares, by the measure that the settings choose; what is open is kept in a folder."""
     if settings.chosen(task) == "choices":
         if not isinstance(engine, Choices):
             raise cannot(engine, "choices")
@@ -89,7 +97,7 @@ def shares(
         return engine.choices(requests, lambda _: attribute.classes, about)
     if not isinstance(engine, Exact):
         raise cannot(engine, "exact")
-    limit = Limit(settings.max_seconds, settings.max_forwards)
+    limit = Limit(settings.max_seconds, settings.max_forwards, kept)
     return engine.exact(
         requests, settings.effective(task), reader.outcome, reader.settled, settings.epsilon, limit
     )

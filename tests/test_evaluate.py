@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,11 +161,34 @@ def test_an_exact_run_that_a_limit_ended_is_scored_and_goes_on(tmp_path: Path) -
         assert row == pytest.approx(others[1][key], abs=0.01)
 
 
+def test_the_same_command_with_the_same_limit_comes_to_an_end(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason=LOADS)
+    asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path / "a", max_forwards=6)
+    undecided = []
+    for _ in range(60):
+        run = evaluate(causal_path(), "gender_us", "labor", asked)
+        rows = [row for t in read_certain(run.folder / "shares.csv") for row in t.cells.values()]
+        undecided.append(sum(row[-1] for row in rows))
+        assert (run.folder / "enumerated").is_dir() == bool(run.manifest.open)
+        if not run.manifest.open:
+            break
+    assert len(undecided) > 2
+    assert undecided == sorted(undecided, reverse=True)
+    assert not run.manifest.open
+    whole = evaluate(
+        causal_path(), "gender_us", "labor", replace(asked, out=tmp_path / "b", max_forwards=None)
+    )
+    mine, other = (next(t.cells for t in read_certain(r.folder / "shares.csv")) for r in (run, whole))
+    for key, row in mine.items():
+        assert row == pytest.approx(other[key], abs=0.01)
+
+
 def test_bounds_that_are_wider_than_known_ones_are_not_kept(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason=LOADS)
     asked = Settings(measure="exact", epsilon=0.01, paraphrases="train", out=tmp_path)
     first = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=3))
     before = (first.folder / "shares.csv").read_bytes()
+    rmtree(first.folder / "enumerated")
     again = evaluate(causal_path(), "gender_us", "labor", replace(asked, max_forwards=1))
     assert (again.folder / "shares.csv").read_bytes() == before
     assert again.manifest.open == first.manifest.open

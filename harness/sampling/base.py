@@ -10,6 +10,7 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from harness.terms import Draw, Measure, Request, Sampling
 
@@ -109,6 +110,8 @@ class Limit:
     seconds: float | None = None
     forwards: int | None = None
     """Forward passes of the model."""
+    kept: Path | None = None
+    """Folder for what is known of the prompts that have not ended, so that a later call continues from there."""
 
 
 NO_LIMIT = Limit()

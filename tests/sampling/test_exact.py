@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from harness.terms import Draw, Request, Sampling
 from tests.sampling.tiny_letters import EOS, every_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LENGTH = 4
@@ -182,6 +183,86 @@ def test_an_interrupt_keeps_the_bounds(engine: CollapsedEngine, monkeypatch: pyt
         found.update((request.context, shares) for request, shares in results)
     assert set(found) == set(PROMPTS)
     assert all(0 < s.undecided < 1 and not s.ended for s in found.values())
+
+
+def in_pieces(engine: CollapsedEngine, kept: Path, forwards: int) -> Iterator[dict[str, Shares]]:
+    """What each call finds that continues from where the one before was ended."""
+    sampling, limit = Sampling(max_tokens=LENGTH), Limit(forwards=forwards, kept=kept)
+    found: dict[str, Shares] = {}
+    while len(found) < len(REQUESTS) or not all(s.ended for s in found.values()):
+        left = [r for r in REQUESTS if r.context not in found or not found[r.context].ended]
+        found |= {r.context: s for r, s in exact(engine, left, sampling, outcome, None, 1e-3, limit)}
+        yield dict(found)
+
+
+@pytest.mark.parametrize("forwards", [5, 30])
+def test_what_a_limit_ended_continues_from_there(
+    letters_model: Path,
+    engine: CollapsedEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    forwards: int,
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.exact.FILL", 8)
+    monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
+    start = engine.forwards
+    (whole,) = in_pieces(engine, tmp_path / "none", 10**6)
+    once = engine.forwards - start
+    pieces = list(in_pieces(engine, tmp_path / "kept", forwards))
+    parts = engine.forwards - start - once
+    assert len(pieces) > 2
+    # What a limit ends in the middle of a descent is read again from the prompt: a few forwards a call, not all of them.
+    assert parts <= 2 * once + 6 * len(pieces)
+    for earlier, later in pairwise(pieces):
+        assert all(later[c].undecided <= earlier[c].undecided + 1e-12 for c in PROMPTS)
+    assert all(s.ended for s in pieces[-1].values())
+    for context in PROMPTS:
+        true, lower = truth(letters_model, engine, context), pieces[-1][context].lower
+        assert pieces[-1][context].undecided < 1e-3
+        assert lower == pytest.approx(dict(whole[context].lower), abs=2e-3)
+        for name, share in true.items():
+            assert lower[name] - 1e-6 <= share <= lower[name] + 1e-3
+
+
+@pytest.mark.parametrize("stop", [1, 2, 4, 12])
+def test_what_an_interrupt_ended_continues_from_the_pass_before(
+    letters_model: Path, engine: CollapsedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.exact.FILL", 8)
+    monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
+    run, calls = Forward._run, 0
+
+    def stopped(self: Forward, ids: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            raise KeyboardInterrupt
+        return run(self, ids)
+
+    monkeypatch.setattr(Forward, "_run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        list(in_pieces(engine, tmp_path, 10**6))
+    (found,) = in_pieces(engine, tmp_path, 10**6)
+    for context in PROMPTS:
+        assert found[context].undecided < 1e-3
+        for name, share in truth(letters_model, engine, context).items():
+            assert found[context].lower.get(name, 0.0) == pytest.approx(share, abs=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["", "other", "half", "flipped"])
+def test_a_damaged_file_of_what_was_kept_is_told_and_the_prompt_begins_anew(
+    engine: CollapsedEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    next(in_pieces(engine, tmp_path, 4))
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == len(PROMPTS)
+    for path in files:
+        whole = path.read_bytes()
+        flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+        path.write_bytes({"": b"", "other": b"\xff" * 400, "half": whole[:200], "flipped": flipped}[damage])
+    (found,) = in_pieces(engine, tmp_path, 10**6)
+    assert capsys.readouterr().err.count("cannot be read") == len(PROMPTS)
+    assert all(s.ended and s.undecided < 1e-3 for s in found.values())
 
 
 def test_few_leaves_in_memory_widen_the_bounds_and_no_more(

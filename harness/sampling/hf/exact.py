@@ -21,6 +21,7 @@ from harness.sampling.base import NO_LIMIT, Shares
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.clock import Clock
 from harness.sampling.hf.frontier import in_place
+from harness.sampling.hf.kept import Kept
 from harness.sampling.hf.pick import filtered, not_numbers, parts
 from harness.sampling.hf.tree import Heavy, Leaves, Tree
 from harness.terms import BETWEEN, Draw
@@ -99,29 +100,39 @@ class Enumeration:
             i: Tree(min(sampling.max_tokens, window - len(p)), Leaves(expansions), weight=epsilon / 4)
             for i, p in enumerate(self.prompts)
         }
+        self.kept = Kept(limit.kept)
+        for i, tree in self.trees.items():
+            self.kept.load(requests[i], tree)
+        self.before = sum(t.expanded for t in self.trees.values())
         self.clock = Clock(engine.forward, limit)
 
     def run(self, members: Sequence[int]) -> Iterator[int]:
         """Work on some requests together until each is done or the clock stops; yield each as it is done."""
-        start = np.array(members, dtype=np.int64)
+        start = np.array([i for i in members if not self.trees[i].expanded], dtype=np.int64)
         self._expand(Heavy(start, np.ones(len(start)), np.zeros((len(start), 0), dtype=np.int64)))
         active = list(members)
         while active:
             finished = [i for i in active if self._done(self.trees[i])]
             yield from finished
             active = [i for i in active if i not in set(finished)]
+            for i in active:
+                self.trees[i].mark()
+            self.keep(active)
             if self.clock.over():
                 return
             for heavy in self._selected(active):
                 self._expand(heavy)
 
+    def keep(self, members: Sequence[int], *, now: bool = False) -> None:
+        """Write what is known of some requests, as it was before the pass that is under way."""
+        self.kept.save({self.requests[i]: self.trees[i] for i in members}, now=now)
+
     def _done(self, tree: Tree) -> bool:
         undecided = tree.undecided
         if undecided < self.epsilon or tree.expanded >= self.expansions:
             return True
-        # A clock that stopped has left prefixes out of the leaves.
         reachable = len(tree.leaves) > 0 and undecided - self.epsilon < tree.leaves.mass
-        return not reachable and not self.clock.over()
+        return tree.expanded > 0 and not reachable
 
     def _selected(self, active: Sequence[int]) -> list[Heavy]:
         """The leaves to expand next, by depth, those that need no expansion decided."""
@@ -182,12 +193,19 @@ class Enumeration:
                 if not survives(partial(self.clock.timed, descent.step, read)):
                     self.engine.forward.drop()
                     self.engine.budget.halve(len(descent.rows))
-                    waiting.append(descent.rows)
                     break
                 read = 0
                 if len(descent.rows) > min(self.engine.budget.rows, self.clock.tokens):
-                    waiting.append(descent.rows)
                     break
+            waiting.append(descent.rows)
+        for part in waiting:
+            if part.depth:  # a prompt whose first pass did not come is begun anew
+                self._give_back(part)
+
+    def _give_back(self, heavy: Heavy) -> None:
+        """Prefixes that a limit left where they were are leaves again."""
+        for owner, tokens, mass in zip(heavy.owner.tolist(), heavy.tokens, heavy.mass, strict=True):
+            self.trees[owner].leaves.add(tokens[:-1], tokens[-1:], np.array([mass]))
 
     def children(self, logits: torch.Tensor, heavy: Heavy) -> tuple[Ints, Heavy]:
         """Book the children of some prefixes; the parents' places and the children that stay heavy."""
@@ -258,7 +276,8 @@ class Enumeration:
     @property
     def pace(self) -> float:
         """Prefixes expanded in a second."""
-        return sum(t.expanded for t in self.trees.values()) / max(self.clock.seconds, 1e-9)
+        done = sum(t.expanded for t in self.trees.values()) - self.before
+        return done / max(self.clock.seconds, 1e-9)
 
     def _needed(self, tree: Tree) -> float:
         """About how many prefixes a request takes: what is undecided falls as a power of their number."""
@@ -310,7 +329,8 @@ def exact(
         classify: the outcome of one output, as the readers give it.
         settled: true where no continuation of a text can change its outcome.
         epsilon: stop where less mass than this is undecided.
-        limit: of all requests together; each group of them gets its part of it.
+        limit: of all requests together; each group of them gets its part of it. Where it says so, what is known of
+            requests that are not done is kept, and found again.
         expansions: stop a prompt after this many prefixes, whatever is undecided.
 
     Yields:
@@ -334,9 +354,10 @@ def exact(
                 yield requests[i], work.trees[i].result(ended=True)
         except KeyboardInterrupt as stop:
             interrupted, group = stop, order
+        group = [i for i in group if not work.trees[i].told]
+        work.keep(group, now=True)
         for i in group:
-            if not work.trees[i].told:
-                yield requests[i], work.trees[i].result(ended=False)
+            yield requests[i], work.trees[i].result(ended=False)
         if interrupted:
             break
     engine.forward.drop()

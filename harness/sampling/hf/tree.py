@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.sampling.base import Shares
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 
+NONE = np.zeros(0, dtype=np.int64)
 ROOM = 4
 """Leaves are sorted out once there are so many times as many as can still be expanded."""
 
@@ -67,6 +71,55 @@ class Leaves:
         self._keep(parent[count:], token[count:], mass[count:])
         return taken, taken[-1][1]
 
+    def mark(self) -> Leaves:
+        """As they are now, whatever is added or taken later."""
+        now = Leaves(self.most)
+        now.mass, now.cut, now._count = self.mass, self.cut, self._count
+        now._parents, now._blocks = self._parents.copy(), self._blocks.copy()
+        return now
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that is kept, as arrays."""
+        if self._count:
+            self._keep(*self._joined())
+        parent, token, mass = self._blocks[0] if self._count else (NONE, NONE, NONE.astype(np.float64))
+        lengths = [len(p) // NONE.itemsize for p in self._parents]
+        parents = np.frombuffer(b"".join(self._parents), np.int64)
+        return {
+            "parent": parent,
+            "token": token,
+            "mass": mass,
+            "parents": parents,
+            "lengths": np.array(lengths, np.int64),
+        }
+
+    @classmethod
+    def of(cls, most: int, arrays: Mapping[str, NDArray[Any]], mass: float, cut: float) -> Leaves:
+        """Leaves from their arrays.
+
+        Raises:
+            ValueError: these are no arrays of leaves.
+        """
+        block = tuple(arrays[name] for name in ("parent", "token", "mass"))
+        ends = [0, *np.cumsum(arrays["lengths"]).tolist()]
+        parents = np.asarray(arrays["parents"], np.int64)
+        count = len(block[0])
+        right = (
+            {a.ndim for a in arrays.values()} == {1}
+            and {len(a) for a in block} == {count}
+            and ends == sorted(ends)
+            and ends[-1] == len(parents)
+            and (count == 0 or 0 <= block[0].min() <= block[0].max() < len(ends) - 1)
+            and bool(((block[2] >= 0) & (block[2] <= 1)).all())
+        )
+        if not right:
+            raise ValueError("no such leaves")
+        made = cls(most)
+        made.mass, made.cut, made._count = mass, cut, count
+        made._parents = [parents[a:b].tobytes() for a, b in pairwise(ends)]
+        made._blocks = [(block[0], block[1], block[2])] if count else []
+        return made
+
     def _joined(self) -> tuple[Ints, Ints, Floats]:
         """All leaves, the heaviest first."""
         parent, token, mass = (np.concatenate(x) for x in zip(*self._blocks, strict=True))
@@ -95,10 +148,42 @@ class Tree:
     expanded: int = 0
     told: bool = False
     """Its result was given."""
+    _marked: tuple[dict[str, Any], Leaves] | None = None
+
+    def mark(self) -> None:
+        """Nothing is under way: this is what can be kept."""
+        known = {
+            "limit": self.limit,
+            "decided": dict(self.decided),
+            "weight": self.weight,
+            "expanded": self.expanded,
+        }
+        self._marked = (known, self.leaves.mark())
+
+    def marked(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        """What was known at the last mark, None without one: numbers and outcomes, and arrays."""
+        if self._marked is None:
+            return None
+        known, leaves = self._marked
+        arrays = leaves.arrays()
+        return known | {"mass": leaves.mass, "cut": leaves.cut}, arrays
+
+    def restore(self, known: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to what was known at a mark.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not of such a tree.
+        """
+        decided = {str(name): float(mass) for name, mass in known["decided"].items()}
+        if known["limit"] != self.limit or not all(0 <= m <= 1 for m in decided.values()):
+            raise ValueError("not of this prompt")
+        leaves = Leaves.of(self.leaves.most, arrays, float(known["mass"]), float(known["cut"]))
+        self.decided.update(decided)
+        self.leaves, self.weight, self.expanded = leaves, float(known["weight"]), int(known["expanded"])
 
     def result(self, *, ended: bool) -> Shares:
         """What is known, once: the leaves are given up."""
-        self.told, self.leaves = True, Leaves(1)
+        self.told, self.leaves, self._marked = True, Leaves(1), None
         return Shares(dict(self.decided), self.undecided, ended)
 
     @property
