@@ -17,7 +17,7 @@ from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import engine_record, identity, manifest, same_server, seed_of
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
-from harness.sampling.base import drawing
+from harness.sampling.base import TOO_LONG, drawing
 from harness.sampling.independence import FIRST, PROBE_DRAWS, PROBED, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
 from harness.scores import scored_before
@@ -168,7 +168,7 @@ def _run(
             raise IncompleteError(
                 f"some draws failed: {lost(writer.run)}",
                 where=str(folder),
-                hint="the same command draws them again; what was drawn is kept",
+                hint=again(writer.run),
             )
         return writer.run
 
@@ -333,12 +333,27 @@ def _measure(
     return interrupted
 
 
-def lost(run: Run) -> str:
-    """How many draws failed and why, the commonest reason first."""
+def again(run: Run) -> str:
+    """What can be done about the draws that failed."""
+    if all(reason.startswith(TOO_LONG) for reason in failures(run)):
+        return (
+            "leave these prompts out with --contexts or --paraphrases, or take a model with a longer window"
+        )
+    return "the same command draws them again; what was drawn is kept"
+
+
+def failures(run: Run) -> dict[str, int]:
+    """Why draws failed, and how many of them."""
     reasons: dict[str, int] = {}
     for chunk in run.chunks():
         for draw in chunk.draws:
             if draw.finish == "failed":
                 reasons[draw.error] = reasons.get(draw.error, 0) + draw.count
+    return reasons
+
+
+def lost(run: Run) -> str:
+    """How many draws failed and why, the commonest reason first."""
+    reasons = failures(run)
     worst = sorted(reasons.items(), key=lambda r: -r[1])[:3]
     return f"{sum(reasons.values())} ({'; '.join(f'{n} x {clip(reason, 120)}' for reason, n in worst)})"

@@ -371,3 +371,12 @@ def test_a_target_by_its_path_is_the_one_that_counts_whatever_its_name(tmp_path:
     assert sorted(scored()) == sorted([("uniform", 0.5), (name, 0.9)])
     (same,) = {one.target for one in compare(run.folder, run.folder, [str(own)]).results}
     assert same == name
+
+
+def test_a_prompt_beyond_the_window_is_told_what_helps_and_not_to_try_again(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason=LOADS)
+    asked = Settings(n=2, out=tmp_path, system="Answer briefly. " * 2000)
+    with pytest.raises(IncompleteError, match="does not fit into the model's window") as err:
+        evaluate(causal_path(), "gender_us", "labor", asked)
+    assert "a longer window" in err.value.hint
+    assert "the same command" not in err.value.hint

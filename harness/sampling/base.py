@@ -115,6 +115,13 @@ class Limit:
 
 
 NO_LIMIT = Limit()
+TOO_LONG = "the prompt does not fit into the model's window"
+"""How the error of a draw begins that no second try can mend."""
+
+
+def too_long(tokens: int, window: int) -> str:
+    """Why a prompt of so many tokens has no draws."""
+    return f"{TOO_LONG}: it has {tokens} tokens, the window {window}"
 
 
 @runtime_checkable

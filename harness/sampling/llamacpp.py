@@ -18,6 +18,7 @@ import httpx
 from transformers import GenerationConfig
 
 from harness.errors import UserError, missing_package
+from harness.sampling.base import too_long
 from harness.sampling.gguf.header import parts, read_header
 from harness.sampling.hf.card import card_of
 from harness.sampling.hf.chat import Chat
@@ -116,7 +117,7 @@ class LlamaCppEngine:
             if len(ids) < self.window:
                 fitting.append(_Job(request, ids))
                 continue
-            reason = f"the prompt has {len(ids)} tokens and the model's window is {self.window}"
+            reason = too_long(len(ids), self.window)
             yield request, [Draw("", request.n, "failed", error=reason)]
         if not fitting:
             return

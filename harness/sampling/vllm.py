@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from transformers import AutoConfig, GenerationConfig
 
 from harness.errors import UserError, missing_package
+from harness.sampling.base import too_long
 from harness.sampling.hf.card import card_of
 from harness.sampling.hf.chat import Chat
 from harness.sampling.hf.foreign import foreign, load_tokenizer
@@ -166,7 +167,7 @@ class VllmEngine:
                     request, ids = waiting.pop()
                     room = window - len(ids)
                     if room < 1:
-                        reason = f"the prompt has {len(ids)} tokens, the model's window {window}"
+                        reason = too_long(len(ids), window)
                         yield request, [Draw("", request.n, "failed", error=reason)]
                         continue
                     self._number += 1

@@ -15,7 +15,7 @@ import torch
 
 from harness.errors import UserError
 from harness.progress import Heartbeat, say
-from harness.sampling.base import NO_LIMIT
+from harness.sampling.base import NO_LIMIT, too_long
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
 from harness.sampling.hf.checkpoint import load
@@ -116,7 +116,7 @@ class CollapsedEngine:
         prompts = self.chat.encode(requests)
         limits = np.array([min(sampling.max_tokens, self.window - len(p)) for p in prompts], dtype=np.int64)
         for i in np.flatnonzero(limits < 1).tolist():
-            reason = f"the prompt has {len(prompts[i])} tokens and the model's window is {self.window}"
+            reason = too_long(len(prompts[i]), self.window)
             yield requests[i], [Draw("", requests[i].n, "failed", 0, reason)]
         # Longest first: memory runs out at once if it does, and prompts of one length share batches.
         order = sorted(np.flatnonzero(limits > 0).tolist(), key=lambda i: (-len(prompts[i]), prompts[i]))
