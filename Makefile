@@ -81,7 +81,7 @@ test-browser: $(VENV)/.made
 demo: $(VENV)/.made
 	$(BIN)/distalign demo
 
-# The methods on a real model: 14 of its 20 steps took 113 minutes on one thread of a busy machine. The lock holds the extra [gguf]. The same call goes on.
+# The methods on a real model: 32 minutes on two cores (docs/results/real.md). The lock holds the extra [gguf]. The same call goes on.
 real: $(VENV)/.made
 	$(BIN)/python -m baselines.real run
 

@@ -1,10 +1,11 @@
 """Training on each distinct row once, with its weight, against training on all rows: quality, model time, seconds.
 
-python -m tests.benchmarks.distinct_rows OUT [--methods sft,dpo,klkto] [--task gender_us] [--seeds 5]
+python -m tests.benchmarks.distinct_rows OUT [--methods sft,dpo,klkto] [--task gender_us] [--seeds 5] [--model MODEL]
 
 Each method is trained with its recipe for the tiny model, on all rows as it is and on distinct ones with ``DISTINCT``, in
-turn, and measured exactly on test paraphrases: on the occupations it was trained on, and on others. The same command
-goes on where it stopped. Results are printed as a table and kept in OUT/distinct_rows.json.
+turn, and measured exactly on test paraphrases: on the occupations it was trained on, and on others. With ``--model`` the
+recipe is that of real models, which has distinct rows, against all rows in as many steps; 200 draws are measured. The
+same command goes on where it stopped. Results are printed as a table and kept in OUT/distinct_rows.json.
 
 Model time is counted in token positions that go through the model, padding included: one for a forward pass alone, three
 for a forward and a backward pass. The passes of the reference and of the retention term count too.
@@ -16,7 +17,7 @@ import argparse
 import json
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,7 @@ from pydantic import TypeAdapter
 
 from baselines.driver import Options, train
 from baselines.methods import named
-from baselines.recipe import TINY
+from baselines.recipe import REAL, TINY
 from baselines.seed import causal_path
 from harness.evaluation import evaluate
 from harness.settings import Settings
@@ -47,6 +48,9 @@ DISTINCT = {
     ),
 }
 """What is set for distinct rows: smaller batches over more epochs, so that there are as many steps. Only sft's are searched."""
+ALL_REAL = {"sft": ("batch_size=66",)}
+"""What is set for all rows of a real model: batches of as many rows as make the 36 steps of distinct ones."""
+DRAWS = 200
 BACKWARD = 2
 """Passes forward that one backward is worth."""
 
@@ -82,7 +86,7 @@ class Row(NamedTuple):
     passes: int
     seconds: float
     trained: float
-    """Exact TV on the training occupations."""
+    """TV on the training occupations."""
     held_out: float
     valid: float
     perplexity: float
@@ -95,6 +99,8 @@ class Plan(NamedTuple):
     task: str
     paraphrases: str
     settings: tuple[str, ...]
+    model: str
+    """'' is the tiny one."""
 
 
 def assess(plan: Plan, method: str, pooling: str, seed: int) -> Row:
@@ -105,19 +111,21 @@ def assess(plan: Plan, method: str, pooling: str, seed: int) -> Row:
     hook = torch.nn.modules.module.register_module_forward_pre_hook(counter.see)
     start = time.monotonic()
     try:
-        chosen = (f"pooling={pooling}", *(DISTINCT[method] if pooling == "distinct" else ()))
-        options = Options(
-            recipe=named(method).folder / TINY, settings=(f"seed={seed}", *chosen, *plan.settings)
-        )
-        train(method, str(causal_path()), plan.task, "labor", out, options)
+        own, wanted = (ALL_REAL, "all") if plan.model else (DISTINCT, "distinct")
+        chosen = (f"pooling={pooling}", *(own[method] if pooling == wanted else ()))
+        recipe = named(method).folder / (REAL if plan.model else TINY)
+        options = Options(recipe=recipe, settings=(f"seed={seed}", *chosen, *plan.settings))
+        train(method, plan.model or str(causal_path()), plan.task, "labor", out, options)
     finally:
         hook.remove()
     seconds = time.monotonic() - start
     tv, valid = {}, {}
     for split in ("train", "test"):
-        settings = Settings(
-            split=split, paraphrases=plan.paraphrases, measure="exact", epsilon=EPSILON, out=plan.out / "runs"
-        )
+        settings = Settings(split=split, paraphrases=plan.paraphrases, out=plan.out / "runs")
+        if plan.model:
+            settings = replace(settings, n=DRAWS)
+        else:
+            settings = replace(settings, measure="exact", epsilon=EPSILON)
         found = headline(evaluate(str(out), load_task(plan.task), "labor", settings))
         tv[split], valid[split] = found["estimate"], found["valid"]
     return Row(
@@ -183,9 +191,10 @@ def main() -> None:
     parser.add_argument("--task", default="gender_us")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--paraphrases", default="test")
+    parser.add_argument("--model", default="")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
-    plan = Plan(given.out, given.task, given.paraphrases, tuple(given.set))
+    plan = Plan(given.out, given.task, given.paraphrases, tuple(given.set), given.model)
     file, kept = given.out / "distinct_rows.json", TypeAdapter(list[Row])
     rows = kept.validate_json(file.read_bytes()) if file.is_file() else []
     for method in given.methods.split(","):
