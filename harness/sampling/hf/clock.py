@@ -51,14 +51,12 @@ class Clock:
         """Whether the limit is reached."""
         return time.monotonic() >= self._until or self.forwards >= self._most
 
-    def still(self, seconds: float) -> str:
-        """How long it takes, in words: so many seconds, or to the limit."""
+    def still(self, seconds: float | None) -> str:
+        """How long it takes, in words: so many seconds (None is unknown), or to the limit."""
         left = self._end - time.monotonic()
-        return (
-            f"about {seconds:,.0f} s left"
-            if seconds < left
-            else f"the limit ends it in {max(left, 0):,.0f} s"
-        )
+        if math.isfinite(left) and (seconds is None or seconds >= left):
+            return f"the limit ends it in {max(left, 0):,.0f} s"
+        return "how long it takes is not known yet" if seconds is None else f"about {seconds:,.0f} s left"
 
     def timed(self, step: Callable[[], None], read: int) -> None:
         """Take a step that reads so many tokens; from how long that took follows what the next may read."""

@@ -56,6 +56,8 @@ PASS = 4096
 """Prefixes that a pass expands at most, of all requests: so that the heaviest come first, and memory is bounded."""
 PASS_SECONDS = 10.0
 """What a pass takes at most, about."""
+KNOWN = 0.999
+"""How long it takes is told once less than this is undecided: before, hardly anything is known."""
 SHOWN = 3
 """Outcomes whose bounds are told on the way."""
 
@@ -268,9 +270,10 @@ class Enumeration:
         bounds = "; ".join(f"{name} {mass:.0%} to {mass + undecided:.0%}" for name, mass in shown)
         told = sum(t.told for t in self.trees.values())
         left = sum(max(0.0, self._needed(t) - t.expanded) for t in self.trees.values() if not t.told)
+        still = left / max(self.pace, 1e-9) if undecided < KNOWN else None
         return (
             f"exact: {told} of {len(self.trees)} prompts done, {self.clock.forwards:,} forwards; of the {len(trees)} at "
-            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(left / max(self.pace, 1e-9))}"
+            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(still)}"
         )
 
     @property
