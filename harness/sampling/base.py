@@ -121,7 +121,7 @@ TOO_LONG = "the prompt does not fit into the model's window"
 
 def too_long(tokens: int, window: int) -> str:
     """Why a prompt of so many tokens has no draws."""
-    return f"{TOO_LONG}: it has {tokens} tokens, the window {window}"
+    return f"{TOO_LONG}: it has {tokens} tokens and the window is {window}"
 
 
 @runtime_checkable

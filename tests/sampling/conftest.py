@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -20,8 +21,12 @@ def tiny_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     kept = Path(cache.mkdir("distalign-tiny")) / key
     if not (kept / "config.json").is_file():
         fresh = tiny.make_tiny(tmp_path_factory.mktemp("tiny") / "model")
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(fresh, kept)
+        beside = kept.with_name(f"{key}-{os.getpid()}")
+        shutil.copytree(fresh, beside)
+        try:
+            beside.rename(kept)  # whole or not at all: another process may be reading it
+        except OSError:
+            shutil.rmtree(beside)  # that process was faster
     return kept
 
 

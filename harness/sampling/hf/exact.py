@@ -21,7 +21,7 @@ from harness.sampling.base import NO_LIMIT, Shares
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.clock import Clock
 from harness.sampling.hf.frontier import in_place
-from harness.sampling.hf.kept import Kept
+from harness.sampling.hf.kept import Unfinished
 from harness.sampling.hf.pick import filtered, not_numbers, parts
 from harness.sampling.hf.tree import Heavy, Leaves, Tree
 from harness.terms import BETWEEN, Draw
@@ -102,7 +102,7 @@ class Enumeration:
             i: Tree(min(sampling.max_tokens, window - len(p)), Leaves(expansions), weight=epsilon / 4)
             for i, p in enumerate(self.prompts)
         }
-        self.kept = Kept(limit.kept)
+        self.kept = Unfinished(limit.kept)
         for i, tree in self.trees.items():
             self.kept.load(requests[i], tree)
         self.before = sum(t.expanded for t in self.trees.values())

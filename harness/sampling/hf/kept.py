@@ -28,7 +28,7 @@ SECONDS = 30.0
 """Between two writes: what a kill loses at most."""
 
 
-class Kept:
+class Unfinished:
     """What is known of the requests that are at work."""
 
     def __init__(self, folder: Path | None) -> None:
