@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 M = TypeVar("M", bound=BaseModel)
+MISREAD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What is raised where data are not of the form that they are taken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def load_yaml(path: Path) -> Document:
         raise UserError(
             f"not valid YAML: {problem}", where=where, expected=nodes.meant(str(problem))
         ) from None
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as err:
+    except MISREAD as err:
         # A tag such as !!int, !!bool or !!timestamp before a text that is none.
         raise UserError(f"not valid YAML: {clip(str(err))}", where=str(path)) from None
     return Document(path, data, lines)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors import safe_open
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from harness.errors import UserError
@@ -242,11 +244,42 @@ def test_what_an_interrupt_ended_continues_from_the_pass_before(
     monkeypatch.setattr(Forward, "_run", stopped)
     with pytest.raises(KeyboardInterrupt):
         list(in_pieces(engine, tmp_path, 10**6))
+    calls = stop
     (found,) = in_pieces(engine, tmp_path, 10**6)
+    again = calls - stop
+    list(in_pieces(engine, tmp_path / "none", 10**6))
+    anew = calls - stop - again
+    assert again <= anew
+    assert stop < 12 or again < anew, "what was done before the interrupt is not done again"
     for context in PROMPTS:
         assert found[context].undecided < 1e-3
         for name, share in truth(letters_model, engine, context).items():
             assert found[context].lower.get(name, 0.0) == pytest.approx(share, abs=1e-3)
+
+
+def test_what_is_known_is_written_on_the_way_so_that_a_kill_loses_little(
+    engine: CollapsedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
+    monkeypatch.setattr("harness.sampling.hf.kept.SECONDS", 0.0)
+    run, calls = Forward._run, 0
+
+    def killed(self: Forward, ids: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 12:
+            raise RuntimeError("killed")  # nothing is written after it
+        return run(self, ids)
+
+    monkeypatch.setattr(Forward, "_run", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        list(in_pieces(engine, tmp_path, 10**6))
+    known = []
+    for path in tmp_path.iterdir():
+        with safe_open(path, framework="numpy") as file:
+            known.append(json.loads(file.metadata()["tree"]))
+    assert len(known) == len(PROMPTS)
+    assert all(tree["expanded"] > 1 and 0 < sum(tree["decided"].values()) < 1 for tree in known)
 
 
 @pytest.mark.parametrize("damage", ["", "other", "half", "flipped"])

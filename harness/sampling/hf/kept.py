@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from harness.files import digest, make_folder, replacing
+from harness.files import MISREAD, digest, make_folder, replacing
 from harness.progress import say
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from harness.sampling.hf.tree import Tree
     from harness.terms import Request
 
-UNFIT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What reading anything else than such a tree may raise."""
 SECONDS = 30.0
-"""Between two writes: what a kill loses at most."""
+"""Between two writes, which come between two passes: a kill loses that, and the pass that it ends."""
 
 
 class Unfinished:
@@ -37,8 +35,7 @@ class Unfinished:
 
     def load(self, request: Request, tree: Tree) -> None:
         """Put a tree where an earlier process left it, if one did."""
-        path = self._path(request)
-        if path is None or not path.is_file():
+        if self.folder is None or not (path := _path(self.folder, request)).is_file():
             return
         try:
             with safe_open(path, framework="numpy") as file:
@@ -46,7 +43,7 @@ class Unfinished:
             if told["sha256"] != _digest(told["tree"], arrays):
                 raise ValueError("it is damaged")
             tree.restore(json.loads(told["tree"]), arrays)
-        except (OSError, *UNFIT, SafetensorError) as err:
+        except (OSError, *MISREAD, SafetensorError) as err:
             say(
                 f"{path}: what was enumerated of {request.context}/{request.prompt} cannot be read ({err}); "
                 "it begins anew"
@@ -54,20 +51,21 @@ class Unfinished:
 
     def save(self, trees: Mapping[Request, Tree], *, now: bool = False) -> None:
         """Write the trees as they were at the last mark, if it is time for it."""
-        if self.folder is None or not (now or time.monotonic() - self._saved >= SECONDS):
+        due = now or time.monotonic() - self._saved >= SECONDS
+        if self.folder is None or not trees or not due:
             return
         make_folder(self.folder)
         for request, tree in trees.items():
-            path = self._path(request)
-            if path is not None and (marked := tree.marked()) is not None:
+            if (marked := tree.marked()) is not None:
                 known, arrays = json.dumps(marked[0]), marked[1]
-                with replacing(path) as out:
+                with replacing(_path(self.folder, request)) as out:
                     out.write(save(arrays, {"tree": known, "sha256": _digest(known, arrays)}))
         self._saved = time.monotonic()
 
-    def _path(self, request: Request) -> Path | None:
-        name = digest([request.context, request.prompt])[:16]
-        return self.folder and self.folder / f"{name}.safetensors"
+
+def _path(folder: Path, request: Request) -> Path:
+    name = digest([request.context, request.prompt])[:16]
+    return folder / f"{name}.safetensors"
 
 
 def _digest(known: str, arrays: Mapping[str, NDArray[Any]]) -> str:
