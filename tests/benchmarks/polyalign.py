@@ -173,6 +173,7 @@ def _found(arm: str, seed: int, run: Run, folder: Path, stated: Law, seconds: fl
         task=run.identity.task,
         seconds=seconds,
         valid=valid,
+        n=run.n,
         tv=tv,
         law_tv=to_law,
         lengths=lengths,

@@ -41,6 +41,8 @@ class Found(Record):
     seconds: float
     """Of the training; a first stage that another arm shares is counted there alone."""
     valid: Number
+    n: int = 0
+    """Draws per prompt; 0 where it was not noted, and is that of the command."""
     tv: dict[str, dict[str, Number]]
     """Context -> attribute -> TV to the target, corrected for the number of draws."""
     law_tv: dict[str, dict[str, Number]]
@@ -141,7 +143,7 @@ def shown(value: float, sign: str = "") -> str:
 
 def arms_table(record: PolyalignRecord) -> list[str]:
     """Every arm, seed and task."""
-    heads = [*(f"TV {name}" for name in OUTCOMES), "bits per byte", *SHOWN, "valid", "AUC", "seconds"]
+    heads = [*(f"TV {name}" for name in OUTCOMES), "bits per byte", *SHOWN, "valid", "n", "AUC", "seconds"]
     lines = ["| arm | seed | task | " + " | ".join(heads) + " |", "|---|---|---" + "|--:" * len(heads) + "|"]
     for one in record.found:
         cells = [shown(mean_of(one.near, name)) for name in OUTCOMES]
@@ -149,6 +151,7 @@ def arms_table(record: PolyalignRecord) -> list[str]:
         cells += [shown(one.metrics.get(name, float("nan"))) for name in SHOWN]
         cells += [
             shown(one.valid),
+            str(one.n or ""),
             "{:.3f} [{:.3f}, {:.3f}]".format(*one.auc) if one.auc else "",
             f"{one.seconds:.0f}",
         ]
