@@ -146,7 +146,7 @@ class ReferencedOnce:
         known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         if known.get("rows") != rows:
             self._told = Steps("reference log-probabilities", len(places), "rows")
-            scored = super()._precompute_ref_logps(dataset.select(places), name, batch_size)  # type: ignore[misc]
+            scored = super()._precompute_ref_logps(dataset.select(places), name, batch_size)  # type: ignore[misc]  # the trainer's
             new = [c for c in scored.column_names if c not in dataset.column_names]
             known = {"rows": rows, "scores": {c: list(scored[c]) for c in new}}
             if self.is_world_process_zero():

@@ -173,7 +173,8 @@ class Retaining:
         num_items_in_batch: Any = None,
     ) -> Any:
         """The trainer's loss, and the term where there is one."""
-        found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[misc]
+        whole: Any = super()
+        found = whole.compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if self.kept is None or return_outputs:
             return found
         away = self.kept.loss(model, self.args.device)

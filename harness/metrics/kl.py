@@ -115,7 +115,9 @@ KL_TARGET_MODEL = Divergence(
     title=Words("KL(target‖model)", "KL(目标‖模型)"),
     under=Words("nats, of valid draws, corrected", "奈特，只计有效抽样，已校正"),
     about=Words(
-        "Kullback–Leibler divergence of the model from the target in nats, with one half added to every count. It punishes a class that the model leaves out. Draws that name no class are left out: with them it would be the valid draws’ KL less ln of their share.",
+        "Kullback–Leibler divergence of the model from the target in nats, with one half added to every count. "
+        "It punishes a class that the model leaves out. Draws that name no class are left out: with them it "
+        "would be the valid draws’ KL less ln of their share.",
         "模型相对目标的 Kullback–Leibler 散度，单位奈特，每个计数加二分之一。它惩罚模型漏掉的类别。没有归入任何类别的抽样不计入：若计入，等于有效抽样的 KL 减去其比例的对数。",
     ),
     better="lower",

@@ -194,6 +194,8 @@ def main() -> None:
     parser.add_argument("--model", default="")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
+    if given.model and not set(given.methods.split(",")) <= ALL_REAL.keys():
+        parser.error(f"--model goes with --methods {','.join(ALL_REAL)}")
     plan = Plan(given.out, given.task, given.paraphrases, tuple(given.set), given.model)
     file, kept = given.out / "distinct_rows.json", TypeAdapter(list[Row])
     rows = kept.validate_json(file.read_bytes()) if file.is_file() else []
