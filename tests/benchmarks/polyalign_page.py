@@ -92,7 +92,7 @@ class PolyalignRecord(Record):
 
 
 HEAD = """\
-# PolyAlign, measured
+# PolyAlign, measured: {model}
 
 Made from [{name}]({name}) by `python -m tests.benchmarks.polyalign_page`. Do not edit. The figures are of
 
@@ -218,7 +218,7 @@ def _difference(values: Sequence[float]) -> str:
 def page(record: PolyalignRecord, name: str) -> str:
     """The page of a record."""
     people = STATED if record.stated else REAL
-    lines = [HEAD.format(name=name, command=record.command, people=people), *arms_table(record)]
+    lines = [HEAD.format(name=name, model=record.model, command=record.command, people=people), *arms_table(record)]
     lines += ["", PAIRED.format(rare=RARE), *paired_table(record)]
     for task in record.contexts:
         lines += ["", f"**{task}**: TV of length, and in brackets bits per byte, in the mean over seeds.", ""]
