@@ -218,7 +218,10 @@ def _difference(values: Sequence[float]) -> str:
 def page(record: PolyalignRecord, name: str) -> str:
     """The page of a record."""
     people = STATED if record.stated else REAL
-    lines = [HEAD.format(name=name, model=record.model, command=record.command, people=people), *arms_table(record)]
+    lines = [
+        HEAD.format(name=name, model=record.model, command=record.command, people=people),
+        *arms_table(record),
+    ]
     lines += ["", PAIRED.format(rare=RARE), *paired_table(record)]
     for task in record.contexts:
         lines += ["", f"**{task}**: TV of length, and in brackets bits per byte, in the mean over seeds.", ""]
