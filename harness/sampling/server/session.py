@@ -189,7 +189,7 @@ class Session:
         self._given_up += 1
         if not self._dialect.proven:
             raise RefusedError(0, f"{why} ({tries} tries)")
-        return [Draw("", n, "failed", error=f"{why} ({tries} tries)")]
+        return [Draw("", n, "failed", error=why)]
 
     def _told(self, why: str, status: int = 0) -> str:
         """Why a call gave no draws, without the key."""
