@@ -48,7 +48,7 @@ DISTINCT = {
     ),
 }
 """What is set for distinct rows: smaller batches over more epochs, so that there are as many steps. Only sft's are searched."""
-ALL_REAL = {"sft": ("batch_size=66",)}
+ALL_REAL = {"sft": ("batch_size=67",)}
 """What is set for all rows of a real model: batches of as many rows as make the 36 steps of distinct ones."""
 DRAWS = 200
 BACKWARD = 2
