@@ -1,66 +1,133 @@
-"""The search over learning rates behind the tiny recipes: the same number of tries for every method.
+"""The search over learning rates behind ``recipe_tiny.yaml`` and ``recipe_real.yaml``: as many tries for every method.
 
-python -m tests.benchmarks.search --out FOLDER [--task gender_us] [--target labor] [--methods sft,dpo,klkto]
+python -m tests.benchmarks.search --out FOLDER [--model MODEL] [--task gender_us] [--methods sft,dpo,klkto]
 
-Each method's last stage is trained with each learning rate of its grid, all else as in ``recipe_tiny.yaml``, one
-seed; first stages are trained once a method. Chosen is the least bias-corrected TV of 1,000 draws, outcomes
-outside the classes included, on *validation* paraphrases of the occupations that were trained on, among the tries
-whose perplexity on plain text is at most 5% above the untuned model's. Test paraphrases are not looked at. The same
-command goes on where it stopped.
+Each method's last stage is trained with each learning rate of its grid, all else as in its recipe, one seed; first
+stages are trained once a method. Chosen is the least bias-corrected TV of draws, outcomes outside the classes included,
+in the mean over tasks, on *validation* paraphrases of the occupations that were trained on, among the rates whose
+perplexity on plain text is little above the untuned model's (``Plan.most``). Test paraphrases are not looked at.
+``--model`` searches for a real model with its recipe; else it is the tiny one. The same command goes on where it
+stopped. FOLDER/search.json has every try.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from baselines.driver import FIRST, share_first_stage, train
+from baselines.driver import FIRST, Options, share_first_stage, train
+from baselines.methods import named
+from baselines.recipe import REAL, TINY
 from baselines.seed import causal_path
 from harness.evaluation import evaluate
+from harness.records import Number, Record, read, write
 from harness.settings import Settings
-from tests.benchmarks.methods import Plan, cost, headline, tiny_options
+from tests.benchmarks.methods import cost, headline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-GRIDS: dict[str, Sequence[float]] = {
-    "sft": (1e-4, 3e-4, 1e-3),
-    "dpo": (1e-6, 1e-5, 1e-4),
-    "klkto": (3e-6, 1e-5, 3e-5),
-}
-MOST_PERPLEXITY = 1.05
-"""Of the untuned model's."""
 SEED = 1000
-"""None of those that the table of methods is made with."""
+"""None of those that a table of methods is made with."""
 
 
-def tried(plan: Plan, folder: Path, method: str, settings: Sequence[str]) -> dict[str, float]:
-    """TV and valid share on validation paraphrases, and perplexity, of one try."""
-    train(method, str(plan.model), plan.task, plan.target, folder, tiny_options(method, settings))
-    asked = Settings(n=plan.n, seed=SEED, split="train", paraphrases="validation", out=plan.out / "runs")
-    found = headline(evaluate(str(folder), plan.task, plan.target, asked))
-    return found | {"perplexity": cost(folder, plan.task)}
+class Plan(NamedTuple):
+    """What is searched."""
+
+    recipe: str
+    grids: Mapping[str, Sequence[float]]
+    n: int
+    """Draws per prompt."""
+    most: float
+    """Perplexity that a rate may cost, over the untuned model's."""
 
 
-def search(plan: Plan, method: str, base: float) -> float:
-    """Try a method's grid, print a line a try, and return the rate that is best."""
-    home = plan.out / f"{plan.task}-{plan.target}"
-    rows: dict[float, dict[str, float]] = {}
-    for rate in GRIDS[method]:
-        folder = home / f"{method}-{rate:g}"
-        settings = [f"learning_rate={rate!r}", f"seed={SEED}"]
-        if rows and method != FIRST:
-            share_first_stage(home / f"{method}-{next(iter(rows)):g}", folder)
-        rows[rate] = tried(plan, folder, method, settings)
-        row = rows[rate]
-        print(
-            f"| {method} | {rate:g} | {row['estimate']:.4f} | {row['valid']:.3f} "
-            f"| {row['perplexity']:.2f} ({100 * (row['perplexity'] / base - 1):+.1f}%) |",
-            flush=True,
-        )
-    cheap = [r for r in rows if rows[r]["perplexity"] <= MOST_PERPLEXITY * base] or list(rows)
-    return min(cheap, key=lambda rate: rows[rate]["estimate"])
+TINY_PLAN = Plan(
+    TINY, {"sft": (1e-4, 3e-4, 1e-3), "dpo": (1e-6, 1e-5, 1e-4), "klkto": (3e-6, 1e-5, 3e-5)}, 1000, 1.05
+)
+REAL_PLAN = Plan(
+    REAL, {"sft": (3e-4, 1e-3, 3e-3), "dpo": (1.5e-5, 5e-5, 1.5e-4), "klkto": (6e-5, 2e-4, 6e-4)}, 100, 1.1
+)
+
+
+class Try(Record):
+    """One rate on one task."""
+
+    method: str
+    rate: Number
+    task: str
+    tv: Number
+    valid: Number
+    perplexity: Number
+    seconds: Number
+
+
+class Search(Record):
+    """All tries, and the untuned model's perplexity by task."""
+
+    model: str
+    target: str
+    untuned: dict[str, Number]
+    tries: tuple[Try, ...] = ()
+
+    def of(self, method: str, rate: float) -> tuple[Try, ...]:
+        """On every task."""
+        return tuple(t for t in self.tries if (t.method, t.rate) == (method, rate))
+
+    def costs(self, method: str, rate: float) -> float:
+        """Perplexity over the untuned model's, in the mean over tasks."""
+        return statistics.mean(t.perplexity / self.untuned[t.task] for t in self.of(method, rate))
+
+    def best(self, method: str, most: float) -> float:
+        """The rate of least TV among those that cost little; among all, where none does."""
+        rates = list(dict.fromkeys(t.rate for t in self.tries if t.method == method))
+        cheap = [r for r in rates if self.costs(method, r) <= most] or rates
+        return min(cheap, key=lambda r: statistics.mean(t.tv for t in self.of(method, r)))
+
+
+def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str, rate: float) -> Try:
+    """Train with a rate, and measure on validation paraphrases."""
+    home = out / f"{task}-{target}"
+    folder, donor = home / f"{method}-{rate:g}", home / f"{method}-{plan.grids[method][0]:g}"
+    if folder != donor and method != FIRST:
+        share_first_stage(donor, folder)
+    recipe = named(method).folder / plan.recipe
+    start = time.monotonic()
+    settings = (f"learning_rate={rate!r}", f"seed={SEED}")
+    train(method, model, task, target, folder, Options(recipe=recipe, settings=settings))
+    seconds = time.monotonic() - start
+    asked = Settings(n=plan.n, seed=SEED, split="train", paraphrases="validation", out=out / "runs")
+    found = headline(evaluate(str(folder), task, target, asked))
+    return Try(
+        method=method,
+        rate=rate,
+        task=task,
+        tv=found["estimate"],
+        valid=found["valid"],
+        perplexity=cost(folder, task),
+        seconds=seconds,
+    )
+
+
+def table(found: Search, most: float) -> str:
+    """A line a rate, and what is chosen."""
+    tasks = list(found.untuned)
+    lines = [
+        "| method | learning rate | " + " | ".join(f"TV {t} | valid" for t in tasks) + " | perplexity | |",
+        "| --- | --: |" + " --: | --: |" * len(tasks) + " --: | --- |",
+    ]
+    for method in dict.fromkeys(t.method for t in found.tries):
+        best = found.best(method, most)
+        for rate in dict.fromkeys(t.rate for t in found.tries if t.method == method):
+            own = {t.task: t for t in found.of(method, rate)}
+            cells = [f"{own[t].tv:.3f} | {own[t].valid:.3f}" if t in own else "– | –" for t in tasks]
+            chosen = "chosen" if rate == best else ""
+            cells.append(f"{100 * (found.costs(method, rate) - 1):+.1f}% | {chosen}")
+            lines.append(f"| {method} | {rate:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -69,16 +136,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--task", default="gender_us")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--task", action="append")
     parser.add_argument("--target", default="labor")
-    parser.add_argument("--methods", default=",".join(GRIDS))
+    parser.add_argument("--methods", default="sft,dpo,klkto")
     given = parser.parse_args()
-    plan = Plan(causal_path(), given.task, given.target, given.out, 1000, "validation", False)
-    base = cost(plan.model, plan.task)
-    print(f"untuned perplexity {base:.2f}\n")
-    print("| method | learning rate | TV | valid | perplexity |\n| --- | --- | --- | --- | --- |")
+    plan, model = (REAL_PLAN, given.model) if given.model else (TINY_PLAN, str(causal_path()))
+    tasks = given.task or ["gender_us"]
+    file = given.out / "search.json"
+    if file.is_file():
+        found = read(file, Search, hint=f"rm {file}")
+    else:
+        found = Search(
+            model=Path(model).name, target=given.target, untuned={t: cost(Path(model), t) for t in tasks}
+        )
+    given.out.mkdir(parents=True, exist_ok=True)
     for method in given.methods.split(","):
-        print(f"| {method} | **{search(plan, method, base):g}** | | | |", flush=True)
+        for task in tasks:
+            for rate in plan.grids[method]:
+                if not any(t.task == task for t in found.of(method, rate)):
+                    one = tried(model, plan, given.out, task, given.target, method, rate)
+                    found = found.model_copy(update={"tries": (*found.tries, one)})
+                    write(file, found)
+    print(table(found, plan.most))
 
 
 if __name__ == "__main__":
