@@ -49,7 +49,7 @@ DISTINCT = {
 }
 """What is set for distinct rows: smaller batches over more epochs, so that there are as many steps. Only sft's are searched."""
 ALL_REAL = {"sft": ("batch_size=67",)}
-"""What is set for all rows of a real model: batches of as many rows as make the 36 steps of distinct ones."""
+"""What is set for all rows of a real model: batches of as many rows as make as many steps as distinct ones."""
 DRAWS = 200
 BACKWARD = 2
 """Passes forward that one backward is worth."""

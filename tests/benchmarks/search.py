@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from baselines.driver import FIRST, Options, share_first_stage, train
+from baselines.driver import FIRST, STAGES, Options, share_first_stage, train
 from baselines.methods import named
 from baselines.recipe import REAL, TINY
 from baselines.seed import causal_path
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 SEED = 1000
 """None of those that a table of methods is made with."""
+
+
+FIRST_RATE = 1e-3
+"""Of the recipes' first stage of dpo, which is then that try of sft."""
 
 
 class Plan(NamedTuple):
@@ -91,9 +95,13 @@ class Search(Record):
 def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str, rate: float) -> Try:
     """Train with a rate, and measure on validation paraphrases."""
     home = out / f"{task}-{target}"
-    folder, donor = home / f"{method}-{rate:g}", home / f"{method}-{plan.grids[method][0]:g}"
-    if folder != donor and method != FIRST:
-        share_first_stage(donor, folder)
+    folder = home / f"{method}-{rate:g}"
+    donors = [home / f"{method}-{plan.grids[method][0]:g}"]
+    if method == "dpo":
+        donors.append(home / f"{FIRST}-{FIRST_RATE:g}")
+    for donor in donors if method != FIRST else ():
+        if (donor / STAGES / FIRST).is_dir():
+            share_first_stage(donor, folder)
     recipe = named(method).folder / plan.recipe
     start = time.monotonic()
     settings = (f"learning_rate={rate!r}", f"seed={SEED}")
