@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -252,6 +253,14 @@ def draws_needed(outcomes: dict[str, int]) -> int:
     return high
 
 
+def machine() -> str:
+    """Processors, of which kind, and whether they compute in bfloat16."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    names = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
+    able = "with" if re.search(r"\b(avx512|amx)_bf16\b", info) else "without"
+    return f"{len(os.sched_getaffinity(0))} processors ({', '.join(dict.fromkeys(names))}, {able} instructions for bfloat16)"
+
+
 def run(out: Path, models: dict[str, str], engines: Path) -> SpeedRecord:
     """Measure what the file lacks, and write it after each process."""
     record = read(out, SpeedRecord, hint=AGAIN) if out.is_file() else SpeedRecord()
@@ -268,7 +277,7 @@ def run(out: Path, models: dict[str, str], engines: Path) -> SpeedRecord:
         )
     ]
     say(f"{len(left)} processes, about {sum(arm.seconds for arm, _ in left) / 60:.0f} minutes on two cores")
-    record = record.model_copy(update={"machine": f"{len(os.sched_getaffinity(0))} processors"})
+    record = record.model_copy(update={"machine": machine()})
     prepared: dict[str, Prepared] = {}
     for number, (arm, wanted) in enumerate(left):
         if arm.model not in prepared:
@@ -311,8 +320,8 @@ HEAD = """\
 
 Made by `python -m tests.benchmarks.real_models --speed` from [real_speed.json](real_speed.json). Do not edit.
 
-Draws per second on {machine} without a GPU, task `{task}`: n = 100 of two prompts, n = 1000 of one. All ways ran in
-turn, and then again (n = 1000 once where it takes long){once}. vLLM computes on both cores, in the process that asks, and
+Draws per second on {machine}, without a GPU.
+Task `{task}`: n = 100 of two prompts, n = 1000 of one. All ways ran in turn, and then again (n = 1000 once where it takes long){once}. vLLM computes on both cores, in the process that asks, and
 gets all of a call at once, up to {sequences} sequences at a time (64 and 1,024 were no faster). `generate` draws 100 at a
 time. These two and llama.cpp compute every draw by itself: they are timed on as many draws as take some 12 seconds.
 distalign draws all n. llama.cpp computes with the weights as they are stored, in 4 bits.
@@ -324,9 +333,14 @@ takes at the shares that were found, at the speed of n = 1000. (distalign is fas
 
 def page(record: SpeedRecord) -> str:
     """The page of a record."""
-    machine = record.machine or "an unknown machine"
     once = "; bfloat16 once" if any(r.dtype == DTYPES[1] for r in record.rows) else ""
-    told = {"machine": machine, "task": TASK, "sequences": SEQUENCES, "halfwidth": HALFWIDTH, "once": once}
+    told = {
+        "machine": record.machine,
+        "task": TASK,
+        "sequences": SEQUENCES,
+        "halfwidth": HALFWIDTH,
+        "once": once,
+    }
     parts = [HEAD.format(**told)]
     for model, title in MODELS.items():
         if any(r.model == model for r in record.rows):
