@@ -20,12 +20,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from baselines.driver import FIRST, STAGES, Options, share_first_stage, train
 from baselines.methods import named
+from baselines.real.run import PARAGRAPHS
 from baselines.recipe import REAL, TINY
-from baselines.seed import causal_path
+from baselines.seed import causal_path, held_out_path
 from harness.evaluation import evaluate
 from harness.records import Number, Record, read, write
+from harness.retained.perplexity import load_text, perplexity
+from harness.sampling.hf.checkpoint import load
+from harness.sampling.hf.source import find
 from harness.settings import Settings
-from tests.benchmarks.methods import cost, headline
+from tests.benchmarks.methods import headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,13 +51,19 @@ class Plan(NamedTuple):
     """Draws per prompt."""
     most: float
     """Perplexity that a rate may cost, over the untuned model's."""
+    paragraphs: int
+    """Of the text that perplexities are of."""
 
 
 TINY_PLAN = Plan(
-    TINY, {"sft": (1e-4, 3e-4, 1e-3), "dpo": (1e-6, 1e-5, 1e-4), "klkto": (3e-6, 1e-5, 3e-5)}, 1000, 1.05
+    TINY, {"sft": (1e-4, 3e-4, 1e-3), "dpo": (1e-6, 1e-5, 1e-4), "klkto": (3e-6, 1e-5, 3e-5)}, 1000, 1.05, 400
 )
 REAL_PLAN = Plan(
-    REAL, {"sft": (3e-4, 1e-3, 3e-3), "dpo": (1.5e-5, 5e-5, 1.5e-4), "klkto": (6e-5, 2e-4, 6e-4)}, 100, 1.1
+    REAL,
+    {"sft": (3e-4, 1e-3, 3e-3), "dpo": (1.5e-5, 5e-5, 1.5e-4), "klkto": (6e-5, 2e-4, 6e-4)},
+    100,
+    1.1,
+    PARAGRAPHS,
 )
 
 
@@ -70,11 +80,12 @@ class Try(Record):
 
 
 class Search(Record):
-    """All tries, and the untuned model's perplexity by task."""
+    """All tries, and the untuned model's perplexity."""
 
     model: str
     target: str
-    untuned: dict[str, Number]
+    tasks: tuple[str, ...]
+    untuned: Number
     tries: tuple[Try, ...] = ()
 
     def of(self, method: str, rate: float) -> tuple[Try, ...]:
@@ -83,13 +94,19 @@ class Search(Record):
 
     def costs(self, method: str, rate: float) -> float:
         """Perplexity over the untuned model's, in the mean over tasks."""
-        return statistics.mean(t.perplexity / self.untuned[t.task] for t in self.of(method, rate))
+        return statistics.mean(t.perplexity / self.untuned for t in self.of(method, rate))
 
     def best(self, method: str, most: float) -> float:
         """The rate of least TV among those that cost little; among all, where none does."""
         rates = list(dict.fromkeys(t.rate for t in self.tries if t.method == method))
         cheap = [r for r in rates if self.costs(method, r) <= most] or rates
         return min(cheap, key=lambda r: statistics.mean(t.tv for t in self.of(method, r)))
+
+
+def cost(model: str, plan: Plan) -> float:
+    """Perplexity on plain English text that nothing was trained on."""
+    lines = load_text(str(held_out_path())).splitlines()[: plan.paragraphs]
+    return perplexity(load(find(model), device="cpu"), "\n".join(lines)).perplexity
 
 
 def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str, rate: float) -> Try:
@@ -115,14 +132,14 @@ def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str
         task=task,
         tv=found["estimate"],
         valid=found["valid"],
-        perplexity=cost(folder, task),
+        perplexity=cost(str(folder), plan),
         seconds=seconds,
     )
 
 
 def table(found: Search, most: float) -> str:
     """A line a rate, and what is chosen."""
-    tasks = list(found.untuned)
+    tasks = found.tasks
     lines = [
         "| method | learning rate | " + " | ".join(f"TV {t} | valid" for t in tasks) + " | perplexity | |",
         "| --- | --: |" + " --: | --: |" * len(tasks) + " --: | --- |",
@@ -156,7 +173,7 @@ def main() -> None:
         found = read(file, Search, hint=f"rm {file}")
     else:
         found = Search(
-            model=Path(model).name, target=given.target, untuned={t: cost(Path(model), t) for t in tasks}
+            model=Path(model).name, target=given.target, tasks=tuple(tasks), untuned=cost(model, plan)
         )
     given.out.mkdir(parents=True, exist_ok=True)
     for method in given.methods.split(","):
