@@ -5,7 +5,7 @@ python -m tests.benchmarks.search --out FOLDER [--model MODEL] [--task gender_us
 Each method's last stage is trained with each learning rate of its grid, all else as in its recipe, one seed; first
 stages are trained once a method. Chosen is the least bias-corrected TV of draws, outcomes outside the classes included,
 in the mean over tasks, on *validation* paraphrases of the occupations that were trained on, among the rates whose
-perplexity on plain text is little above the untuned model's (``Plan.most``). Test paraphrases are not looked at.
+perplexity on plain text in the language of the first task is little above the untuned model's (``Plan.most``). Test paraphrases are not looked at.
 ``--model`` searches for a real model with its recipe; else it is the tiny one. The same command goes on where it
 stopped. FOLDER/search.json has every try.
 """
@@ -29,6 +29,7 @@ from harness.retained.perplexity import load_text, perplexity
 from harness.sampling.hf.checkpoint import load
 from harness.sampling.hf.source import find
 from harness.settings import Settings
+from harness.tasks.task import load_task
 from tests.benchmarks.methods import headline
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 SEED = 1000
 """None of those that a table of methods is made with."""
-
-
 FIRST_RATE = 1e-3
 """Of the recipes' first stage of dpo, which is then that try of sft."""
 
@@ -103,9 +102,9 @@ class Search(Record):
         return min(cheap, key=lambda r: statistics.mean(t.tv for t in self.of(method, r)))
 
 
-def cost(model: str, plan: Plan) -> float:
-    """Perplexity on plain English text that nothing was trained on."""
-    lines = load_text(str(held_out_path())).splitlines()[: plan.paragraphs]
+def cost(model: str, task: str, plan: Plan) -> float:
+    """Perplexity on plain text in the task's language that nothing was trained on."""
+    lines = load_text(str(held_out_path(load_task(task).language))).splitlines()[: plan.paragraphs]
     return perplexity(load(find(model), device="cpu"), "\n".join(lines)).perplexity
 
 
@@ -132,7 +131,7 @@ def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str
         task=task,
         tv=found["estimate"],
         valid=found["valid"],
-        perplexity=cost(str(folder), plan),
+        perplexity=cost(str(folder), task, plan),
         seconds=seconds,
     )
 
@@ -173,7 +172,10 @@ def main() -> None:
         found = read(file, Search, hint=f"rm {file}")
     else:
         found = Search(
-            model=Path(model).name, target=given.target, tasks=tuple(tasks), untuned=cost(model, plan)
+            model=Path(model).name,
+            target=given.target,
+            tasks=tuple(tasks),
+            untuned=cost(model, tasks[0], plan),
         )
     given.out.mkdir(parents=True, exist_ok=True)
     for method in given.methods.split(","):
