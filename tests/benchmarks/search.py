@@ -5,9 +5,9 @@ python -m tests.benchmarks.search --out FOLDER [--model MODEL] [--task gender_us
 Each method's last stage is trained with each learning rate of its grid, all else as in its recipe, one seed; first
 stages are trained once a method. Chosen is the least bias-corrected TV of draws, outcomes outside the classes included,
 in the mean over tasks, on *validation* paraphrases of the occupations that were trained on, among the rates whose
-perplexity on plain text in the language of the first task is little above the untuned model's (``Plan.most``). Test paraphrases are not looked at.
-``--model`` searches for a real model with its recipe; else it is the tiny one. The same command goes on where it
-stopped. FOLDER/search.json has every try.
+perplexity on plain text, in the language of the first task, is little above the untuned model's (``Plan.most``). Test
+paraphrases are not looked at. ``--model`` searches for a real model with its recipe; else it is the tiny one. The same
+command goes on where it stopped. FOLDER/search.json has every try.
 """
 
 from __future__ import annotations
