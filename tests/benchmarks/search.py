@@ -59,7 +59,7 @@ TINY_PLAN = Plan(
 )
 REAL_PLAN = Plan(
     REAL,
-    {"sft": (3e-4, 1e-3, 3e-3), "dpo": (1.5e-5, 5e-5, 1.5e-4), "klkto": (6e-5, 2e-4, 6e-4)},
+    {"sft": (3e-4, 6e-4, 1e-3), "dpo": (1.5e-5, 5e-5, 1.5e-4), "klkto": (6e-5, 2e-4, 6e-4)},
     100,
     1.1,
     PARAGRAPHS,
