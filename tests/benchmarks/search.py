@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,7 +74,6 @@ class Try(Record):
     tv: Number
     valid: Number
     perplexity: Number
-    seconds: Number
 
 
 class Search(Record):
@@ -119,10 +117,8 @@ def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str
         if (donor / STAGES / FIRST).is_dir():
             share_first_stage(donor, folder)
     recipe = named(method).folder / plan.recipe
-    start = time.monotonic()
     settings = (f"learning_rate={rate!r}", f"seed={SEED}")
     train(method, model, task, target, folder, Options(recipe=recipe, settings=settings))
-    seconds = time.monotonic() - start
     asked = Settings(n=plan.n, seed=SEED, split="train", paraphrases="validation", out=out / "runs")
     found = headline(evaluate(str(folder), task, target, asked))
     return Try(
@@ -132,7 +128,6 @@ def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str
         tv=found["estimate"],
         valid=found["valid"],
         perplexity=cost(str(folder), task, plan),
-        seconds=seconds,
     )
 
 
