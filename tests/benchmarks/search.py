@@ -1,6 +1,7 @@
 """The search over learning rates behind ``recipe_tiny.yaml`` and ``recipe_real.yaml``: as many tries for every method.
 
 python -m tests.benchmarks.search --out FOLDER [--model MODEL] [--task gender_us] [--methods sft,dpo,klkto]
+    [--set KEY=VALUE]
 
 Each method's last stage is trained with each learning rate of its grid, all else as in its recipe, one seed; first
 stages are trained once a method. Chosen is the least bias-corrected TV of draws, outcomes outside the classes included,
@@ -82,6 +83,8 @@ class Search(Record):
     model: str
     target: str
     tasks: tuple[str, ...]
+    settings: tuple[str, ...]
+    """Over the recipes."""
     untuned: Number
     tries: tuple[Try, ...] = ()
 
@@ -106,9 +109,9 @@ def cost(model: str, task: str, plan: Plan) -> float:
     return perplexity(load(find(model), device="cpu"), "\n".join(lines)).perplexity
 
 
-def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str, rate: float) -> Try:
+def tried(found: Search, model: str, plan: Plan, out: Path, task: str, method: str, rate: float) -> Try:
     """Train with a rate, and measure on validation paraphrases."""
-    home = out / f"{task}-{target}"
+    home = out / f"{task}-{found.target}"
     folder = home / f"{method}-{rate:g}"
     donors = [home / f"{method}-{plan.grids[method][0]:g}"]
     if method == "dpo":
@@ -117,16 +120,16 @@ def tried(model: str, plan: Plan, out: Path, task: str, target: str, method: str
         if (donor / STAGES / FIRST).is_dir():
             share_first_stage(donor, folder)
     recipe = named(method).folder / plan.recipe
-    settings = (f"learning_rate={rate!r}", f"seed={SEED}")
-    train(method, model, task, target, folder, Options(recipe=recipe, settings=settings))
+    settings = (*found.settings, f"learning_rate={rate!r}", f"seed={SEED}")
+    train(method, model, task, found.target, folder, Options(recipe=recipe, settings=settings))
     asked = Settings(n=plan.n, seed=SEED, split="train", paraphrases="validation", out=out / "runs")
-    found = headline(evaluate(str(folder), task, target, asked))
+    measured = headline(evaluate(str(folder), task, found.target, asked))
     return Try(
         method=method,
         rate=rate,
         task=task,
-        tv=found["estimate"],
-        valid=found["valid"],
+        tv=measured["estimate"],
+        valid=measured["valid"],
         perplexity=cost(str(folder), task, plan),
     )
 
@@ -159,6 +162,7 @@ def main() -> None:
     parser.add_argument("--task", action="append")
     parser.add_argument("--target", default="labor")
     parser.add_argument("--methods", default="sft,dpo,klkto")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
     plan, model = (REAL_PLAN, given.model) if given.model else (TINY_PLAN, str(causal_path()))
     tasks = given.task or ["gender_us"]
@@ -170,6 +174,7 @@ def main() -> None:
             model=Path(model).name,
             target=given.target,
             tasks=tuple(tasks),
+            settings=tuple(given.set),
             untuned=cost(model, tasks[0], plan),
         )
     given.out.mkdir(parents=True, exist_ok=True)
@@ -177,7 +182,7 @@ def main() -> None:
         for task in tasks:
             for rate in plan.grids[method]:
                 if not any(t.task == task for t in found.of(method, rate)):
-                    one = tried(model, plan, given.out, task, given.target, method, rate)
+                    one = tried(found, model, plan, given.out, task, method, rate)
                     found = found.model_copy(update={"tries": (*found.tries, one)})
                     write(file, found)
     print(table(found, plan.most))
