@@ -54,17 +54,17 @@ WAYS: dict[str, tuple[str, tuple[str, ...]]] = {
 """Each with its method and settings over the recipe. What takes hours on two cores is not among them:
 prompting arms that write long texts, all pairs of words in WALF, further seeds."""
 SECONDS = {
-    UNTUNED: 58,
-    "prompting-target": 51,
-    "prompting-persona": 51,
-    "sft": 58,
-    "dpo": 40,
-    "klkto": 77,
-    "walf": 408,
+    UNTUNED: 49,
+    "prompting-target": 52,
+    "prompting-persona": 49,
+    "sft": 123,
+    "dpo": 41,
+    "klkto": 149,
+    "walf": 396,
 }
 """Of each way on ``gender_us`` (of walf on its own task), on two cores, before anything has been timed: about as long
 as docs/results/real.json has."""
-LONGER = {"gender_us": 1.0, "race_us": 1.8, "sentiment_us": 1.5, ASSOCIATIONS: 1.0}
+LONGER = {"gender_us": 1.0, "race_us": 1.9, "sentiment_us": 1.5, ASSOCIATIONS: 1.0}
 """The other tasks have longer questions and more classes, so more distinct rows."""
 DRAWS = 25
 """Draws per prompt. The untuned model hardly ever says the same twice, so that more of them would take long."""
