@@ -18,8 +18,9 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from baselines.driver import FIRST, STAGES, Options, share_first_stage, train
+from baselines.driver import FIRST, Options, share_first_stage, train
 from baselines.methods import named
+from baselines.output import STAGES
 from baselines.real.run import PARAGRAPHS
 from baselines.recipe import REAL, TINY
 from baselines.seed import causal_path, held_out_path
