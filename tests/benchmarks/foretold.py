@@ -31,6 +31,7 @@ CASES = {
 """Which model -> task and options of each command."""
 DRY = re.compile(r"^time: about ([\d.,]+) (s|minutes) after loading", re.M)
 LEFT = re.compile(r"([\d,]+) s left$")
+"""Of the whole run: what is told of the draws under way alone goes on after *left*."""
 LOADED = re.compile(r"^loading .*: [\d.]+ s$")
 
 
@@ -105,7 +106,7 @@ def main() -> None:
     ]:
         found.append(measured(model, options))
         print(found[-1].model_dump_json(), flush=True)
-    write(given.out, Foretold(processors=os.cpu_count() or 1, cases=tuple(found)))
+        write(given.out, Foretold(processors=os.cpu_count() or 1, cases=tuple(found)))
 
 
 if __name__ == "__main__":

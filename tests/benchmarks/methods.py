@@ -155,10 +155,10 @@ def assess(plan: Plan, arm: Arm, seed: int) -> dict[str, object]:
     return row
 
 
-def cost(folder: Path, task: str) -> float:
-    """Perplexity on plain text in the task's language that the tiny model was not trained on."""
-    text = load_text(str(held_out_path(load_task(task).language)))
-    return perplexity(load(find(str(folder)), device="cpu"), text).perplexity
+def cost(folder: Path, task: str, paragraphs: int | None = None) -> float:
+    """Perplexity on plain text in the task's language that nothing was trained on."""
+    lines = load_text(str(held_out_path(load_task(task).language))).splitlines()
+    return perplexity(load(find(str(folder)), device="cpu"), "\n".join(lines[:paragraphs])).perplexity
 
 
 def stated(run: Run, plan: Plan) -> dict[str, float]:

@@ -23,15 +23,11 @@ from baselines.methods import named
 from baselines.output import STAGES
 from baselines.real.run import PARAGRAPHS
 from baselines.recipe import REAL, TINY
-from baselines.seed import causal_path, held_out_path
+from baselines.seed import causal_path
 from harness.evaluation import evaluate
 from harness.records import Number, Record, read, write
-from harness.retained.perplexity import load_text, perplexity
-from harness.sampling.hf.checkpoint import load
-from harness.sampling.hf.source import find
 from harness.settings import Settings
-from harness.tasks.task import load_task
-from tests.benchmarks.methods import headline
+from tests.benchmarks.methods import cost, headline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,12 +47,16 @@ class Plan(NamedTuple):
     """Draws per prompt."""
     most: float
     """Perplexity that a rate may cost, over the untuned model's."""
-    paragraphs: int
-    """Of the text that perplexities are of."""
+    paragraphs: int | None
+    """Of the text that perplexities are of; None: all."""
 
 
 TINY_PLAN = Plan(
-    TINY, {"sft": (1e-4, 3e-4, 1e-3), "dpo": (1e-6, 1e-5, 1e-4), "klkto": (3e-6, 1e-5, 3e-5)}, 1000, 1.05, 400
+    TINY,
+    {"sft": (1e-4, 3e-4, 1e-3), "dpo": (1e-6, 1e-5, 1e-4), "klkto": (3e-6, 1e-5, 3e-5)},
+    1000,
+    1.05,
+    None,
 )
 REAL_PLAN = Plan(
     REAL,
@@ -104,12 +104,6 @@ class Search(Record):
         return min(cheap, key=lambda r: statistics.mean(t.tv for t in self.of(method, r)))
 
 
-def cost(model: str, task: str, plan: Plan) -> float:
-    """Perplexity on plain text in the task's language that nothing was trained on."""
-    lines = load_text(str(held_out_path(load_task(task).language))).splitlines()[: plan.paragraphs]
-    return perplexity(load(find(model), device="cpu"), "\n".join(lines)).perplexity
-
-
 def tried(found: Search, model: str, plan: Plan, out: Path, task: str, method: str, rate: float) -> Try:
     """Train with a rate, and measure on validation paraphrases."""
     home = out / f"{task}-{found.target}"
@@ -131,7 +125,7 @@ def tried(found: Search, model: str, plan: Plan, out: Path, task: str, method: s
         task=task,
         tv=measured["estimate"],
         valid=measured["valid"],
-        perplexity=cost(str(folder), task, plan),
+        perplexity=cost(folder, task, plan.paragraphs),
     )
 
 
@@ -170,13 +164,22 @@ def main() -> None:
     file = given.out / "search.json"
     if file.is_file():
         found = read(file, Search, hint=f"rm {file}")
+        if (found.model, found.target, found.tasks, found.settings) != (
+            Path(model).name,
+            given.target,
+            tuple(tasks),
+            tuple(given.set),
+        ):
+            parser.error(
+                f"{file} is a search with another model, target, task or setting: take another --out"
+            )
     else:
         found = Search(
             model=Path(model).name,
             target=given.target,
             tasks=tuple(tasks),
             settings=tuple(given.set),
-            untuned=cost(model, tasks[0], plan),
+            untuned=cost(Path(model), tasks[0], plan.paragraphs),
         )
     given.out.mkdir(parents=True, exist_ok=True)
     for method in given.methods.split(","):
