@@ -42,6 +42,8 @@ FLAT = 50
 
 def composed(text: str) -> yaml.Node | None:
     """The document's nodes. What C would not read alike is read by ``_Loader``, which also words what is wrong."""
+    if "\ufeff" in text[1:]:  # C takes a byte order mark inside a text for nothing
+        return _Loader(text).get_single_node()
     depth = nodes = 0
     try:
         for event in yaml.parse(text, Loader=_Quick):

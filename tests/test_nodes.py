@@ -68,6 +68,8 @@ def test_what_is_shipped_is_read_in_c(text: str, monkeypatch: pytest.MonkeyPatch
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from(BITS)), max_size=6),
 )  # fmt: skip
 @example("! # weight", 0, 20, [])
+@example("\u2028\ufeff# weight", 0, 20, [])
+@example("\ufeffa: 1", 0, 20, [])
 def test_a_changed_document_is_read_alike(
     text: str, begin: int, size: int, changes: list[tuple[int, str]]
 ) -> None:
