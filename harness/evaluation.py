@@ -17,7 +17,7 @@ from harness.runs.folder import Run, Writer, folder_name, writing
 from harness.runs.identity import engine_record, identity, manifest, same_server, seed_of
 from harness.runs.manifest import PROMPTS, IndependenceRecord, ProbeRecord, PromptRecord, Prompts, TurnRecord
 from harness.runs.plan import grow, missing
-from harness.sampling.base import TOO_LONG, drawing
+from harness.sampling.base import TOO_LONG, Foretells, drawing
 from harness.sampling.independence import FIRST, PROBE_DRAWS, PROBED, duplicates, outputs, probe
 from harness.sampling.open import Engines, parse, proven
 from harness.scores import scored_before
@@ -257,7 +257,8 @@ def _stream(
     engine: Draws, writer: Writer, task: Task, requests: Sequence[Request], settings: Settings
 ) -> None:
     run, start = writer.run, time.monotonic()
-    progress = Progress(f"{run.identity.asked} on {task.name}", sum(r.n for r in requests))
+    ahead = engine.left if isinstance(engine, Foretells) else None
+    progress = Progress(f"{run.identity.asked} on {task.name}", sum(r.n for r in requests), ahead=ahead)
     try:
         for request, draws in engine.draw(requests, settings.effective(task), reader_of(run, task).settled):
             writer.add(request, draws)

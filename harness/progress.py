@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.plaintext import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
@@ -73,8 +73,12 @@ class Outlook:
 class Progress:
     """Counts draws, or what else, as they come and says how far they are."""
 
-    def __init__(self, label: str, total: int, unit: str = "draws") -> None:
+    def __init__(
+        self, label: str, total: int, unit: str = "draws", ahead: Callable[[], float | None] | None = None
+    ) -> None:
+        """``ahead`` tells how many seconds are left, where one knows better than those that came can tell."""
         self.label, self.total, self.unit = label, total, unit
+        self._ahead = ahead
         self.done = self.failed = self.tokens = 0
         self.start = self.said = time.monotonic()
         self._outlook = Outlook()
@@ -85,7 +89,7 @@ class Progress:
 
     def _open_bar(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichBar
 
         bar = RichBar(
@@ -93,12 +97,12 @@ class Progress:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=Console(stderr=True),
             transient=True,
         )
         bar.start()
-        self._bar, self._task = bar, bar.add_task(self.label, total=self.total, rate="")
+        self._bar, self._task = bar, bar.add_task(self.label, total=self.total, rate="", left="")
 
     def advance(self, draws: int, failed: int = 0, tokens: int = 0) -> None:
         """Count more draws."""
@@ -107,7 +111,7 @@ class Progress:
         self.tokens += tokens
         self._outlook.reach(self.done)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self.done, rate=self._rate())
+            self._bar.update(self._task, completed=self.done, rate=self._rate(), left=self._left())
         elif time.monotonic() - self.said >= LOG_SECONDS:
             self.said = time.monotonic()
             say(f"{self.label}: {self.done}/{self.total} {self.unit}, {self._rate()}, {self._left()}")
@@ -120,8 +124,7 @@ class Progress:
         return f"{rate:,.{0 if rate >= 10 else 2}f} {self.unit}/s{tokens}{failed}"
 
     def _left(self) -> str:
-        left = self._outlook.left(self.total)
-        return "how long still is not known yet" if left is None else f"{left:,.0f} s left"
+        return remaining(self._ahead() if self._ahead else self._outlook.left(self.total))
 
     def close(self) -> None:
         """End the bar."""
@@ -143,7 +146,12 @@ class Steps:
         if not self.heart.due():
             return
         left = (self.total - done) * (time.monotonic() - self.start) / max(done - self.first, 1)
-        say(f"{self.label}: {done}/{self.total} {self.unit}, {note}{left:,.0f} s left")
+        say(f"{self.label}: {done}/{self.total} {self.unit}, {note}{remaining(left)}")
+
+
+def remaining(seconds: float | None) -> str:
+    """How long still, in words."""
+    return "how long still is not known yet" if seconds is None else f"about {seconds:,.0f} s left"
 
 
 def say(line: str) -> None:

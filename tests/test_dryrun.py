@@ -97,6 +97,21 @@ def test_the_exact_measure_is_tried_as_such(capsys: pytest.CaptureFixture[str]) 
     assert "no noise floor" in said
 
 
+def test_an_enumeration_that_would_take_long_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = [f"{SEED}/causal", "--task", "story_gender_us", "--measure", "exact", "--epsilon", "0.0001"]
+    monkeypatch.setattr("harness.dryrun.EXACT", 0.5)
+    said = dry(capsys, *long)
+    assert re.search(r"time: (over|about) [\d.,]+ (s|minutes)", said)
+    told = re.search(r"leave (\d+) of (\d+) prompts with more undecided than epsilon, up to ([\d.]+)%", said)
+    assert told
+    assert 0 < int(told[1]) <= int(told[2])
+    assert 0.01 < float(told[3]) <= 100
+    said = dry(capsys, *long, "--max-seconds", "0.3")
+    assert re.search(r"time: 0\.[3-9] s after loading, when the limit ends it", said), said
+
+
 def test_a_dry_run_keeps_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dry(capsys, "known:target", "--task", "gender_us", "-n", "5", "-o", str(tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()

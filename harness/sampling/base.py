@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from harness.contract import Contract
 from harness.errors import UserError
@@ -101,6 +101,26 @@ class Draws(Engine, Protocol):
         self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None = None
     ) -> Iterator[tuple[Request, list[Draw]]]:
         """Yield each request with all its draws as soon as it is complete, in any order."""
+
+
+class Ahead(NamedTuple):
+    """What draws take."""
+
+    seconds: float
+    tokens: float
+
+
+@runtime_checkable
+class Foretells(Draws, Protocol):
+    """Knows how far it is with draws, or with an enumeration, that have not ended."""
+
+    def left(self) -> float | None:
+        """Seconds until what was begun last has ended, or would have without its limit; None where nothing tells yet."""
+
+    def forecast(
+        self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None, seconds: float
+    ) -> Ahead:
+        """What all draws of these requests would take, from so many seconds of drawing, or little more."""
 
 
 @dataclass(frozen=True, slots=True)

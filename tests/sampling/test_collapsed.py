@@ -306,10 +306,23 @@ def test_what_is_long_under_way_is_told(
     ]
     total = 50 * len(PEOPLE)
     assert told
-    for draws, texts, at, most, _, waiting in told:
+    for draws, texts, at, most, waiting, *_ in told:
         assert 1 <= texts <= min(draws, 2)
         assert 1 <= at < most == SAMPLING.max_tokens
         assert draws + waiting <= total
+
+
+def test_a_forecast_counts_the_tokens_of_a_run(engine: CollapsedEngine) -> None:
+    requests, sampling = everyone(500), Sampling(max_tokens=40)
+    drew = sum(d.count * d.tokens for _, found in engine.draw(requests, sampling) for d in found)
+    assert engine.left() == 0
+    assert engine.forecast(requests, sampling, None, 100).tokens == pytest.approx(drew)
+    assert engine.forecast(requests, sampling, None, 0).tokens == pytest.approx(drew, rel=0.3)
+
+
+def test_a_forecast_of_an_output_that_cannot_be(engine: CollapsedEngine) -> None:
+    long = Request("a", "p", 0, 5, 1, (Message("user", "word " * 5000),))
+    assert engine.forecast([long], SAMPLING, None, 0).tokens == 0
 
 
 def test_nothing_to_draw(engine: CollapsedEngine) -> None:

@@ -226,29 +226,34 @@ def test_what_a_limit_ended_continues_from_there(
             assert lower[name] - 1e-6 <= share <= lower[name] + 1e-3
 
 
-@pytest.mark.parametrize("stop", [1, 2, 4, 12])
-def test_what_an_interrupt_ended_continues_from_the_pass_before(
-    letters_model: Path, engine: CollapsedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
-) -> None:
-    monkeypatch.setattr("harness.sampling.hf.exact.FILL", 8)
-    monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
+def raise_at(monkeypatch: pytest.MonkeyPatch, stop: int, error: BaseException) -> None:
+    """At this forward pass, and at no other."""
     run, calls = Forward._run, 0
 
     def stopped(self: Forward, ids: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
         if calls == stop:
-            raise KeyboardInterrupt
+            raise error
         return run(self, ids)
 
     monkeypatch.setattr(Forward, "_run", stopped)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 4, 12])
+def test_what_an_interrupt_ended_continues_from_the_pass_before(
+    letters_model: Path, engine: CollapsedEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr("harness.sampling.hf.exact.FILL", 8)
+    monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
+    raise_at(monkeypatch, stop, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         list(in_pieces(engine, tmp_path, 10**6))
-    calls = stop
+    begun = engine.forwards
     (found,) = in_pieces(engine, tmp_path, 10**6)
-    again = calls - stop
+    again = engine.forwards - begun
     list(in_pieces(engine, tmp_path / "none", 10**6))
-    anew = calls - stop - again
+    anew = engine.forwards - begun - again
     assert again <= anew
     assert stop < 12 or again < anew, "what was done before the interrupt is not done again"
     for context in PROMPTS:
@@ -262,16 +267,7 @@ def test_what_is_known_is_written_on_the_way_so_that_a_kill_loses_little(
 ) -> None:
     monkeypatch.setattr("harness.sampling.hf.exact.PASS", 200)
     monkeypatch.setattr("harness.sampling.hf.kept.SECONDS", 0.0)
-    run, calls = Forward._run, 0
-
-    def killed(self: Forward, ids: torch.Tensor) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if calls == 12:
-            raise RuntimeError("killed")  # nothing is written after it
-        return run(self, ids)
-
-    monkeypatch.setattr(Forward, "_run", killed)
+    raise_at(monkeypatch, 12, RuntimeError("killed"))  # nothing is written after it
     with pytest.raises(RuntimeError, match="killed"):
         list(in_pieces(engine, tmp_path, 10**6))
     known = []

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from harness.progress import Heartbeat, say
+from harness.progress import Heartbeat, remaining, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,11 @@ class Clock:
         return time.monotonic() >= self._until or self.forwards >= self._most
 
     def still(self, seconds: float | None) -> str:
-        """How long it takes, in words: so many seconds (None is unknown), or to the limit."""
+        """How long still, in words: so many seconds (None is unknown), or to the limit."""
         left = self._end - time.monotonic()
         if math.isfinite(left) and (seconds is None or seconds >= left):
             return f"the limit ends it in {max(left, 0):,.0f} s"
-        return "how long it takes is not known yet" if seconds is None else f"about {seconds:,.0f} s left"
+        return remaining(seconds)
 
     def timed(self, step: Callable[[], None], read: int) -> None:
         """Take a step that reads so many tokens; from how long that took follows what the next may read."""

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from harness.errors import UserError
-from harness.progress import Heartbeat, say
-from harness.sampling.base import NO_LIMIT, too_long
+from harness.progress import Heartbeat, remaining, say
+from harness.sampling.base import NO_LIMIT, Ahead, too_long
 from harness.sampling.hf.budget import Budget, survives
 from harness.sampling.hf.cache import open_forward
 from harness.sampling.hf.checkpoint import load
-from harness.sampling.hf.exact import exact
+from harness.sampling.hf.exact import UnderWay, exact
 from harness.sampling.hf.frontier import Rows, Waiting, in_place
+from harness.sampling.hf.lives import Lives
 from harness.sampling.hf.outputs import Outputs
 from harness.sampling.hf.pick import draw_tokens, not_numbers, root_keys
 from harness.sampling.hf.source import find
@@ -28,6 +29,8 @@ from harness.terms import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from harness.sampling.base import Limit, ModelCard, Settled, Shares
     from harness.sampling.hf.cache import Forward
@@ -73,6 +76,8 @@ class CollapsedEngine:
         self._template = template
         self._batch = batch
         self._loaded: Checkpoint | None = None
+        self.under_way: UnderWay | None = None
+        """What was begun last."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -114,10 +119,56 @@ class CollapsedEngine:
         """Yield each request with its draws, distinct texts with counts, as soon as it is complete."""
         _ = self.checkpoint
         prompts = self.chat.encode(requests)
-        limits = np.array([min(sampling.max_tokens, self.window - len(p)) for p in prompts], dtype=np.int64)
+        limits = self._limits(prompts, sampling)
         for i in np.flatnonzero(limits < 1).tolist():
             reason = too_long(len(prompts[i]), self.window)
             yield requests[i], [Draw("", requests[i].n, "failed", 0, reason)]
+        walk = self.under_way = self._begun(requests, prompts, limits, sampling, settled)
+        pace = Heartbeat(SILENT_SECONDS)
+        while walk.begin():
+            while walk.advance():
+                for complete in walk.outputs.complete():
+                    yield complete
+                    pace = Heartbeat(SILENT_SECONDS)  # whoever counts these says how far it is
+                if pace.due():
+                    say(walk.under_way())
+            yield from walk.outputs.complete()
+        self.forward.drop()
+
+    def left(self) -> float | None:
+        """Seconds until what is under way has ended."""
+        return self.under_way.left() if self.under_way else None
+
+    def forecast(
+        self, requests: Sequence[Request], sampling: Sampling, settled: Settled | None, seconds: float
+    ) -> Ahead:
+        """Begin to draw, for so many seconds or little more, and tell what all the draws would take."""
+        _ = self.checkpoint
+        prompts = self.chat.encode(requests)
+        walk = self._begun(requests, prompts, self._limits(prompts, sampling), sampling, settled)
+        start = time.monotonic()
+        while walk.begin():
+            while walk.advance():
+                if walk.lives.known and time.monotonic() - start >= seconds:
+                    self.forward.drop()
+                    return walk.whole(time.monotonic() - start)
+            for _ in walk.outputs.complete():
+                pass
+        self.forward.drop()
+        return walk.whole(time.monotonic() - start)
+
+    def _limits(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> NDArray[np.int64]:
+        """Tokens that the output of each prompt may have."""
+        return np.array([min(sampling.max_tokens, self.window - len(p)) for p in prompts], dtype=np.int64)
+
+    def _begun(
+        self,
+        requests: Sequence[Request],
+        prompts: Sequence[Sequence[int]],
+        limits: NDArray[np.int64],
+        sampling: Sampling,
+        settled: Settled | None,
+    ) -> Walk:
         # Longest first: memory runs out at once if it does, and prompts of one length share batches.
         order = sorted(np.flatnonzero(limits > 0).tolist(), key=lambda i: (-len(prompts[i]), prompts[i]))
         fresh = Rows(
@@ -127,17 +178,7 @@ class CollapsedEngine:
             np.zeros((len(order), 0), dtype=np.int32),
         )
         outputs = Outputs(requests, limits, self.chat, self.ends, sampling.stop, settled)
-        walk = Walk(self.forward, self.budget, prompts, sampling, outputs, Waiting(fresh))
-        pace = Heartbeat(SILENT_SECONDS)
-        while walk.begin():
-            while walk.advance():
-                for complete in outputs.complete():
-                    yield complete
-                    pace = Heartbeat(SILENT_SECONDS)  # whoever counts these says how far it is
-                if pace.due():
-                    say(walk.under_way())
-            yield from outputs.complete()
-        self.forward.drop()
+        return Walk(self.forward, self.budget, prompts, sampling, outputs, Waiting(fresh))
 
     def exact(
         self,
@@ -153,7 +194,7 @@ class CollapsedEngine:
 
     def close(self) -> None:
         """Give the model's memory back."""
-        self._loaded = None
+        self._loaded = self.under_way = None
         self.__dict__.pop("forward", None)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -180,17 +221,30 @@ class Walk:
         self.rows = Rows.none()
         self.logits: torch.Tensor | None = None
         self.begun = self.widest = 0
-        self._since, self._from = time.monotonic(), 0
-        """When the prompts of the batch had been read, and at which token."""
+        self.lives = Lives(sampling.max_tokens)
+        self.told = 0
+        """Tokens of all draws."""
 
     def under_way(self) -> str:
-        """How far the batch is, and how long it takes at most."""
-        at, most = self.rows.depth, self.sampling.max_tokens
-        left = (most - at) * (time.monotonic() - self._since) / max(at - self._from, 1)
+        """How far the batch is, and how long all draws still take."""
         return (
-            f"{self.rows.counts.sum():,} draws under way as {len(self.rows):,} different texts, at token {at:,} of at most "
-            f"{most:,}, at most {left:,.0f} s left for these; {self.waiting.draws:,} draws wait"
+            f"{self.rows.counts.sum():,} draws under way as {len(self.rows):,} different texts, at token {self.rows.depth:,} "
+            f"of at most {self.sampling.max_tokens:,}; {self.waiting.draws:,} draws wait; {remaining(self.left())}"
         )
+
+    def left(self) -> float | None:
+        """Seconds until all draws have ended; None where nothing tells yet."""
+        return self._ahead().seconds if self.lives.known else None
+
+    def whole(self, seconds: float) -> Ahead:
+        """What all draws take, when so much has passed."""
+        ahead = self._ahead()
+        return Ahead(seconds + ahead.seconds, self.told + ahead.tokens)
+
+    def _ahead(self) -> Ahead:
+        at = dict(self.waiting.at())
+        at[self.rows.depth] = at.get(self.rows.depth, 0) + int(self.rows.counts.sum())
+        return self.lives.ahead({depth: draws for depth, draws in at.items() if draws})
 
     def begin(self) -> bool:
         """Take the next batch; false when nothing waits."""
@@ -204,6 +258,7 @@ class Walk:
         self.waiting.put(rows.take(slice(take, None)))
         self.rows, self.logits = rows.take(slice(take)), None
         self.begun = 0 if rows.depth else len(self.rows)
+        self.lives.fade()
         self.widest = len(self.rows)
         return True
 
@@ -220,12 +275,11 @@ class Walk:
         return len(self.rows) > 0
 
     def _advance(self) -> None:
+        start, at, draws = time.monotonic(), self.rows.depth, int(self.rows.counts.sum())
         if self.logits is None:
             prompts = [self.prompts[i] for i in self.rows.owner]
             self.logits = self.forward.begin(prompts, self.rows.tokens)
             self.budget.measured(*self.forward.room(self.sampling.max_tokens - self.rows.depth))
-            # how long the prompts took to read says nothing of a step
-            self._since, self._from = time.monotonic(), self.rows.depth
         try:
             parents, tokens, counts = draw_tokens(
                 self.logits, self.rows.keys, self.rows.counts, self.sampling
@@ -237,6 +291,7 @@ class Walk:
         children = self.rows.grow(parents, tokens, counts)
         alive = self.outputs.end(children)
         children, parents = children.take(alive), parents[alive]
+        going = int(children.counts.sum())
         self.widest = max(self.widest, len(children))
         if len(children) > self.budget.rows:
             # Whole requests first, so that they complete.
@@ -249,3 +304,5 @@ class Walk:
         if len(self.rows):
             self.forward.branch(parents[order])
             self.logits = self.forward.step(self.rows.tokens[:, -1].astype(np.int64))
+        self.told += draws
+        self.lives.step(at, draws, draws - going, time.monotonic() - start)

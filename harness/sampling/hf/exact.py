@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
+from harness.progress import Outlook
 from harness.sampling.base import NO_LIMIT, Shares
 from harness.sampling.hf.budget import survives
 from harness.sampling.hf.clock import Clock
@@ -56,10 +57,15 @@ PASS = 4096
 """Prefixes that a pass expands at most, of all requests: so that the heaviest come first, and memory is bounded."""
 PASS_SECONDS = 10.0
 """What a pass takes at most, about."""
-KNOWN = 0.999
-"""How long it takes is told once less than this is undecided: before, hardly anything is known."""
 SHOWN = 3
 """Outcomes whose bounds are told on the way."""
+
+
+class UnderWay(Protocol):
+    """Draws or an enumeration."""
+
+    def left(self) -> float | None:
+        """Seconds until all is done; None where nothing tells yet."""
 
 
 class Enumerable(Protocol):
@@ -72,6 +78,8 @@ class Enumerable(Protocol):
     budget: Budget
     window: int
     """Most tokens of prompt and output together."""
+    under_way: UnderWay | None
+    """What was begun last."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -107,6 +115,7 @@ class Enumeration:
             self.kept.load(requests[i], tree)
         self.before = sum(t.expanded for t in self.trees.values())
         self.clock = Clock(engine.forward, limit)
+        self.outlook = Outlook()
 
     def run(self, members: Sequence[int]) -> Iterator[int]:
         """Work on some requests together until each is done or the clock stops; yield each as it is done."""
@@ -119,6 +128,7 @@ class Enumeration:
             active = [i for i in active if i not in set(finished)]
             for i in active:
                 self.trees[i].mark()
+            self.outlook.reach(self.expanded)
             self.keep(active)
             if self.clock.over():
                 return
@@ -269,27 +279,34 @@ class Enumeration:
         shown = sorted(lower.items(), key=lambda item: -item[1])[:SHOWN]
         bounds = "; ".join(f"{name} {mass:.0%} to {mass + undecided:.0%}" for name, mass in shown)
         told = sum(t.told for t in self.trees.values())
-        left = sum(max(0.0, self._needed(t) - t.expanded) for t in self.trees.values() if not t.told)
-        still = left / max(self.pace, 1e-9) if undecided < KNOWN else None
         return (
             f"exact: {told} of {len(self.trees)} prompts done, {self.clock.forwards:,} forwards; of the {len(trees)} at "
-            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(still)}"
+            f"work {1 - undecided:.1%} is decided ({bounds or 'no outcome yet'}); {self.clock.still(self.left())}"
         )
+
+    @property
+    def expanded(self) -> int:
+        """Prefixes that this call expanded."""
+        return sum(t.expanded for t in self.trees.values()) - self.before
 
     @property
     def pace(self) -> float:
         """Prefixes expanded in a second."""
-        done = sum(t.expanded for t in self.trees.values()) - self.before
-        return done / max(self.clock.seconds, 1e-9)
+        return self.expanded / max(self.clock.seconds, 1e-9)
 
-    def _needed(self, tree: Tree) -> float:
-        """About how many prefixes a request takes: what is undecided falls as a power of their number."""
-        known = [t for t in self.trees.values() if t.expanded > 1 and t.undecided < 1]
-        one = tree if tree in known else max(known, key=lambda t: t.expanded, default=None)
-        if one is None:
-            return self.expansions
-        power = math.log(self.epsilon) / math.log(max(one.undecided, 1e-300))
-        return float(min(math.exp(min(power * math.log(one.expanded), 50.0)), self.expansions))
+    def left(self) -> float | None:
+        """Seconds until every request is done; None where nothing tells yet."""
+        trees = list(self.trees.values())
+        needed = [t.needed(self.epsilon) for t in trees]
+        if all(n is None for n, t in zip(needed, trees, strict=True) if not t.ended) and not all(
+            t.ended for t in trees
+        ):
+            return None
+        known = [min(n, self.expansions) for n in needed if n is not None]
+        usual = sum(known) / max(len(known), 1)
+        whole = [usual if n is None else min(n, self.expansions) for n in needed]
+        still = sum(max(w - t.expanded, 0.0) for w, t in zip(whole, trees, strict=True) if not t.ended)
+        return self.outlook.left(self.expanded + math.ceil(still))
 
 
 class Descent:
@@ -344,6 +361,7 @@ def exact(
     """
     _ = engine.checkpoint
     work = Enumeration(engine, requests, sampling, classify, settled, epsilon, expansions, limit)
+    engine.under_way = work
     for i in [i for i, tree in work.trees.items() if tree.limit <= 0]:
         del work.trees[i]
         yield requests[i], Shares({"failed": 1.0}, 0.0)

@@ -88,10 +88,14 @@ class Waiting:
     def __bool__(self) -> bool:
         return bool(self.parts)
 
+    def at(self) -> dict[int, int]:
+        """Draws that stand on them, by depth."""
+        return {depth: sum(int(rows.counts.sum()) for rows in parts) for depth, parts in self.parts.items()}
+
     @property
     def draws(self) -> int:
         """That stand on them."""
-        return sum(int(rows.counts.sum()) for parts in self.parts.values() for rows in parts)
+        return sum(self.at().values())
 
     def put(self, rows: Rows) -> None:
         """Set rows aside, to be the first of their depth."""

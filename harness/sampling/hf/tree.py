@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 NONE = np.zeros(0, dtype=np.int64)
+FEWER = 0.8
+"""Of the prefixes expanded now, so large a part must have been expanded at a mark that the rate is taken from."""
 ROOM = 4
 """Leaves are sorted out once there are so many times as many as can still be expanded."""
 
@@ -148,10 +150,15 @@ class Tree:
     expanded: int = 0
     told: bool = False
     """Its result was given."""
+    ended: bool = False
+    """It was, and no limit came first."""
     _marked: tuple[dict[str, Any], Leaves] | None = None
+    _went: list[tuple[int, float]] = field(default_factory=list)
+    """Prefixes expanded and mass undecided, at each mark."""
 
     def mark(self) -> None:
         """Nothing is under way: this is what can be kept."""
+        self._went.append((self.expanded, self.undecided))
         known = {
             "limit": self.limit,
             "decided": dict(self.decided),
@@ -183,8 +190,24 @@ class Tree:
 
     def result(self, *, ended: bool) -> Shares:
         """What is known, once: the leaves are given up."""
-        self.told, self.leaves, self._marked = True, Leaves(1), None
+        self.told, self.ended, self.leaves, self._marked = True, ended, Leaves(1), None
         return Shares(dict(self.decided), self.undecided, ended)
+
+    def needed(self, epsilon: float) -> float | None:
+        """About how many prefixes leave ``epsilon`` undecided; None where nothing tells yet.
+
+        What is undecided falls as a power of their number, ever more slowly: by the power since there were half as many.
+        """
+        if self.ended or self.undecided < epsilon:
+            return self.expanded
+        before = [mark for mark in self._went if 2 * mark[0] <= self.expanded] or self._went[:1]
+        if not before or not 0 < before[-1][0] <= FEWER * self.expanded:
+            return None
+        count, mass = before[-1]
+        power = math.log(mass / self.undecided) / math.log(self.expanded / count)
+        if power <= 0:
+            return math.inf
+        return self.expanded * math.exp(min(math.log(self.undecided / epsilon) / power, 50.0))
 
     @property
     def undecided(self) -> float:
