@@ -109,7 +109,7 @@ def _cost(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Se
 
 
 def _lasts(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+    return f"{seconds:,.1f} s" if seconds < 600 else f"{seconds / 60:,.0f} minutes"
 
 
 def _enumerated(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> str:
