@@ -81,7 +81,7 @@ test-browser: $(VENV)/.made
 demo: $(VENV)/.made
 	$(BIN)/distalign demo
 
-# The methods on a real model: 32 minutes on two cores (docs/results/real.md). The lock holds the extra [gguf]. The same call goes on.
+# The methods on a real model: 41 minutes on two cores (docs/results/real.md). The lock holds the extra [gguf]. The same call goes on.
 real: $(VENV)/.made
 	$(BIN)/python -m baselines.real run
 

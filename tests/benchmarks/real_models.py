@@ -38,7 +38,8 @@ trained, at temperature 1, with the task's limit of tokens.
 
 **What this proves.** That the whole path works on a model as people have it on their disks, and what each method does to
 this one. It ranks no methods: one small model, one seed and few steps. The learning rates of sft, dpo and klkto (last
-stages) are the best of three on *validation* paraphrases of `gender_us` ([real_rates.json](real_rates.json)). The
+stages) are the best of three on *validation* paraphrases of `gender_us`, dpo's of `gender_us` and `race_us`
+([real_rates.json](real_rates.json)). The
 untuned model seldom answers with a class, so most of a method's gain is that it answers at all: read the TV beside the
 share of valid answers. A model stored in more bits, or a larger one, may do otherwise.
 
