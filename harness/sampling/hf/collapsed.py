@@ -221,9 +221,9 @@ class Walk:
         self.rows = Rows.none()
         self.logits: torch.Tensor | None = None
         self.begun = self.widest = 0
-        self.lives = Lives(sampling.max_tokens)
+        self.lives = Lives(int(outputs.limits.max(initial=0)))
         self.told = 0
-        """Tokens of all draws."""
+        """Tokens of all draws so far."""
 
     def under_way(self) -> str:
         """How far the batch is, and how long all draws still take."""
