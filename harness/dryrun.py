@@ -141,14 +141,14 @@ class _Trial(NamedTuple):
 
 
 def _trial(engine: Engine, task: Task, rendered: Sequence[Rendered], settings: Settings) -> _Trial:
-    """Ask ever more prompts, until that tells what all of them take."""
-    found, each = _Trial(0, 0.0), math.inf
+    """Ask ever more prompts, until that tells what all of them take; of a server, whose draws may cost money, few."""
+    found, each, local = _Trial(0, 0.0), math.inf, engine.card().server is None
     while found.prompts < len(rendered):
         start, count = time.monotonic(), min(max(1, 4 * found.prompts), len(rendered))
         tokens = _try(engine, task, rendered[:count], settings)
         before, each = each, (time.monotonic() - start) / count
         found = _Trial(count, each * count, tokens)
-        shared = each < FALLS * before and found.seconds < PILOT / 2
+        shared = local and each < FALLS * before and found.seconds < PILOT / 2
         if found.seconds >= ENOUGH and not shared:
             break
     return found

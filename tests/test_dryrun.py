@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import evaluate
 from harness.cli.main import run as command
-from harness.sampling.base import ModelCard
+from harness.sampling.base import ModelCard, Served
 from harness.scores import scores_of
 from harness.settings import Settings
 from harness.terms import Draw
@@ -69,6 +70,32 @@ def test_tokens_are_those_of_the_model_s_own_answers(
     assert "<badge>" in said
     assert f"about {4200 * 7:,} tokens ({4200 * 24:,} at most)" in said
     assert Wordy.settles, "asked with early settling, as the run asks"
+
+
+class Waits(Wordy):
+    """Takes two seconds for any number of prompts at once."""
+
+    now, server = 0.0, False
+
+    def card(self) -> ModelCard:
+        return ModelCard("waits", engine={"name": "hf"}, server=Served() if self.server else None)
+
+    def draw(
+        self, requests: Sequence[Request], sampling: object, settled: object = None
+    ) -> Iterator[tuple[Request, list[Draw]]]:
+        Waits.now += 2
+        return super().draw(requests, sampling, settled)
+
+
+@pytest.mark.parametrize(("server", "told"), [(False, "2.0 s"), (True, "56.0 s")])
+def test_prompts_that_share_their_time_are_tried_together_but_not_on_a_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], server: bool, told: str
+) -> None:
+    """A server's draws may cost money."""
+    monkeypatch.setattr("harness.sampling.hf.collapsed.CollapsedEngine", Waits)
+    monkeypatch.setattr("harness.dryrun.time", SimpleNamespace(monotonic=lambda: Waits.now))
+    monkeypatch.setattr(Waits, "server", server)
+    assert f"time: about {told} after loading" in dry(capsys, "7", "--task", "gender_us", "-n", "150")
 
 
 def test_the_floor_is_that_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
